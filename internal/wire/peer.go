@@ -1,0 +1,181 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// PeerHello is GET /peer/v1/hello: who answers, and where it stands.
+type PeerHello struct {
+	ClusterID       string    `json:"cluster_id"`
+	NodeName        string    `json:"node_name"`
+	Version         string    `json:"version"`
+	Time            time.Time `json:"time"`
+	Role            string    `json:"role"`
+	AgentID         string    `json:"agent_id"`
+	AllowManagement bool      `json:"allow_management"`
+	Epoch           uint64    `json:"epoch"`
+	EpochHolder     string    `json:"epoch_holder"`
+	Sequence        uint64    `json:"sequence"`
+	Ready           bool      `json:"ready"`
+	AdminURL        string    `json:"admin_url"`
+	Objects         uint64    `json:"objects"`                  // replicated objects that an administrator made here
+	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
+	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
+}
+
+// PeerAgreement installs or changes the clone's half: PUT /peer/v1/replication/agreements/{id}, called by the master.
+type PeerAgreement struct {
+	Identifier       string `json:"identifier"`
+	Name             string `json:"name"`
+	Source           string `json:"source"`
+	Target           string `json:"target"`
+	DocumentType     string `json:"document_type"`
+	Enabled          bool   `json:"enabled"`
+	PollInterval     string `json:"poll_interval"`
+	Follow           bool   `json:"follow"`
+	WaitForSync      bool   `json:"wait_for_sync,omitempty"`
+	Overwrite        bool   `json:"overwrite"`
+	StartingSequence uint64 `json:"starting_sequence"`
+}
+
+// PeerAgreementState is the clone's answer.
+type PeerAgreementState struct {
+	State       string `json:"state"`
+	Epoch       uint64 `json:"epoch"`
+	EpochHolder string `json:"epoch_holder"`
+	Sequence    uint64 `json:"sequence"`
+	Digest      string `json:"digest"`
+	Error       string `json:"error,omitempty"`
+}
+
+// JournalRecord is one change in transport. Body is absent for a delete; Sealed replaces Body for secret kinds.
+type JournalRecord struct {
+	Sequence    uint64          `json:"sequence"`
+	Epoch       uint64          `json:"epoch"`
+	EpochHolder string          `json:"epoch_holder"`
+	Time        time.Time       `json:"time"`
+	Actor       string          `json:"actor"`
+	Kind        string          `json:"kind"`
+	Name        string          `json:"name"`
+	Operation   string          `json:"operation"` // put or delete
+	Body        json.RawMessage `json:"body,omitempty"`
+	Sealed      []byte          `json:"sealed,omitempty"`
+	Digest      string          `json:"digest"` // of the state after it
+}
+
+// JournalPage is GET /peer/v1/replication/journal?agreement=&after=&epoch=&epoch_holder=&digest=&wait=: records in order, or the order
+// to take a snapshot.
+type JournalPage struct {
+	Records      []JournalRecord `json:"records"`
+	Latest       uint64          `json:"latest"` // the master's sequence when it answered
+	SnapshotFrom string          `json:"snapshot_from,omitempty"`
+}
+
+// SnapshotLine is one line of GET /peer/v1/replication/snapshot (newline-delimited JSON, gzip when asked for): the first
+// has Begin, then one an object, the last has End.
+type SnapshotLine struct {
+	Begin  *SnapshotBegin  `json:"begin,omitempty"`
+	Kind   string          `json:"kind,omitempty"`
+	Name   string          `json:"name,omitempty"`
+	Body   json.RawMessage `json:"body,omitempty"`
+	Sealed []byte          `json:"sealed,omitempty"`
+	End    *SnapshotEnd    `json:"end,omitempty"`
+}
+
+// SnapshotBegin says what the snapshot is a copy of.
+type SnapshotBegin struct {
+	Epoch       uint64 `json:"epoch"`
+	EpochHolder string `json:"epoch_holder"`
+	Sequence    uint64 `json:"sequence"`
+	Digest      string `json:"digest"`
+}
+
+// SnapshotEnd proves that the snapshot is whole.
+type SnapshotEnd struct {
+	Objects uint64 `json:"objects"`
+}
+
+// RetrieveRequest is POST /peer/v1/sessions/retrieve (sessions.md).
+type RetrieveRequest struct {
+	ID         string `json:"id"`
+	SSOID      string `json:"sso_id"`
+	Proof      []byte `json:"proof"`
+	ForCluster string `json:"for_cluster"`
+	JTI        string `json:"jti,omitempty"` // of a code that is being redeemed; the issuer marks it used
+}
+
+// Results of a retrieval.
+const (
+	RetrieveFound   = "found"
+	RetrieveMoved   = "moved"
+	RetrieveEnded   = "ended"
+	RetrieveUnknown = "unknown"
+)
+
+// RetrieveAnswer is what the asked data center knows.
+type RetrieveAnswer struct {
+	Result   string       `json:"result"`
+	Session  *PeerSession `json:"session,omitempty"` // with found
+	CodeUsed bool         `json:"code_used,omitempty"`
+}
+
+// PeerSession is a session as one data center gives it to another (OAM-18).
+type PeerSession struct {
+	ID              string            `json:"id"`
+	SSOID           string            `json:"sso_id"`
+	User            string            `json:"user"`
+	Store           string            `json:"store"`
+	Attributes      map[string]string `json:"attributes,omitempty"`
+	Groups          []string          `json:"groups,omitempty"`
+	Level           int               `json:"level"`
+	ClientAddress   string            `json:"client_address,omitempty"`
+	AuthenticatedAt time.Time         `json:"authenticated_at"`
+	ExpiresAt       time.Time         `json:"expires_at"`
+	LastAccess      time.Time         `json:"last_access"`
+	Members         []string          `json:"members,omitempty"`
+}
+
+// SessionEvents is POST /peer/v1/sessions/events.
+type SessionEvents struct {
+	Events []SessionEvent `json:"events"`
+}
+
+// SessionEvent tells a member what happened to a sign-on elsewhere.
+type SessionEvent struct {
+	ID    string    `json:"id"`   // of the message; a repeat is ignored
+	Kind  string    `json:"kind"` // joined
+	SSOID string    `json:"sso_id"`
+	Proof []byte    `json:"proof,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// Revocation is the durable end of a sign-on or of all of a user's (sessions.md "Sign-out").
+type Revocation struct {
+	Origin    string    `json:"origin"` // cluster id that made it
+	Sequence  uint64    `json:"sequence"`
+	Kind      string    `json:"kind"` // sso or user_not_before
+	Key       string    `json:"key"`  // sso id, or store/user
+	At        time.Time `json:"at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Revocations is POST /peer/v1/revocations, and the answer to a pull. After and Through are about the sender's own entries:
+// these are all of its own with After < sequence <= Through that are in force; entries of other origins are relayed.
+type Revocations struct {
+	After       uint64       `json:"after"`
+	Through     uint64       `json:"through"`
+	Revocations []Revocation `json:"revocations"`
+	Next        uint64       `json:"next"` // in the answer to a pull: ask again with this as after; 0 = that was all
+}
+
+// RevocationsAnswer acknowledges: for each origin the sequence up to which everything is durably kept.
+type RevocationsAnswer struct {
+	Have map[string]uint64 `json:"have"`
+}
+
+// RevocationsPull is POST /peer/v1/revocations/pull: what the caller has, by origin.
+type RevocationsPull struct {
+	Have  map[string]uint64 `json:"have"`
+	After uint64            `json:"after"`
+}

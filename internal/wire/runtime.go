@@ -1,0 +1,78 @@
+package wire
+
+import "time"
+
+// AuthenticateRequest is POST /session/v1/authenticate.
+type AuthenticateRequest struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// AuthenticateAnswer says who signed in; the sign-in cookie is in Set-Cookie.
+type AuthenticateAnswer struct {
+	User      string    `json:"user"`
+	SessionID string    `json:"session_id"`
+	SSOID     string    `json:"sso_id"`
+	Level     int       `json:"level"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Decisions of an authorization.
+const (
+	DecisionAllow     = "allow"
+	DecisionChallenge = "challenge"
+	DecisionDeny      = "deny"
+)
+
+// AuthorizeRequest is POST /session/v1/authorize, sent by an agent for one request of a browser.
+type AuthorizeRequest struct {
+	Method           string `json:"method"`
+	Scheme           string `json:"scheme"`                      // http or https, as the browser sees it
+	Host             string `json:"host"`                        // host[:port], as the browser sent it
+	Target           string `json:"target"`                      // origin form: path[?query], undecoded
+	ClientAddress    string `json:"client_address,omitempty"`    //
+	Cookie           string `json:"cookie,omitempty"`            // the agent's cookie; "" when absent or sent twice
+	InactivityCookie string `json:"inactivity_cookie,omitempty"` //
+	Navigation       bool   `json:"navigation,omitempty"`        // the browser wants a page: a challenge may redirect
+	FlowCookies      int    `json:"flow_cookies,omitempty"`      // how many flow cookies the browser sent
+}
+
+// AuthorizeAnswer is the decision and what to do about it.
+type AuthorizeAnswer struct {
+	Decision     string            `json:"decision"`
+	Reason       string            `json:"reason"`                // the rule that decided, for logs
+	Location     string            `json:"location,omitempty"`    // with challenge, for a navigation
+	User         string            `json:"user,omitempty"`        //
+	Headers      map[string]string `json:"headers,omitempty"`     // for the application
+	SetCookies   []string          `json:"set_cookies,omitempty"` // Set-Cookie values for the browser
+	CacheSeconds int               `json:"cache_seconds"`
+}
+
+// RedeemRequest is POST /session/v1/redeem: the callback's code for an agent's cookie.
+type RedeemRequest struct {
+	Host          string   `json:"host"` // host[:port] of the callback, as the browser sent it
+	Scheme        string   `json:"scheme"`
+	Code          string   `json:"code"`
+	State         string   `json:"state"`
+	FlowCookies   []string `json:"flow_cookies"` // each "name=value" that starts with the flow cookie's name
+	ClientAddress string   `json:"client_address,omitempty"`
+}
+
+// RedeemAnswer is what the agent sends to the browser, with 303.
+type RedeemAnswer struct {
+	Location   string   `json:"location"`
+	SetCookies []string `json:"set_cookies"`
+	User       string   `json:"user"`
+}
+
+// LogoutRequest is POST /session/v1/logout, sent by an agent with its cookie.
+type LogoutRequest struct {
+	Cookie string `json:"cookie"`
+}
+
+// LogoutAnswer is the receipt and how the browser forgets.
+type LogoutAnswer struct {
+	Receipt
+	Location   string   `json:"location"` // the page that confirms
+	SetCookies []string `json:"set_cookies"`
+}

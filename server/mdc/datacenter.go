@@ -1,0 +1,90 @@
+package mdc
+
+import (
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+)
+
+// Roles of a data center (OAM-02, OAM-03, MSS-01).
+const (
+	RoleStandalone = "standalone" // alone, or not yet linked
+	RoleMaster     = "master"     // the one whose configuration is copied
+	RoleClone      = "clone"      // follows a master
+)
+
+// Security modes of the peer listener (OAM-41, trust.md "Modes").
+const (
+	ModeOpen   = "open"
+	ModeSimple = "simple"
+	ModeCert   = "cert"
+)
+
+// States of a data center (OAM-48).
+const (
+	StateActive           = "active"            // serves, is in no agreement
+	StateBootstrapping    = "bootstrapping"     // takes its first copy
+	StateReplicationReady = "replication_ready" // in an agreement, and in step
+)
+
+// DataCenter is what an administrator declares of the data center that answers. Its identity (cluster id) is the node's
+// configuration; epoch, position and state are the journal's.
+type DataCenter struct {
+	ClusterID    string `json:"cluster_id"` // must equal the node's own: naming the wrong one is refused
+	DisplayName  string `json:"display_name,omitempty"`
+	Role         string `json:"role"`
+	WriteEnabled *bool  `json:"write_enabled,omitempty"` // nil: true but on a clone (OAM-04)
+	SecurityMode string `json:"security_mode"`
+
+	LockTimeout Duration `json:"lock_timeout"` // how long an administrator's lock lasts that says nothing else (MSS-05)
+}
+
+// Limits of the time that an administrator's lock may last, and what counts when nothing is said.
+const (
+	MinLockTimeout     = time.Second
+	MaxLockTimeout     = 24 * time.Hour
+	DefaultLockTimeout = 180 * time.Second
+)
+
+// DataCenterKind describes the data center singleton.
+func DataCenterKind() Kind {
+	return Kind{Name: "data_center", Collection: "data-center", Scope: Local, Singleton: true,
+		New: func() Object {
+			return &DataCenter{Role: RoleStandalone, SecurityMode: ModeCert, LockTimeout: Duration(DefaultLockTimeout)}
+		}}
+}
+
+// Writable says whether replicated objects may be changed here by administrators (OAM-04).
+func (d *DataCenter) Writable() bool {
+	if d.WriteEnabled != nil {
+		return *d.WriteEnabled
+	}
+	return d.Role != RoleClone
+}
+
+// ObjectName is SingletonName.
+func (d *DataCenter) ObjectName() string { return SingletonName }
+
+// Normalize has nothing to do.
+func (d *DataCenter) Normalize() {}
+
+// Validate checks names and enumerations.
+func (d *DataCenter) Validate() []fault.Field {
+	var c checks
+	c.want(ValidClusterID(d.ClusterID), "/cluster_id", "%q is no cluster id: 1 to 63 letters and digits, starting with a letter", clip(d.ClusterID))
+	c.text("/display_name", d.DisplayName, 256)
+	c.oneOf("/role", d.Role, RoleStandalone, RoleMaster, RoleClone)
+	c.oneOf("/security_mode", d.SecurityMode, ModeOpen, ModeSimple, ModeCert)
+	c.want(d.SecurityMode != ModeOpen && d.SecurityMode != ModeSimple, "/security_mode",
+		"this version links data centers in mode cert only; declare security_mode = \"cert\" and the partners' trusted certificates")
+	c.want(d.LockTimeout.D() >= MinLockTimeout && d.LockTimeout.D() <= MaxLockTimeout, "/lock_timeout", "%s is not between %s and %s", d.LockTimeout,
+		Duration(MinLockTimeout), Duration(MaxLockTimeout))
+	if d.WriteEnabled != nil {
+		c.want(*d.WriteEnabled || d.Role == RoleClone, "/write_enabled", "only a clone can be closed to writes")
+		c.want(!*d.WriteEnabled || d.Role != RoleClone, "/write_enabled", "a clone is closed to writes in this version; write on the master")
+	}
+	return c.fields
+}
+
+// References gives none.
+func (d *DataCenter) References() []Reference { return nil }

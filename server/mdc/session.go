@@ -1,0 +1,42 @@
+package mdc
+
+import "time"
+
+// Ids of the runtime. Each is 128 random bits, base64url without padding.
+type (
+	SessionID string // one data center's session
+	SSOID     string // one sign-in, the same in every data center
+)
+
+// MaxIndex is the largest number of incoming session ids that one session answers for (OAM-17).
+const MaxIndex = 16
+
+// MaxMembers is the largest number of other data centers that one session knows to have the sign-on too.
+const MaxMembers = 128
+
+// Origin is where a session was adopted from.
+type Origin struct {
+	ClusterID string    `json:"cluster_id"`
+	SessionID SessionID `json:"session_id"`
+}
+
+// Session is one sign-in in one data center (OAM-18, sessions.md "Session").
+type Session struct {
+	ID              SessionID         `json:"id"`
+	ProofHash       []byte            `json:"proof_hash"` // SHA-256 of the proof; never listed
+	SSOID           SSOID             `json:"sso_id"`
+	User            string            `json:"user"`
+	Store           string            `json:"store"` // identity store's name
+	Attributes      map[string]string `json:"attributes,omitempty"`
+	Groups          []string          `json:"groups,omitempty"`
+	Level           int               `json:"level"`
+	ClientAddress   string            `json:"client_address,omitempty"`
+	CreatedAt       time.Time         `json:"created_at"`
+	AuthenticatedAt time.Time         `json:"authenticated_at"`
+	ExpiresAt       time.Time         `json:"expires_at"` // absolute, never moves
+	LastAccess      time.Time         `json:"last_access"`
+	Origin          *Origin           `json:"origin,omitempty"` // nil: signed in here
+	Index           []SessionID       `json:"index,omitempty"`  // incoming ids it answers for
+	Members         []string          `json:"members,omitempty"`
+	DegradedSince   *time.Time        `json:"degraded_since,omitempty"` // made from a cookie and not confirmed yet
+}
