@@ -1,0 +1,268 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	engine "github.com/dgraph-io/badger/v4"
+
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// request is one Update on its way through the committer.
+type request struct {
+	fn      func(store.Writer) error
+	claimed atomic.Bool // by the committer, which then answers; or by the caller, who has gone
+	again   bool        // the committer has claimed it and runs it once more
+	done    chan error  // capacity 1: the committer never waits for a caller
+	err     error       // what fn came to
+	events  []store.Event
+}
+
+// queue holds the updates that wait for the committer. Each waiting caller has one entry, so its length is bounded by the
+// callers.
+type queue struct {
+	mu      sync.Mutex // guards waiting and closed
+	waiting []*request
+	closed  bool
+	wake    chan struct{} // capacity 1: there is something to take, or the queue was closed
+}
+
+func (q *queue) add(r *request) bool {
+	q.mu.Lock()
+	closed := q.closed
+	if !closed {
+		q.waiting = append(q.waiting, r)
+	}
+	q.mu.Unlock()
+	q.signal()
+	return !closed
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close lets the committer end once nobody waits.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+// take gives all that waits, in order, and leaves spare (emptied) for the next ones.
+func (q *queue) take(spare []*request) (taken []*request, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken, q.waiting = q.waiting, spare[:0]
+	return taken, q.closed
+}
+
+// committer runs update functions and commits what they wrote, a group at a time. A group is what queued up while the one
+// before it was being synced: one caller alone never waits for others. All fields belong to its goroutine.
+type committer struct {
+	s       *Store
+	overlay *overlay
+	base    *snapshot // what the functions of the group read below the overlay
+
+	batch   []*request // taken from the queue; batch[:next] have had their turn
+	next    int
+	group   []*request // whose functions ran and who wait for the commit
+	ops     int        // of the group, also of functions that failed: it bounds the overlay
+	bytes   int
+	stopped chan struct{} // closed when the goroutine has ended
+}
+
+// run works until the queue is closed and empty.
+func (c *committer) run() {
+	defer close(c.stopped)
+	defer c.abandon()
+	for range c.s.queue.wake {
+		for c.fill() {
+			c.commitGroup()
+		}
+		if _, closed := c.refill(); closed && c.next == len(c.batch) {
+			return
+		}
+	}
+}
+
+// abandon answers everybody when the goroutine ends with requests open. That takes an update function that ends its
+// goroutine (runtime.Goexit, as testing's FailNow does): nothing it leaves can be committed.
+func (c *committer) abandon() {
+	if c.next == len(c.batch) && len(c.group) == 0 {
+		return
+	}
+	err := c.s.fail(errors.New("an update function ended the committer's goroutine"))
+	c.s.queue.close()
+	open := append(c.group, c.batch[c.next:]...)
+	rest, _ := c.s.queue.take(nil)
+	for _, r := range append(open, rest...) {
+		r.done <- err
+	}
+}
+
+// refill takes what has queued up once the last batch is used up.
+func (c *committer) refill() (more, closed bool) {
+	if c.next < len(c.batch) {
+		return true, false
+	}
+	clear(c.batch)
+	c.batch, closed = c.s.queue.take(c.batch)
+	c.next = 0
+	return len(c.batch) > 0, closed
+}
+
+// fill runs functions until none waits or the group has reached half of a Badger transaction. One that would need more
+// than what is left of the other half is run again as the first of the next group. False = nobody waits.
+func (c *committer) fill() bool {
+	c.overlay.reset()
+	clear(c.group)
+	c.group, c.ops, c.bytes = c.group[:0], 0, 0
+	refusal := c.refusal()
+	c.base = c.s.current.Load() // stays valid: only this goroutine replaces it
+	for c.ops < c.s.limits.Ops/2 && c.bytes < c.s.limits.Bytes/2 {
+		if more, _ := c.refill(); !more {
+			break
+		}
+		r := c.batch[c.next]
+		c.next++
+		if !r.again && !r.claimed.CompareAndSwap(false, true) {
+			continue
+		}
+		c.group = append(c.group, r) // before its turn: it must be answered even if it ends this goroutine
+		if r.err = refusal; refusal == nil && !c.turn(r) {
+			r.again = true
+			c.group, c.next = c.group[:len(c.group)-1], c.next-1
+			break
+		}
+	}
+	return len(c.group) > 0
+}
+
+// refusal is why no update may run now; nil when they may.
+func (c *committer) refusal() error {
+	if e := c.s.broken.Load(); e != nil {
+		return e
+	}
+	return c.s.space.check()
+}
+
+// turn runs one function and keeps or drops its writes. False = others of the group left it too little room.
+func (c *committer) turn(r *request) bool {
+	c.overlay.begin()
+	w := &writer{c: c}
+	err := c.call(r.fn, w)
+	w.over = true
+	if w.crowded {
+		c.overlay.rollback()
+		return false
+	}
+	c.ops += w.ops + 1
+	c.bytes += w.bytes
+	if err == nil {
+		err = w.err
+	}
+	if r.err = err; err != nil {
+		c.overlay.rollback()
+		return true
+	}
+	r.events = c.overlay.events()
+	return true
+}
+
+// call turns a panic of fn into its error.
+func (c *committer) call(fn func(store.Writer) error, w *writer) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.s.cfg.Logger.Error("update function panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("run update: panic: %v", p)
+		}
+	}()
+	return fn(w)
+}
+
+// commitGroup makes the group durable, lets views and watches see it and answers its callers, in this order. When the
+// commit fails, functions that failed by themselves get its error too: they may have failed because of what they saw of
+// the others.
+func (c *committer) commitGroup() {
+	err := c.commit()
+	if err == nil {
+		c.s.changes.add(c.group)
+	}
+	for i, r := range c.group {
+		if err != nil {
+			r.err = err
+		}
+		c.group[i] = nil // answered
+		r.done <- r.err
+	}
+	c.group = c.group[:0]
+}
+
+// commit writes the overlay. An overlay without writes needs nothing.
+func (c *committer) commit() error {
+	if !c.overlay.dirty() {
+		return nil
+	}
+	txn := c.s.db.NewTransaction(true)
+	defer txn.Discard()
+	for key, e := range c.overlay.entries {
+		if err := stage(txn, key, e); err != nil {
+			return fmt.Errorf("stage group: %w", err) // nothing is written yet
+		}
+	}
+	if err := txn.Commit(); err != nil {
+		return c.s.fail(fmt.Errorf("commit group: %w", err))
+	}
+	if err := c.mirrorGroup(); err != nil {
+		return c.s.fail(fmt.Errorf("mirror group: %w", err))
+	}
+	c.s.space.wrote(int64(c.bytes))
+	c.s.publishSnapshot()
+	return nil
+}
+
+func stage(txn *engine.Txn, key string, e entry) error {
+	switch e.kind {
+	case put:
+		return txn.SetEntry(&engine.Entry{Key: []byte(key), Value: e.raw, ExpiresAt: e.expires})
+	case deleted:
+		return txn.Delete([]byte(key))
+	}
+	return nil
+}
+
+// mirrorGroup writes the mirrored key's new value, if the group has one.
+func (c *committer) mirrorGroup() error {
+	if c.s.mirror == nil {
+		return nil
+	}
+	e := c.overlay.entries[string(c.s.cfg.Mirror.Key)]
+	if e.kind == absent {
+		return nil
+	}
+	content := mirrored{present: e.kind == put}
+	if content.present {
+		content.value, _, _ = unwrap(e.raw)
+	}
+	return c.s.mirror.write(content)
+}
+
+// clockNow is the clock's time, but never before what a read has seen: a key put with a time to live after the clock was
+// set back would else be born expired.
+func (s *Store) clockNow() time.Time {
+	t, seen := s.cfg.Clock.Now(), s.latest.Load()
+	if t.Unix() < seen {
+		return time.Unix(seen, 0)
+	}
+	return t
+}

@@ -1,0 +1,28 @@
+package badger
+
+import "runtime"
+
+// SyncData is what a mirror write is synced with.
+var SyncData = syncData
+
+// SlotSpan is the distance of the mirror's two slots in bytes.
+const SlotSpan = slotSpan
+
+// BreakMirror closes the mirror's file under the committer, so that the next write of it fails.
+func BreakMirror(s *Store) { _ = s.mirror.file.Close() }
+
+// KeptTransactions is how many transactions a watch can look back.
+const KeptTransactions = keptTransactions
+
+// AwaitQueued returns once n updates wait for their turn.
+func AwaitQueued(s *Store, n int) {
+	for {
+		s.queue.mu.Lock()
+		waiting := len(s.queue.waiting)
+		s.queue.mu.Unlock()
+		if waiting >= n {
+			return
+		}
+		runtime.Gosched()
+	}
+}

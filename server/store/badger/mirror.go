@@ -1,0 +1,157 @@
+package badger
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// MaxMirrored is the greatest length in bytes of a mirrored value.
+const MaxMirrored = 4 << 10
+
+// ErrMirrorUnreadable says that the mirror file exists and neither of its slots is sound. Nothing tells then whether the
+// database still has all that was acknowledged; a clone starts afresh from its master, a master from a backup.
+var ErrMirrorUnreadable = errors.New("store: mirror file unreadable")
+
+// A slot is: magic, generation, presence, length, value, then the SHA-256 of all before it. The slots lie two pages apart,
+// so that writing one cannot tear the other.
+const (
+	slotMagic  = "CNCDMIR1"
+	slotHead   = len(slotMagic) + 8 + 1 + 4
+	slotSpan   = 8 << 10
+	mirrorSize = 2 * slotSpan
+)
+
+// mirrored is the content of a slot. present is false when the key was never written or was deleted.
+type mirrored struct {
+	generation uint64
+	present    bool
+	value      []byte
+}
+
+// mirror is the open mirror file. write belongs to the committer; opened is not changed after Open.
+type mirror struct {
+	file   *os.File
+	opened mirrored
+	newest uint64 // generation; its slot is newest % 2
+}
+
+// openMirror opens path, or creates it with two sound and empty slots.
+func openMirror(path string) (*mirror, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = createMirror(path); err == nil {
+			file, err = os.OpenFile(path, os.O_RDWR, 0)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	newest, err := readMirror(file)
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("read mirror %s: %w", path, err)
+	}
+	return &mirror{file: file, opened: newest, newest: newest.generation}, nil
+}
+
+// createMirror writes beside path and renames: a kill leaves no file or a whole one. Its blocks are all written, so that
+// later syncs change no file system metadata.
+func createMirror(path string) error {
+	content := make([]byte, mirrorSize)
+	copy(content, mirrored{generation: 0}.encode())
+	copy(content[slotSpan:], mirrored{generation: 1}.encode())
+	fresh := path + ".new"
+	if err := writeSynced(fresh, content); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return firstError(dir.Sync(), dir.Close())
+}
+
+func writeSynced(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return firstError(err, f.Sync(), f.Close())
+}
+
+// readMirror gives the newest sound slot. One that is not sound is a write that a kill cut short, never acknowledged.
+func readMirror(file io.ReaderAt) (mirrored, error) {
+	var best mirrored
+	found := false
+	for i := range uint64(2) {
+		raw := make([]byte, slotSpan)
+		if _, err := file.ReadAt(raw, int64(i)*slotSpan); err != nil && !errors.Is(err, io.EOF) {
+			return mirrored{}, err
+		}
+		m, ok := decodeSlot(raw)
+		if ok && m.generation%2 == i && (!found || m.generation > best.generation) {
+			best, found = m, true
+		}
+	}
+	if !found {
+		return mirrored{}, ErrMirrorUnreadable
+	}
+	return best, nil
+}
+
+// write puts m into the older slot and syncs it.
+func (m *mirror) write(content mirrored) error {
+	content.generation = m.newest + 1
+	if _, err := m.file.WriteAt(content.encode(), int64(content.generation%2)*slotSpan); err != nil {
+		return err
+	}
+	if err := syncData(m.file); err != nil {
+		return err
+	}
+	m.newest = content.generation
+	return nil
+}
+
+func (m *mirror) close() error { return m.file.Close() }
+
+func (m mirrored) encode() []byte {
+	raw := make([]byte, 0, slotHead+len(m.value)+sha256.Size)
+	raw = append(raw, slotMagic...)
+	raw = binary.BigEndian.AppendUint64(raw, m.generation)
+	if m.present {
+		raw = append(raw, 1)
+	} else {
+		raw = append(raw, 0)
+	}
+	raw = binary.BigEndian.AppendUint32(raw, uint32(len(m.value)))
+	raw = append(raw, m.value...)
+	sum := sha256.Sum256(raw)
+	return append(raw, sum[:]...)
+}
+
+// decodeSlot reads a slot of slotSpan bytes; false when it is not sound.
+func decodeSlot(raw []byte) (mirrored, bool) {
+	length := binary.BigEndian.Uint32(raw[slotHead-4:])
+	if !bytes.HasPrefix(raw, []byte(slotMagic)) || length > MaxMirrored {
+		return mirrored{}, false
+	}
+	end := slotHead + int(length)
+	if sum := sha256.Sum256(raw[:end]); !bytes.Equal(sum[:], raw[end:end+sha256.Size]) {
+		return mirrored{}, false
+	}
+	return mirrored{
+		generation: binary.BigEndian.Uint64(raw[len(slotMagic):]),
+		present:    raw[slotHead-5] == 1,
+		value:      raw[slotHead:end:end],
+	}, true
+}

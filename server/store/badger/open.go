@@ -1,0 +1,143 @@
+package badger
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	engine "github.com/dgraph-io/badger/v4"
+
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Open opens the store in cfg.Dir, creates it if there is none, and starts its committer. A directory that another process
+// holds is tried again for cfg.LockWait, and then the error is ErrInUse. ErrMirrorUnreadable says that the mirror file is there and no part of it is sound.
+// The store does not compare the mirror with the database; see Mirrored.
+func Open(cfg Config) (*Store, error) {
+	cfg, err := cfg.normal()
+	if err != nil {
+		return nil, err
+	}
+	db, err := openEngine(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+	}
+	s := newStore(cfg, db)
+	if cfg.Mirror != nil {
+		// After the engine, whose lock keeps a second process away from the mirror too.
+		if s.mirror, err = openMirror(cfg.Mirror.Path); err != nil {
+			_ = db.Close()
+			return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+		}
+	}
+	s.publishSnapshot()
+	go s.committer.run()
+	return s, nil
+}
+
+func newStore(cfg Config, db *engine.DB) *Store {
+	s := &Store{cfg: cfg, db: db, limits: limitsOf(db)}
+	s.queue.wake = make(chan struct{}, 1)
+	s.changes = newChanges(store.Revision(time.Now().UnixMicro()))
+	s.space = &spaceGuard{dir: cfg.Dir, least: cfg.MinFree, free: cfg.FreeBytes, reserve: func() int64 { return compactionReserve(db) }}
+	s.committer = &committer{s: s, overlay: newOverlay(), stopped: make(chan struct{})}
+	return s
+}
+
+// limitsOf gives an update function what a Badger transaction holds, with room for what is added to each entry.
+func limitsOf(db *engine.DB) store.Limits {
+	ops := db.MaxBatchCount() / 2
+	return store.Limits{Ops: int(ops), Bytes: int(db.MaxBatchSize() - ops*entryOverhead)}
+}
+
+// entryOverhead is more than Badger (12 bytes) and the value's header (9 bytes) add to an entry.
+const entryOverhead = 32
+
+func openEngine(cfg Config) (*engine.DB, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create directory: %w", err)
+	}
+	if err := os.Chmod(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("protect directory: %w", err)
+	}
+	db, err := lockAndOpen(cfg)
+	if err != nil || !cfg.VerifyTables {
+		return db, err
+	}
+	if err := verifyTables(db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("verify tables: %w", err)
+	}
+	return db, nil
+}
+
+func verifyTables(db *engine.DB) (err error) {
+	defer recovered(&err)
+	return db.VerifyChecksum()
+}
+
+// lockAndOpen tries until what stands in the way has passed or cfg.LockWait is over.
+func lockAndOpen(cfg Config) (*engine.DB, error) {
+	const pause = 50 * time.Millisecond
+	end, told := time.Now().Add(cfg.LockWait), false
+	for {
+		db, err := openOnce(cfg.engineOptions())
+		switch {
+		case err == nil || !passes(err):
+			return db, err
+		case time.Now().After(end) && locked(err):
+			return nil, fmt.Errorf("%w: it holds the directory lock", ErrInUse)
+		case time.Now().After(end):
+			return nil, err
+		case !told && locked(err):
+			cfg.Logger.Warn("another process holds the store; waiting for it to end", "dir", cfg.Dir, "at_most", cfg.LockWait)
+			told = true
+		}
+		<-time.After(pause)
+	}
+}
+
+// ErrInUse says that another process has the store open.
+var ErrInUse = errors.New("another concord is running here")
+
+func locked(err error) bool { return strings.Contains(err.Error(), "Cannot acquire directory lock") }
+
+// passes knows the errors that are gone at the next try, by their text, since Badger keeps no error chain here: a lock
+// whose process is being torn down, and a log file of length 0, which a crash or a full disk leaves when it strikes between
+// the file's creation and its growth. Badger refuses such a file once, but gives it its header on the way; it held nothing.
+func passes(err error) bool {
+	text := err.Error()
+	return locked(err) || strings.Contains(text, "while opening fid") && strings.Contains(text, engineNewFile)
+}
+
+// engineNewFile is the text of z.NewFile in Badger's file layer.
+const engineNewFile = "Create a new file"
+
+func openOnce(o engine.Options) (db *engine.DB, err error) {
+	defer recovered(&err)
+	return engine.Open(o)
+}
+
+// recovered turns Badger's panics over damaged files into errors.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v", p)
+	}
+}
+
+// engineLog hands Badger's warnings and errors to slog and drops the rest, which is about its inner work.
+type engineLog struct{ log *slog.Logger }
+
+func (l engineLog) Errorf(format string, args ...any) {
+	l.log.Error("badger reports an error", "detail", strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+func (l engineLog) Warningf(format string, args ...any) {
+	l.log.Warn("badger warns", "detail", strings.TrimSpace(fmt.Sprintf(format, args...)))
+}
+
+func (l engineLog) Infof(string, ...any)  {}
+func (l engineLog) Debugf(string, ...any) {}
