@@ -1,0 +1,166 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Staging takes a snapshot beside the copy in force, chunk by chunk, and switches at once (FLT-16). One at a time.
+type Staging struct {
+	l          *Log
+	generation uint64
+	lanes      setDigest
+	batch      []Item
+	bytes      int
+	objects    uint64
+}
+
+// Stage begins a new generation and removes what an interrupted one left behind.
+func (l *Log) Stage(ctx context.Context) (*Staging, error) {
+	if err := l.Sweep(ctx); err != nil {
+		return nil, err
+	}
+	var generation uint64
+	err := l.View(ctx, func(s *Snapshot) error {
+		p, err := s.position()
+		if err == nil {
+			generation = p.Generation + 1
+		}
+		return err
+	})
+	return &Staging{l: l, generation: generation}, err
+}
+
+// Put stages one object. It is on the disk at the latest when Switch returns.
+func (s *Staging) Put(ctx context.Context, item Item) error {
+	kind, ok := s.l.kinds[item.Kind]
+	if !ok || kind.Scope != mdc.Replicated {
+		return fmt.Errorf("stage %s %s: kind not known to this version", item.Kind, item.Name)
+	}
+	s.lanes.add(item.Kind, item.Name, item.Body)
+	s.objects++
+	s.batch = append(s.batch, item)
+	if s.bytes += len(item.Body) + 256; s.bytes >= s.l.c.Store.Limits().Bytes/2 || len(s.batch) >= s.l.c.Store.Limits().Ops/2 {
+		return s.write(ctx)
+	}
+	return nil
+}
+
+func (s *Staging) write(ctx context.Context) error {
+	err := s.l.c.Store.Update(ctx, func(tx store.Writer) error {
+		for _, item := range s.batch {
+			kind := s.l.kinds[item.Kind]
+			body, err := s.l.atRest(kind, item.Name, item.Body)
+			if err != nil {
+				return err
+			}
+			if err := tx.Put(objectKey(kind, s.generation, item.Name), body, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.batch, s.bytes = nil, 0
+	if err != nil {
+		return fmt.Errorf("stage snapshot: %w", err)
+	}
+	return nil
+}
+
+// Switch makes the staged copy the one in force, at pos, if its digest is the one that pos names; in the same
+// transaction it runs also. The former copy is removed afterwards.
+func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, also func(*Tx) error) error {
+	if s.objects != objects {
+		return fmt.Errorf("switch to snapshot: %d objects arrived, %d were sent", s.objects, objects)
+	}
+	if got := s.lanes.String(); got != pos.Digest {
+		return fmt.Errorf("switch to snapshot: digest %s, the master named %s", got, pos.Digest)
+	}
+	if err := s.write(ctx); err != nil {
+		return err
+	}
+	err := s.l.Update(ctx, func(tx *Tx) error {
+		p, err := tx.position()
+		if err != nil {
+			return err
+		}
+		if p.Generation+1 != s.generation {
+			return errors.New("switch to snapshot: another one came first")
+		}
+		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest}
+		lanes := s.lanes
+		tx.lanes, tx.moved = &lanes, true
+		tx.changes = append(tx.changes, Change{})
+		if also == nil {
+			return nil
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return err
+	}
+	return s.l.Sweep(ctx)
+}
+
+// Sweep removes every generation but the one in force, in transactions of bounded size.
+func (l *Log) Sweep(ctx context.Context) error {
+	for {
+		n := 0
+		err := l.c.Store.Update(ctx, func(tx store.Writer) error {
+			n = 0
+			p, err := positionOf(tx)
+			if err != nil {
+				return err
+			}
+			var stale [][]byte
+			for _, space := range [][]byte{objectSpace, recordSpace} {
+				keep := generationPrefix(space, p.Generation)
+				err := tx.Range(store.Span{Prefix: space}, func(k, _ []byte) error {
+					if string(k[:len(keep)]) == string(keep) {
+						return store.ErrStop // generations grow: what is stale and older comes first
+					}
+					stale = append(stale, k)
+					if len(stale) >= 1000 {
+						return store.ErrStop
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				err = tx.Range(store.Span{Prefix: space, After: upTo(keep)}, func(k, _ []byte) error {
+					if stale = append(stale, k); len(stale) >= 1000 {
+						return store.ErrStop
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			n = len(stale)
+			for _, k := range stale {
+				if err := tx.Delete(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// upTo gives a key behind every key that starts with prefix: kind names are ASCII, sequences never reach the last value.
+func upTo(prefix []byte) []byte {
+	out := append([]byte(nil), prefix...)
+	for range 9 {
+		out = append(out, 0xff)
+	}
+	return out
+}
