@@ -1,0 +1,180 @@
+package configuration
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// apply is the way of every change: conditions, lock, the object by itself, the guard of its kind, its references, and
+// last the object with its record. n numbers the operation within its pass.
+func (p *pass) apply(n int, op Operation) (Result, error) {
+	was, body, err := p.read(op.Kind, op.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	if op.Change == nil && was == nil {
+		return Result{}, fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", op.Kind.Name, op.Name)
+	}
+	if err := op.Pre.check(op.Kind, op.Name, was, body); err != nil {
+		// Before "it exists": on a clone the way on is the master, never an adoption of what was copied.
+		return Result{}, cmp.Or(p.s.writable(p.tx, op.Kind), err)
+	}
+	if err := p.unlocked(op); err != nil {
+		return Result{}, err
+	}
+	if op.Change == nil && !op.Kind.Singleton {
+		return Result{Outcome: Deleted}, p.remove(op, was)
+	}
+	if op.Change == nil {
+		op.Change = func(mdc.Object) (mdc.Object, error) { return p.s.reset(op.Kind), nil }
+	}
+	will, err := op.Change(was)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := sound(op.Kind, op.Name, will); err != nil {
+		return Result{}, err
+	}
+	p.settle(n, was, will)
+	return p.write(op, body, will)
+}
+
+// read gives the object as it is now and its stored body (nil when it was never written).
+func (p *pass) read(kind mdc.Kind, name string) (o mdc.Object, body []byte, err error) {
+	body, found, err := p.tx.Body(kind, name)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case found:
+		o, err = kind.Decode(body)
+		return o, body, err
+	case kind.Singleton:
+		return kind.New(), nil, nil
+	}
+	return nil, nil, nil
+}
+
+func (c Precondition) check(kind mdc.Kind, name string, was mdc.Object, body []byte) error {
+	if c.Absent && body != nil {
+		return fault.New(fault.Precondition, "exists", "There is a %s named %q already.", kind.Name, name)
+	}
+	if c.IfMatch == "" {
+		return nil
+	}
+	if was == nil {
+		return fault.New(fault.Precondition, "changed", "The %s %q is gone; read it again.", kind.Name, name)
+	}
+	tag, err := ETag(kind, was)
+	if err != nil {
+		return err
+	}
+	if c.IfMatch != "*" && tag != c.IfMatch {
+		return fault.New(fault.Precondition, "changed", "The %s %q was changed by somebody else; read it again and repeat the change.", kind.Name, name)
+	}
+	return nil
+}
+
+// sound checks what the object alone decides.
+func sound(kind mdc.Kind, name string, will mdc.Object) error {
+	will.Normalize()
+	if err := fault.InvalidFields(fmt.Sprintf("The %s cannot be accepted.", kind.Name), will.Validate()); err != nil {
+		return err
+	}
+	if kind.Key(will.ObjectName()) != kind.Key(name) {
+		return fault.InvalidFields("The name in the body is not the name in the address.", []fault.Field{{Pointer: "/name", Detail: fmt.Sprintf("must be %q", name)}})
+	}
+	return nil
+}
+
+// write puts the object down, unless it is so already.
+func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) {
+	body, err := mdc.Encode(will)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Object: will, ETag: tagOf(op.Kind, body), Outcome: Changed}
+	switch {
+	case bytes.Equal(old, body):
+		res.Outcome = Unchanged
+		return res, nil
+	case old == nil && !op.Kind.Singleton:
+		res.Outcome = Created
+	}
+	for _, check := range []func() error{
+		func() error { return p.s.writable(p.tx, op.Kind) },
+		func() error { return p.guard(op.Kind, old, will) },
+		func() error { return p.references(will) },
+		func() error { return p.fits(will) },
+	} {
+		if err := check(); err != nil {
+			return Result{}, err
+		}
+	}
+	if err := p.before(op, old, will); err != nil {
+		return Result{}, err
+	}
+	if err := p.use(op, old, will); err != nil {
+		return Result{}, err
+	}
+	return res, p.tx.Put(op.Kind, will, p.actor.Name)
+}
+
+func (p *pass) remove(op Operation, was mdc.Object) error {
+	if err := p.s.writable(p.tx, op.Kind); err != nil {
+		return err
+	}
+	if g := p.s.c.Guards[op.Kind.Name]; g != nil {
+		if err := g(p.tx, was, nil); err != nil {
+			return err
+		}
+	}
+	if err := p.unreferenced(op.Kind, op.Name); err != nil {
+		return err
+	}
+	p.prior = append(p.prior, prior{op.Kind, op.Name, was, nil})
+	p.forget(op, was)
+	return p.tx.Delete(op.Kind, op.Name, p.actor.Name)
+}
+
+func (s *Service) reset(kind mdc.Kind) mdc.Object {
+	o := kind.New()
+	if d, ok := o.(*mdc.DataCenter); ok {
+		d.ClusterID = s.c.ClusterID
+	}
+	return o
+}
+
+func (p *pass) guard(kind mdc.Kind, now []byte, will mdc.Object) error {
+	g := p.s.c.Guards[kind.Name]
+	if g == nil {
+		return nil
+	}
+	var was mdc.Object
+	if now != nil {
+		var err error
+		if was, err = kind.Decode(now); err != nil {
+			return err
+		}
+	}
+	return g(p.tx, was, will)
+}
+
+// writable refuses a replicated object where this data center is closed to writes (OAM-02, OAM-04, SEC-45).
+func (s *Service) writable(tx *journal.Tx, kind mdc.Kind) error {
+	if kind.Scope == mdc.Local {
+		return nil
+	}
+	o, err := tx.Get(mdc.DataCenterKind(), mdc.SingletonName)
+	if err != nil {
+		return err
+	}
+	if d, ok := o.(*mdc.DataCenter); ok && d.Writable() {
+		return nil
+	}
+	return errNotMaster{kind.Name}
+}

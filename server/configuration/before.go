@@ -1,0 +1,76 @@
+package configuration
+
+import (
+	"context"
+	"errors"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// prior is a change whose kind has something to do before it is written.
+type prior struct {
+	kind      mdc.Kind
+	name      string
+	was, will mdc.Object
+}
+
+func (p prior) key() string { return p.kind.Name + "/" + p.kind.Key(p.name) }
+
+// before notes a change for the hook of its kind.
+func (p *pass) before(op Operation, old []byte, will mdc.Object) error {
+	if p.s.c.Before[op.Kind.Name] == nil {
+		return nil
+	}
+	var was mdc.Object
+	if old != nil {
+		var err error
+		if was, err = op.Kind.Decode(old); err != nil {
+			return err
+		}
+	}
+	p.prior = append(p.prior, prior{op.Kind, op.Name, was, will})
+	return nil
+}
+
+// errPrior drops a pass whose changes have something to do first.
+var errPrior = errors.New("something is to be done before the change")
+
+// undone gives the noted changes whose hooks have not run yet.
+func (p *pass) undone(done map[string]bool) (out []prior) {
+	for _, c := range p.prior {
+		if p.s.c.Before[c.kind.Name] != nil && !done[c.key()] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// runBefore runs the hooks, outside of any transaction.
+func (s *Service) runBefore(ctx context.Context, changes []prior, done map[string]bool) error {
+	for _, c := range changes {
+		if err := s.c.Before[c.kind.Name](ctx, c.was, c.will); err != nil {
+			return err
+		}
+		done[c.key()] = true
+	}
+	return nil
+}
+
+// errNotMaster leaves a transaction; notMaster words it outside, where the master's address may be looked up.
+type errNotMaster struct{ kind string }
+
+// Error says what is wrong, without the address.
+func (e errNotMaster) Error() string { return "not the master of " + e.kind }
+
+func (s *Service) notMaster(err error) error {
+	refused, ok := errors.AsType[errNotMaster](err)
+	if !ok {
+		return err
+	}
+	f := fault.New(fault.Conflict, "not_master", "This data center (%s) is a clone; change the %s on the master.", s.c.ClusterID, refused.kind)
+	if f.Hint = s.c.Master(); f.Hint != "" {
+		f.Message += " Its admin address is " + f.Hint + "."
+	}
+	return f
+}

@@ -1,0 +1,154 @@
+package configuration
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"slices"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Guard is a rule of one kind that needs more than the object: it sees the transaction, the object as it was (nil when
+// new) and as it shall be (nil when deleted), and refuses with a fault. It must not write.
+type Guard func(tx *journal.Tx, was, will mdc.Object) error
+
+// Config wires a Service.
+type Config struct {
+	Log       *journal.Log
+	Audit     *audit.Log
+	ClusterID string
+	Hash      func(ctx context.Context, plain string) (string, error) // for write-only values; slow by design
+	Master    func() string                                           // address of the master's admin listener, "" when not known
+	Guards    map[string]Guard                                        // by kind
+	Clock     clock.Clock                                             // decides when a lock ends; nil = the machine's
+	// Before, by kind, does what must be durable before an object changes: it sees it as it was (nil when new) and as it
+	// shall be (nil when deleted). It runs outside of the transaction, which may still fail.
+	Before map[string]func(ctx context.Context, was, will mdc.Object) error
+}
+
+// Service is the one way to change configuration.
+type Service struct{ c Config }
+
+// New refuses bad wiring.
+func New(c Config) (*Service, error) {
+	if c.Log == nil || c.Audit == nil || c.Hash == nil || c.Master == nil {
+		return nil, errors.New("new configuration service: log, audit, hash and master are needed")
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	return &Service{c}, nil
+}
+
+// Outcome is what a write did to an object.
+type Outcome string
+
+// Outcomes.
+const (
+	Created   Outcome = "created"
+	Changed   Outcome = "changed"
+	Unchanged Outcome = "unchanged" // it was so already: no record, no audit
+	Deleted   Outcome = "deleted"
+)
+
+// Result is an object with its ETag.
+type Result struct {
+	Object     mdc.Object // nil when deleted
+	ETag       string     // strong, quoted, the same in every data center for the same content; of what is stored, not of an override
+	Outcome    Outcome    // of a write; "" of a read
+	Overridden []string   // JSON pointers of the fields that an override gives in this data center
+}
+
+// Actor is who asks, for journal and audit.
+type Actor struct {
+	Name      string
+	RequestID string
+}
+
+// Get gives one object as it is stored. fault.NotFound.
+func (s *Service) Get(ctx context.Context, kind mdc.Kind, name string) (Result, error) {
+	return s.get(ctx, kind, name, stored)
+}
+
+// Effective is Get with this data center's override laid over the object, when it has one that fits.
+func (s *Service) Effective(ctx context.Context, kind mdc.Kind, name string) (Result, error) {
+	return s.get(ctx, kind, name, laid)
+}
+
+// List gives up to limit objects as they are stored whose keys come after `after`, and the key to go on with ("" at the end).
+func (s *Service) List(ctx context.Context, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
+	return s.list(ctx, kind, after, limit, stored)
+}
+
+// ListEffective is List with this data center's overrides laid over the objects.
+func (s *Service) ListEffective(ctx context.Context, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
+	return s.list(ctx, kind, after, limit, laid)
+}
+
+// reading makes a result of an object's stored body.
+type reading func(v *journal.Snapshot, kind mdc.Kind, key string, o mdc.Object) (Result, error)
+
+func stored(_ *journal.Snapshot, kind mdc.Kind, _ string, o mdc.Object) (Result, error) {
+	return result(kind, o)
+}
+
+func (s *Service) get(ctx context.Context, kind mdc.Kind, name string, read reading) (res Result, err error) {
+	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		o, err := v.Get(kind, name)
+		if err != nil {
+			return err
+		}
+		res, err = read(v, kind, kind.Key(name), o)
+		return err
+	})
+	return res, err
+}
+
+func (s *Service) list(ctx context.Context, kind mdc.Kind, after string, limit int, read reading) (out []Result, next string, err error) {
+	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		out, next = nil, ""
+		last := ""
+		return v.Range(kind, after, func(key string, body []byte) error {
+			if len(out) == limit {
+				next = last
+				return store.ErrStop
+			}
+			o, err := kind.Decode(body)
+			if err != nil {
+				return err
+			}
+			res, err := read(v, kind, key, o)
+			if err != nil {
+				return err
+			}
+			out, last = append(out, res), key
+			return nil
+		})
+	})
+	return out, next, err
+}
+
+func result(kind mdc.Kind, o mdc.Object) (Result, error) {
+	tag, err := ETag(kind, o)
+	return Result{Object: o, ETag: tag}, err
+}
+
+// ETag is the strong, quoted tag of an object: a hash of its canonical form, the same in every data center.
+func ETag(kind mdc.Kind, o mdc.Object) (string, error) {
+	b, err := mdc.Encode(o)
+	if err != nil {
+		return "", err
+	}
+	return tagOf(kind, b), nil
+}
+
+func tagOf(kind mdc.Kind, body []byte) string {
+	sum := sha256.Sum256(slices.Concat([]byte(kind.Name), []byte{0}, body))
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
+}
