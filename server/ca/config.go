@@ -1,0 +1,116 @@
+package ca
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+const (
+	rootLife   = 10 * 365 * 24 * time.Hour
+	issuerLife = 5 * 365 * 24 * time.Hour
+
+	// backdate lets partners whose clocks are a little behind take a fresh certificate.
+	backdate = 5 * time.Minute
+
+	defaultLeafTTL = 24 * time.Hour
+	minLeafTTL     = time.Minute
+	maxLeafTTL     = 90 * 24 * time.Hour
+	maxWebNames    = 64
+)
+
+// Wrapper seals what must not lie in the store as it is. Context is bound to the sealed bytes and must be the same for both.
+type Wrapper interface {
+	Wrap(plain, context []byte) ([]byte, error)
+	Unwrap(sealed, context []byte) ([]byte, error)
+}
+
+// Config says whose authority this is.
+type Config struct {
+	ClusterID string        // mdc.ValidClusterID
+	NodeName  string        // the same rule; the last part of the peer leaf's name
+	Store     store.Store   // keys under "ca/"
+	Wrapper   Wrapper       // the node's key
+	LeafTTL   time.Duration // life of a leaf, 1 minute to 90 days; 0 = 24 h
+	WebNames  []string      // DNS names and IP addresses of the web leaf; localhost, 127.0.0.1 and ::1 are always added
+	Clock     clock.Clock   // decides validity; nil = the machine's clock
+	Logger    *slog.Logger  // nil = silent
+}
+
+// normal fills the defaults in and refuses what cannot work.
+func (c Config) normal() (Config, error) {
+	if c.Store == nil || c.Wrapper == nil {
+		return c, errors.New("configure authority: Store and Wrapper are required")
+	}
+	if !mdc.ValidClusterID(c.ClusterID) || !mdc.ValidClusterID(c.NodeName) {
+		return c, fmt.Errorf("configure authority: cluster id %q and node name %q must be 1 to 63 letters and digits, starting with a letter", c.ClusterID, c.NodeName)
+	}
+	if c.LeafTTL == 0 {
+		c.LeafTTL = defaultLeafTTL
+	}
+	if c.LeafTTL < minLeafTTL || c.LeafTTL > maxLeafTTL {
+		return c, fmt.Errorf("configure authority: leaf life %s is not between %s and %s", c.LeafTTL, minLeafTTL, maxLeafTTL)
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	var err error
+	c.WebNames, err = webNames(c.WebNames)
+	return c, err
+}
+
+// webNames gives the names of the web leaf in one spelling and order, so that "did the names change" is an equality.
+func webNames(given []string) ([]string, error) {
+	if len(given) > maxWebNames {
+		return nil, fmt.Errorf("configure authority: more than %d web names", maxWebNames)
+	}
+	out := []string{"localhost", "127.0.0.1", "::1"}
+	for _, n := range given {
+		if ip, err := netip.ParseAddr(n); err == nil && ip.Zone() == "" {
+			out = append(out, ip.Unmap().String())
+			continue
+		}
+		n = strings.ToLower(strings.TrimSuffix(n, "."))
+		if !validDNSName(n) {
+			return nil, fmt.Errorf("configure authority: web name %q is neither a DNS name nor an IP address", clip(n))
+		}
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+// validDNSName takes host names only. It keeps out what step's SAN splitter would read as a URI or an e-mail address.
+func validDNSName(n string) bool {
+	if n == "" || len(n) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(n, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		if strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "…"
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package ca
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstRetry = 2 * time.Second
+	lastRetry  = 5 * time.Minute
+	// longestWait bounds how late a machine that slept, or whose clock was set, notices that a leaf is due.
+	longestWait = time.Minute
+)
+
+// Run keeps both leaves fresh until ctx ends, then returns nil. A leaf is signed anew, for a new key, two thirds into its
+// life, up to a twentieth earlier so that nodes started together do not come together. A failure is tried again after 2 s,
+// doubling to 5 minutes; the old leaf serves meanwhile.
+func (a *Authority) Run(ctx context.Context) error {
+	early := rand.Float64() / 20
+	retry := time.Duration(0)
+	for {
+		wait := a.untilDue(early)
+		if retry > 0 {
+			wait = retry
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+		err := a.renewDue(ctx, early)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the end was asked for; what it cut off is no failure
+		case err != nil:
+			retry = nextRetry(retry)
+			a.config.Logger.WarnContext(ctx, "certificate renewal failed", "retry_in", retry, "error", err)
+		default:
+			retry = 0
+		}
+	}
+}
+
+// due is when the leaf of p is to be replaced; early is the share of its life taken off.
+func (a *Authority) due(p profile, early float64) time.Time {
+	c := a.current(p).Load().Leaf
+	life := float64(c.NotAfter.Sub(c.NotBefore))
+	return renewAt(c).Add(-time.Duration(life * early))
+}
+
+func (a *Authority) untilDue(early float64) time.Duration {
+	wait := longestWait
+	for _, p := range a.profiles {
+		wait = min(wait, a.due(p, early).Sub(a.config.Clock.Now()))
+	}
+	return max(wait, 0)
+}
+
+// renewDue replaces the leaves that are due. One that cannot be does not keep the other from it.
+func (a *Authority) renewDue(ctx context.Context, early float64) error {
+	var failed []error
+	for _, p := range a.profiles {
+		if a.config.Clock.Now().Before(a.due(p, early)) {
+			continue
+		}
+		if err := a.issue(ctx, p); err != nil {
+			failed = append(failed, fmt.Errorf("renew %s leaf: %w", p.name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func nextRetry(last time.Duration) time.Duration {
+	if last == 0 {
+		return firstRetry
+	}
+	return min(2*last, lastRetry)
+}
+
+// pause waits for d and says whether ctx is still alive.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
