@@ -1,0 +1,92 @@
+package trust
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// reloadLimit bounds one reading of partners and certificates.
+const reloadLimit = 10 * time.Second
+
+// Source gives what administrators declared.
+type Source interface {
+	Partners(ctx context.Context) ([]mdc.Partner, error)
+	TrustedCertificates(ctx context.Context) ([]mdc.TrustedCertificate, error)
+}
+
+// Config wires a Store.
+type Config struct {
+	ClusterID   string                  // our own; never a partner
+	Source      Source                  // read by New and Reload only
+	Certificate func() *tls.Certificate // our own peer leaf with its chain, asked for each handshake
+	Clock       clock.Clock             // decides validity; nil = the machine's clock
+	Logger      *slog.Logger            // nil = silent
+
+	// Refused, when set, is told of each client refused in a handshake, for the audit. leaf is what it showed, unverified,
+	// and nil if it showed nothing. It runs in the handshake and must not block.
+	Refused func(leaf *x509.Certificate, err error)
+}
+
+// Store holds the trust in force. All methods are safe for concurrent use.
+type Store struct {
+	config  Config
+	reading sync.Mutex // one Reload at a time: a slow old reading must not replace a newer one
+	current atomic.Pointer[snapshot]
+}
+
+// New reads the source and gives a store that is ready, or the error that kept it from reading.
+func New(ctx context.Context, c Config) (*Store, error) {
+	if c.Source == nil || c.Certificate == nil || !mdc.ValidClusterID(c.ClusterID) {
+		return nil, errors.New("configure trust: ClusterID, Source and Certificate are required")
+	}
+	if c.Clock == nil {
+		c.Clock = clock.System{}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{config: c}
+	if err := s.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Reload puts a new snapshot in force: when it returns, every later check uses what the source holds now. It goes on when
+// ctx is cancelled, since the change it follows is already made. If the source cannot be read nobody is trusted until
+// a later Reload succeeds (SEC-42, SEC-43: fail closed).
+func (s *Store) Reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadLimit)
+	defer cancel()
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	next, err := s.read(ctx)
+	if err != nil {
+		s.current.Store(&snapshot{})
+		return fmt.Errorf("reload trust: %w", err)
+	}
+	s.current.Store(next)
+	return nil
+}
+
+func (s *Store) read(ctx context.Context) (*snapshot, error) {
+	partners, err := s.config.Source.Partners(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read partners: %w", err)
+	}
+	certificates, err := s.config.Source.TrustedCertificates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted certificates: %w", err)
+	}
+	return s.build(partners, certificates), nil
+}
