@@ -1,0 +1,164 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// Effect is what a decision comes to.
+type Effect string
+
+// The effects, from the strictest to the most open: where two resources have the same pattern, the stricter one counts.
+const (
+	Deny      Effect = "deny"
+	Challenge Effect = "challenge" // nobody is signed in, or not strongly enough
+	Allow     Effect = "allow"
+	Public    Effect = "public"   // anyone; the application is told who is signed in
+	Excluded  Effect = "excluded" // anyone; no session is looked at
+)
+
+// Rules that no policy has: the reason when the configuration itself decides. A policy's rule is "POLICY/rule/N", N from 1.
+const (
+	RuleUnknownHost    = "unknown_host"       // no application names the host
+	RuleNotCovered     = "not_covered"        // the host's applications cover no such path
+	RuleUnknownMethod  = "unknown_method"     // not one of mdc.Methods (SEC-24)
+	RuleMethod         = "method_not_covered" // the path is covered, for other methods
+	RuleMissingPolicy  = "policy_missing"     // the resource names a policy that is not there
+	RuleNotSignedIn    = "not_signed_in"      //
+	RuleLevel          = "level_too_low"      //
+	RuleAnyUser        = "any_user"           // the resource has no policy: any signed-in user
+	RuleDefaultAnyUser = "default_any_user"   // Request.DefaultAnyUser
+	RulePublic         = "public"             //
+	RuleExcluded       = "excluded"           //
+	RuleNoneFits       = "none_fits"          // after the policy's name: no rule of it fits, so it denies
+)
+
+// Request is the question. Host and Path are as Canonical gives them; Method as it was sent.
+type Request struct {
+	Method string
+	Host   string
+	Path   string
+	// DefaultAnyUser: where no application names the host, any signed-in user may pass. An agent asks so for its own
+	// registered hosts, which makes an agent without an application useful at once; everybody else is denied there.
+	DefaultAnyUser bool
+}
+
+// Subject is who asks; a nil *Subject is nobody. Group names compare exactly, user names without case.
+type Subject struct {
+	User   string
+	Groups []string
+	Level  int // LevelPassword for a password
+}
+
+// Decision is the answer, with what decided it for logs and audit.
+type Decision struct {
+	Effect      Effect
+	Application string // "" when none covers the request
+	Resource    string // its name in the application
+	Rule        string
+	Level       int // with Challenge: the level that the resource asks for
+}
+
+// Decide says what r comes to for s. In order: an unknown method denies; the exact host before the wildcard; the most
+// specific path pattern of that host alone counts, as of node.find: if its resources do not cover the method, the
+// request is denied and no wider pattern is asked; of several resources with the same pattern the strictest counts.
+func (ix *Index) Decide(r Request, s *Subject) Decision {
+	method := methodBit(r.Method)
+	if method == 0 {
+		return Decision{Effect: Deny, Rule: RuleUnknownMethod}
+	}
+	at := ix.site(r.Host)
+	if at == nil {
+		return unknownHost(r, s)
+	}
+	if !strings.HasPrefix(r.Path, "/") {
+		return Decision{Effect: Deny, Rule: RuleNotCovered}
+	}
+	targets := at.root.find(r.Path[1:])
+	if targets == nil {
+		return Decision{Effect: Deny, Rule: RuleNotCovered}
+	}
+	return strictest(targets, method, s)
+}
+
+func (ix *Index) site(host string) *site {
+	host = hostKey(host)
+	if s := ix.exact[host]; s != nil {
+		return s
+	}
+	if _, parent, ok := strings.Cut(host, "."); ok {
+		return ix.wild[parent]
+	}
+	return nil
+}
+
+func unknownHost(r Request, s *Subject) Decision {
+	switch {
+	case !r.DefaultAnyUser:
+		return Decision{Effect: Deny, Rule: RuleUnknownHost}
+	case s == nil:
+		return Decision{Effect: Challenge, Rule: RuleDefaultAnyUser, Level: LevelPassword}
+	case s.Level < LevelPassword:
+		return Decision{Effect: Challenge, Rule: RuleLevel, Level: LevelPassword}
+	}
+	return Decision{Effect: Allow, Rule: RuleDefaultAnyUser}
+}
+
+// strictest decides for each target that has the method; the first of equally strict ones is named.
+func strictest(targets []*target, method methodSet, s *Subject) Decision {
+	t := targets[0]
+	best := Decision{Effect: Deny, Application: t.application, Resource: t.resource, Rule: RuleMethod}
+	found := false
+	for _, t := range targets {
+		if t.methods&method == 0 {
+			continue
+		}
+		if d := t.decide(s); !found || strictness(d.Effect) < strictness(best.Effect) {
+			best, found = d, true
+		}
+	}
+	return best
+}
+
+func strictness(e Effect) int {
+	switch e {
+	case Challenge:
+		return 1
+	case Allow:
+		return 2
+	case Public:
+		return 3
+	case Excluded:
+		return 4
+	}
+	return 0 // Deny
+}
+
+func (t *target) decide(s *Subject) Decision {
+	d := Decision{Application: t.application, Resource: t.resource}
+	d.Effect, d.Rule = t.effect(s)
+	if d.Effect == Challenge {
+		d.Level = t.level
+	}
+	return d
+}
+
+// effect asks who somebody is before it says whether they may: nobody learns a policy without signing in.
+func (t *target) effect(s *Subject) (Effect, string) {
+	switch {
+	case t.missing:
+		return Deny, RuleMissingPolicy
+	case t.protection == mdc.Public:
+		return Public, RulePublic
+	case t.protection == mdc.Excluded:
+		return Excluded, RuleExcluded
+	case s == nil:
+		return Challenge, RuleNotSignedIn
+	case s.Level < t.level:
+		return Challenge, RuleLevel
+	case t.policy == nil:
+		return Allow, RuleAnyUser
+	}
+	return t.policy.decide(s)
+}
