@@ -1,0 +1,142 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// adoption is what one flight brings.
+type adoption struct {
+	r    *resident
+	rule string
+}
+
+// adopt makes a session for a sign-on of elsewhere. Parallel requests share one flight, which goes on when the request
+// that started it goes away.
+func (e *Engine) adopt(ctx context.Context, c *claim, given *outcome) (*resident, string, error) {
+	v, err, _ := e.flights.Do(string(c.SSOID), func() (any, error) {
+		return e.adoptOnce(context.WithoutCancel(ctx), c, given)
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	a, ok := v.(adoption)
+	if !ok || a.r == nil {
+		return nil, a.rule, nil
+	}
+	s := a.r.session.Load()
+	if !c.fits(s) {
+		return nil, ChallengeMismatch, nil
+	}
+	if !answersFor(s, c.ID) {
+		return a.r, a.rule, e.index(ctx, a.r, c.ID)
+	}
+	return a.r, a.rule, nil
+}
+
+func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adoption, error) {
+	p := e.cfg.Policies.SessionPolicy()
+	r, rule, err := e.local(ctx, c) // a flight may have ended since the caller looked
+	if err != nil || (r == nil && rule != "") || (r != nil && !r.stale(e.now(), p.MaxDegradedAge.D())) {
+		return adoption{r, rule}, err
+	}
+	person, found, err := e.cfg.Directory.User(ctx, c.Store, c.User)
+	if err != nil {
+		return adoption{}, fmt.Errorf("look up user of %s: %w", c.SSOID, err)
+	}
+	if !found || !person.Enabled {
+		return adoption{rule: ChallengeUser}, nil
+	}
+	if given == nil {
+		o := e.ask(ctx, c, "")
+		given = &o
+	}
+	switch given.verdict {
+	case verdictFound:
+		return e.take(ctx, c, r, given)
+	case verdictCookie, verdictAlone:
+		return e.fromCookie(ctx, c, r, person, given)
+	}
+	return adoption{rule: given.rule}, nil
+}
+
+// take makes the session that a partner gave, or confirms with it the one that was made from a cookie.
+func (e *Engine) take(ctx context.Context, c *claim, r *resident, o *outcome) (adoption, error) {
+	if r != nil {
+		err := e.confirmed(ctx, c, r, o)
+		return adoption{r, AdoptedFound}, err
+	}
+	s := e.newSession(c)
+	s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
+	s.Origin = &mdc.Origin{ClusterID: o.from, SessionID: o.session.ID}
+	if o.session.LastAccess.After(s.LastAccess) {
+		s.LastAccess = o.session.LastAccess
+	}
+	s.Members = e.members(o)
+	return e.settle(ctx, s, AdoptedFound, func(w store.Writer) error {
+		if err := w.Delete(keyPending(s.SSOID)); err != nil {
+			return err
+		}
+		return e.tellJoined(w, c, s.Members, o.from)
+	})
+}
+
+// fromCookie makes the session from the cookie and the local user. Degraded counts from the first time for this sign-on.
+func (e *Engine) fromCookie(ctx context.Context, c *claim, r *resident, person Person, o *outcome) (adoption, error) {
+	if r != nil {
+		return adoption{rule: ChallengeDegraded}, nil
+	}
+	s := e.newSession(c)
+	s.Attributes, s.Groups = person.Attributes, person.Groups
+	s.Origin = &mdc.Origin{ClusterID: c.Cluster, SessionID: c.ID}
+	s.Members = o.asked
+	if o.verdict == verdictCookie {
+		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellJoined(w, c, s.Members, "") })
+	}
+	record, err := e.degrade(ctx, c)
+	if err != nil || record == nil {
+		return adoption{rule: ChallengeDegraded}, err
+	}
+	s.DegradedSince = &record.Since
+	return e.settle(ctx, s, AdoptedAlone, func(w store.Writer) error { return record.write(w, s, e.now()) })
+}
+
+// settle creates a session unless it would be idle at once, and takes it back if the sign-on ended meanwhile.
+func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also func(store.Writer) error) (adoption, error) {
+	if e.now().Sub(s.LastAccess) >= e.cfg.Policies.SessionPolicy().IdleTimeout.D() {
+		return adoption{rule: ChallengeIdle}, nil
+	}
+	r, err := e.create(ctx, s, also)
+	if err != nil {
+		return adoption{}, err
+	}
+	if e.denied(r, r.session.Load()) {
+		return adoption{rule: ChallengeTombstone}, e.end(ctx, s)
+	}
+	if s.DegradedSince != nil {
+		e.pending.Store(true)
+	}
+	e.nudge()
+	return adoption{r, rule}, nil
+}
+
+// newSession is what every session made from a claim has in common. Last access is evidence, never now.
+func (e *Engine) newSession(c *claim) *mdc.Session {
+	h := sha256.Sum256(c.Proof[:])
+	return &mdc.Session{ID: mdc.SessionID(newRandom().text()), ProofHash: h[:], SSOID: c.SSOID, User: c.User, Store: c.Store, Level: c.Level,
+		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}}
+}
+
+func (e *Engine) members(o *outcome) []string {
+	members := []string{o.from}
+	for _, m := range o.session.Members {
+		if !mdc.SameName(m, e.cfg.ClusterID) {
+			members = addCluster(members, m)
+		}
+	}
+	return members
+}

@@ -1,0 +1,98 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/seal"
+)
+
+// AuthorizeInput is one request of a browser at an agent's host.
+type AuthorizeInput struct {
+	Scheme, Host string // http or https; host[:port], as the browser sent it
+	Cookie       string // the agent's cookie; "" when absent or sent twice
+}
+
+// Decision says whose request it is. Session is nil when the person must sign in; Rule says why. The session is shared and
+// must not be changed; its LastAccess is that of the last write.
+type Decision struct {
+	Session *mdc.Session
+	Rule    string
+}
+
+// opened is an agent's cookie that was opened before.
+type opened struct {
+	claim      claim
+	host       string // that it was sealed for
+	generation uint64 // of the keysets that opened it
+	resident   atomic.Pointer[resident]
+}
+
+// Authorize finds the session of an agent's cookie. a is the authenticated agent. An error means that this data center
+// could not decide: 503, never allow.
+func (e *Engine) Authorize(ctx context.Context, a *mdc.Agent, in AuthorizeInput) (Decision, error) {
+	if !ownsOrigin(a, in.Scheme, in.Host) {
+		return Decision{Rule: ChallengeHost}, nil
+	}
+	if in.Cookie == "" {
+		return Decision{Rule: ChallengeNoCookie}, nil
+	}
+	o, err := e.openAgentCookie(a, in)
+	if err != nil {
+		if isRefusal(err) {
+			return Decision{Rule: ChallengeBadCookie}, nil
+		}
+		return Decision{}, fmt.Errorf("open agent cookie: %w", err)
+	}
+	if d, ok, err := e.resident(ctx, o); ok || err != nil {
+		return d, err
+	}
+	r, rule, err := e.find(ctx, &o.claim, nil)
+	if err != nil || r == nil {
+		return Decision{Rule: rule}, err
+	}
+	o.resident.Store(r)
+	return Decision{Session: r.session.Load(), Rule: rule}, nil
+}
+
+// resident decides from memory alone; false when that is not possible.
+func (e *Engine) resident(ctx context.Context, o *opened) (Decision, bool, error) {
+	r, now := o.resident.Load(), e.now()
+	if r == nil || !r.held.Load() {
+		return Decision{}, false, nil
+	}
+	if !o.claim.Until.After(now) {
+		return Decision{Rule: ChallengeExpired}, true, nil
+	}
+	rule, err := e.admit(ctx, r, o.claim.Seen, now)
+	if err != nil || rule == ChallengeDegraded { // find asks the partners once more
+		return Decision{}, false, err
+	}
+	if rule != "" {
+		return Decision{Rule: rule}, true, nil
+	}
+	return Decision{Session: r.session.Load(), Rule: FoundLocal}, true, nil
+}
+
+// openAgentCookie opens a cookie, or takes it from memory when it was opened before for this agent and host with the
+// keysets of the moment. The text itself is the key: some 200 bytes, and a hash of it would cost more than all the rest.
+func (e *Engine) openAgentCookie(a *mdc.Agent, in AuthorizeInput) (*opened, error) {
+	generation := e.cfg.Keys.Generation()
+	if o, ok := e.opened.get(in.Cookie); ok {
+		if o.generation == generation && o.claim.Agent == a.Name && strings.EqualFold(o.host, withoutPort(in.Host)) {
+			return o, nil
+		}
+		e.opened.remove(in.Cookie)
+	}
+	c, err := e.openClaim(payloadAgent, agentAt(mdc.PurposeAgent, a.Name, in.Host), in.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	if c.Agent != a.Name {
+		return nil, seal.ErrOpen
+	}
+	return e.opened.add(strings.Clone(in.Cookie), &opened{claim: c, host: hostName(in.Host), generation: generation}), nil
+}

@@ -1,0 +1,27 @@
+package session_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/concord-access/terraform-provider-concord/server/session"
+)
+
+// The request path: a cookie that was opened before and its resident session.
+func BenchmarkAuthorizeResident(b *testing.B) {
+	w := newWorld(b, "NYDC")
+	br := w.browser()
+	br.signIn("NYDC", "ann")
+	br.enter("shop", "NYDC", "NYDC")
+	in := session.AuthorizeInput{Scheme: "https", Host: "shop.example.com", Cookie: br.agentCookie("shop")}
+	b.ReportMetric(float64(len(in.Cookie)), "cookie-bytes")
+	fixed := w.centers["NYDC"]
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if d, err := fixed.Authorize(context.Background(), agents["shop"], in); err != nil || d.Session == nil {
+				b.Errorf("%v %s", err, d.Rule)
+			}
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package session
+
+import (
+	"context"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+)
+
+const maxKind = 64 // bytes of an unknown event's kind that are logged
+
+// ReceiveEvents takes what the partner from says about sign-ons that it shows the proof of, or that were retrieved to it.
+// What does not apply, or is of a kind that only a newer version knows, is passed over: the sender has nothing to repeat.
+func (e *Engine) ReceiveEvents(ctx context.Context, from string, events []Event) error {
+	if err := e.checkCaller(from); err != nil {
+		return err
+	}
+	if len(events) > maxEvents {
+		return fault.New(fault.TooLarge, "too_large", "A batch has at most %d events.", maxEvents)
+	}
+	unknown, kind := 0, ""
+	for _, ev := range events {
+		if ev.Kind != KindJoined {
+			unknown, kind = unknown+1, clip(ev.Kind, maxKind)
+			continue
+		}
+		if _, ok := parse128(string(ev.SSOID)); !ok {
+			return fault.New(fault.Invalid, "invalid_input", "The batch has an event without a sso id.")
+		}
+		if err := e.joined(ctx, from, ev); err != nil {
+			return err
+		}
+	}
+	if unknown > 0 {
+		e.cfg.Logger.Info("partner sent events of a kind that this version does not know; they are passed over", "partner", from, "events", unknown, "kind", kind)
+	}
+	return nil
+}
+
+func (e *Engine) joined(ctx context.Context, from string, ev Event) error {
+	s, _, err := e.lookUp(ctx, "", ev.SSOID)
+	if err != nil || s == nil || containsCluster(s.Members, from) || !proves(ev.Proof, s) {
+		return err
+	}
+	r, err := e.held(ctx, s)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, r, func(s *mdc.Session) bool { return join(s, from) }, alone)
+}
+
+// ReceiveRevocations keeps a partner's batch and gives what is durably here of each origin.
+func (e *Engine) ReceiveRevocations(ctx context.Context, from string, b revocation.Batch) (map[string]uint64, error) {
+	if !e.registered(from) {
+		return nil, fault.New(fault.Forbidden, "not_a_partner", "This data center has no active partner %q.", from)
+	}
+	if !e.callers.allow(from, 1+len(b.Entries)) {
+		return nil, errTooMany()
+	}
+	return e.log.Receive(ctx, from, b)
+}
+
+// PullRevocations gives the partner from one page of what it lacks.
+func (e *Engine) PullRevocations(ctx context.Context, from string, p revocation.Pull) (revocation.Batch, error) {
+	if !e.registered(from) {
+		return revocation.Batch{}, fault.New(fault.Forbidden, "not_a_partner", "This data center has no active partner %q.", from)
+	}
+	if !e.callers.allow(from, 1) {
+		return revocation.Batch{}, errTooMany()
+	}
+	return e.log.Answer(ctx, from, p)
+}

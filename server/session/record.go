@@ -1,0 +1,206 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// margin is how long records outlive the absolute expiry, so that clocks may differ.
+const margin = revocation.Skew
+
+func keySession(id mdc.SessionID) []byte { return []byte("s/" + id) }
+func keyAccess(id mdc.SessionID) []byte  { return []byte("a/" + id) }
+func keyIndex(id mdc.SessionID) []byte   { return []byte("x/" + id) }
+func keySSO(sso mdc.SSOID) []byte        { return []byte("o/" + sso) }
+func keyCode(jti string) []byte          { return []byte("c/" + jti) }
+func keyPending(sso mdc.SSOID) []byte    { return []byte("d/" + sso) }
+func keyUser(s *mdc.Session) []byte {
+	return []byte("u/" + mdc.FoldName(s.User) + "/" + s.Store + "/" + string(s.ID))
+}
+
+func ttl(s *mdc.Session, now time.Time) time.Duration { return life(s.ExpiresAt, now) }
+
+// life is how long a record of a sign-on that ends at expires is kept. What is over already, but still read because stores
+// drop by whole seconds, goes soon: nothing would be "for ever".
+func life(expires, now time.Time) time.Duration { return max(expires.Sub(now)+margin, time.Second) }
+
+// get gives nil for what is absent.
+func get(r store.Reader, key []byte) ([]byte, error) {
+	v, err := r.Get(key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return v, err
+}
+
+// readSession gives nil when there is no session of that id.
+func readSession(r store.Reader, id mdc.SessionID) (*mdc.Session, error) {
+	v, err := get(r, keySession(id))
+	if err != nil || v == nil {
+		return nil, err
+	}
+	s := new(mdc.Session)
+	if err := json.Unmarshal(v, s); err != nil {
+		return nil, fmt.Errorf("decode session %s: %w", id, err)
+	}
+	return s, nil
+}
+
+// readVia follows a key that holds a session's id.
+func readVia(r store.Reader, key []byte) (*mdc.Session, error) {
+	id, err := get(r, key)
+	if err != nil || id == nil {
+		return nil, err
+	}
+	return readSession(r, mdc.SessionID(id))
+}
+
+// readAccess gives the later of the session's own last access and what was written since.
+func readAccess(r store.Reader, s *mdc.Session) (time.Time, error) {
+	v, err := get(r, keyAccess(s.ID))
+	if err != nil || len(v) != 8 {
+		return s.LastAccess, err
+	}
+	if t := time.UnixMilli(int64(binary.BigEndian.Uint64(v))).UTC(); t.After(s.LastAccess) {
+		return t, nil
+	}
+	return s.LastAccess, nil
+}
+
+// writeSession writes the record and every key that leads to it.
+func writeSession(w store.Writer, s *mdc.Session, now time.Time) error {
+	v, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode session %s: %w", s.ID, err)
+	}
+	id, life := []byte(s.ID), ttl(s, now)
+	if err := w.Put(keySession(s.ID), v, life); err != nil {
+		return err
+	}
+	if err := w.Put(keySSO(s.SSOID), id, life); err != nil {
+		return err
+	}
+	if err := w.Put(keyUser(s), []byte{1}, life); err != nil {
+		return err
+	}
+	for _, incoming := range s.Index {
+		if err := w.Put(keyIndex(incoming), id, life); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteSession removes what writeSession wrote.
+func deleteSession(w store.Writer, s *mdc.Session) error {
+	keys := [][]byte{keySession(s.ID), keyAccess(s.ID), keySSO(s.SSOID), keyUser(s)}
+	for _, incoming := range s.Index {
+		keys = append(keys, keyIndex(incoming))
+	}
+	for _, k := range keys {
+		if err := w.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create keeps s unless this data center has a session of the sign-on already; it gives the one that is kept. also joins
+// its own writes to the transaction.
+func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
+	defer e.lock(s.SSOID)()
+	now := e.now()
+	var kept *mdc.Session
+	var last time.Time
+	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) (err error) {
+		if kept, err = readVia(w, keySSO(s.SSOID)); err != nil {
+			return err
+		}
+		if kept != nil {
+			last, err = readAccess(w, kept)
+			return err
+		}
+		kept, last = s, s.LastAccess
+		if err := writeSession(w, s, now); err != nil {
+			return err
+		}
+		return also(w)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
+	}
+	return e.hold(newResident(kept, last)), nil
+}
+
+// change rewrites the session of r. edit gets a copy it may change in place, maps and slices by replacing them; false
+// leaves everything as it is. A session that has ended meanwhile stays ended.
+func (e *Engine) change(ctx context.Context, r *resident, edit func(*mdc.Session) bool, also func(store.Writer) error) error {
+	id, sso := r.session.Load().ID, r.session.Load().SSOID
+	defer e.lock(sso)()
+	now := e.now()
+	var after *mdc.Session
+	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+		before, err := readSession(w, id)
+		after = before
+		if err != nil || before == nil {
+			return err
+		}
+		next := *before
+		if edit(&next) {
+			after = &next
+			if err := rewrite(w, before, after, now); err != nil {
+				return err
+			}
+		}
+		return also(w)
+	})
+	if err != nil {
+		return fmt.Errorf("change session %s: %w", id, err)
+	}
+	if after != nil {
+		r.session.Store(after)
+	}
+	return nil
+}
+
+// rewrite drops the index keys that the new record has no more.
+func rewrite(w store.Writer, before, after *mdc.Session, now time.Time) error {
+	for _, incoming := range before.Index {
+		if err := w.Delete(keyIndex(incoming)); err != nil {
+			return err
+		}
+	}
+	return writeSession(w, after, now)
+}
+
+// end deletes one session here, without a tombstone.
+func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
+	defer e.lock(s.SSOID)()
+	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+		current, err := readSession(w, s.ID)
+		if err != nil || current == nil {
+			return err
+		}
+		return deleteSession(w, current)
+	})
+	if r, ok := e.residents.remove(s.ID); ok {
+		r.ended.Store(true)
+	}
+	if r := e.touched.get(s.ID); r != nil {
+		r.ended.Store(true)
+	}
+	if err != nil {
+		return fmt.Errorf("end session %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+func alone(store.Writer) error { return nil }

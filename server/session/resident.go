@@ -1,0 +1,228 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// resident is a session in memory. There is one for a session, so that all its cookies share one last access.
+type resident struct {
+	session atomic.Pointer[mdc.Session] // never changed in place
+	userKey string
+
+	held  atomic.Bool  // false once dropped from memory or ended; who holds a pointer looks it up again
+	ended atomic.Bool  // its last access is not written any more
+	last  atomic.Int64 // last access, Unix milliseconds
+	dirty atomic.Bool  // last is newer than the store's and the resident is in touched
+
+	revocations atomic.Uint64 // Log.Changes when it was last found not denied, and 1
+	users       atomic.Uint64 // Engine.users when its user was last looked up
+	checked     atomic.Int64  // when that was, Unix milliseconds; 0 = never
+}
+
+func newResident(s *mdc.Session, lastAccess time.Time) *resident {
+	r := &resident{userKey: revocation.UserKey(s.Store, s.User)}
+	r.session.Store(s)
+	r.last.Store(lastAccess.UnixMilli())
+	r.held.Store(true)
+	return r
+}
+
+// stale says that the session was made from a cookie and nobody confirmed it in time.
+func (r *resident) stale(now time.Time, maxAge time.Duration) bool {
+	since := r.session.Load().DegradedSince
+	return since != nil && !since.Add(maxAge).After(now)
+}
+
+// hold makes r the resident of its session, or gives the one that is. What was dropped but is not written yet comes back,
+// with its last access. The caller holds the sign-on's lock, so that what ends meanwhile is not held again.
+func (e *Engine) hold(r *resident) *resident {
+	id := r.session.Load().ID
+	if unwritten := e.touched.get(id); unwritten != nil && !unwritten.ended.Load() {
+		r = unwritten
+		r.held.Store(true) // before it can be dropped again
+	}
+	return e.residents.add(id, r)
+}
+
+// admit decides whether a session may be used now and notes the use. The rule is "" when it may. seen is evidence of
+// activity from the cookie; activity never comes from the future.
+func (e *Engine) admit(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
+	s, p := r.session.Load(), e.cfg.Policies.SessionPolicy()
+	if e.denied(r, s) {
+		return ChallengeTombstone, nil
+	}
+	if !s.ExpiresAt.After(now) {
+		return ChallengeExpired, nil
+	}
+	if r.stale(now, p.MaxDegradedAge.D()) {
+		return ChallengeDegraded, nil
+	}
+	ms := now.UnixMilli()
+	last := max(r.last.Load(), min(seen.UnixMilli(), ms))
+	if ms-last >= p.IdleTimeout.D().Milliseconds() {
+		return ChallengeIdle, nil
+	}
+	if ok, err := e.userStands(ctx, r, s, ms); err != nil || !ok {
+		return ChallengeUser, err
+	}
+	e.touch(r, s.ID, ms)
+	return "", nil
+}
+
+// denied asks the revocations only when there are new ones. The counter is read first: one that arrives in between is
+// seen now or changes the counter.
+func (e *Engine) denied(r *resident, s *mdc.Session) bool {
+	changes := e.log.Changes() + 1
+	if r.revocations.Load() == changes {
+		return false
+	}
+	if e.log.Denies(s.SSOID, r.userKey, s.AuthenticatedAt) {
+		return true
+	}
+	r.revocations.Store(changes)
+	return false
+}
+
+// userStands looks the user up again from time to time. A directory that does not answer changes nothing for a session
+// that was sound before, and is asked again at the next request.
+func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, ms int64) (bool, error) {
+	generation, checked := e.users.Load(), r.checked.Load()
+	if r.users.Load() == generation && ms-checked < identityRecheck.Milliseconds() {
+		return true, nil
+	}
+	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
+	if err != nil {
+		if checked == 0 {
+			return false, fmt.Errorf("look up user of session %s: %w", s.ID, err)
+		}
+		e.cfg.Logger.Warn("user of a session could not be checked again", "identity_store", s.Store, "error", err)
+		return true, nil
+	}
+	if !found || !p.Enabled {
+		return false, nil
+	}
+	if err := e.update(ctx, r, s, p); err != nil {
+		return false, err
+	}
+	r.users.Store(generation)
+	r.checked.Store(ms)
+	return true, nil
+}
+
+// update lets a session go on with the groups and attributes that its user has now: a right that was taken away must not
+// last as long as the session (SEC-12). Of a store that each data center has by itself, what came with the session stays (OAM-18).
+func (e *Engine) update(ctx context.Context, r *resident, s *mdc.Session, p Person) error {
+	if !p.Replicated || slices.Equal(s.Groups, p.Groups) && maps.Equal(s.Attributes, p.Attributes) {
+		return nil
+	}
+	return e.change(ctx, r, func(s *mdc.Session) bool {
+		s.Groups, s.Attributes = p.Groups, p.Attributes
+		return true
+	}, alone)
+}
+
+// touched are the residents whose last access is not in the store yet, striped by id.
+type touched struct {
+	stripes [16]struct {
+		mu sync.Mutex // guards by
+		by map[mdc.SessionID]*resident
+	}
+}
+
+func (t *touched) get(id mdc.SessionID) *resident {
+	s := &t.stripes[id[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.by[id]
+}
+
+// touch raises the last access. Only the first use after a write takes a lock.
+func (e *Engine) touch(r *resident, id mdc.SessionID, ms int64) {
+	for {
+		last := r.last.Load()
+		if last >= ms {
+			return
+		}
+		if r.last.CompareAndSwap(last, ms) {
+			break
+		}
+	}
+	if !r.dirty.CompareAndSwap(false, true) {
+		return
+	}
+	s := &e.touched.stripes[id[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by == nil {
+		s.by = make(map[mdc.SessionID]*resident)
+	}
+	s.by[id] = r
+}
+
+// maxFlush is how many last accesses one transaction writes.
+const maxFlush = 2000
+
+// Flush writes the last accesses that are in memory only. Run calls it; app calls it once more after Run has ended.
+func (e *Engine) Flush(ctx context.Context) error {
+	for i := range e.touched.stripes {
+		s := &e.touched.stripes[i]
+		s.mu.Lock()
+		all := make([]*resident, 0, len(s.by))
+		for _, r := range s.by {
+			all = append(all, r)
+		}
+		s.mu.Unlock()
+		for len(all) > 0 {
+			n := min(len(all), maxFlush)
+			if err := e.flush(ctx, all[:n]); err != nil {
+				return fmt.Errorf("write last accesses: %w", err)
+			}
+			s.mu.Lock()
+			for _, r := range all[:n] {
+				if !r.dirty.Load() || r.ended.Load() {
+					delete(s.by, r.session.Load().ID)
+				}
+			}
+			s.mu.Unlock()
+			all = all[n:]
+		}
+	}
+	return nil
+}
+
+func (e *Engine) flush(ctx context.Context, all []*resident) error {
+	now := e.now()
+	for _, r := range all {
+		r.dirty.Store(false) // before last is read: a touch in between comes again
+	}
+	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+		for _, r := range all {
+			s := r.session.Load()
+			if r.ended.Load() || !s.ExpiresAt.After(now) {
+				continue
+			}
+			v := binary.BigEndian.AppendUint64(nil, uint64(r.last.Load()))
+			if err := w.Put(keyAccess(s.ID), v, ttl(s, now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for _, r := range all {
+			r.dirty.Store(true)
+		}
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// maxAddress is the longest client address that is kept.
+const maxAddress = 64
+
+// SignInRequest is a person who has just proved who they are.
+type SignInRequest struct {
+	Person        Person // as the identity store has it now
+	Store         string // identity store's name
+	Level         int    // of the scheme that was used
+	ClientAddress string
+	PriorCookie   string // the browser's sign-in cookie, or ""
+}
+
+// Found is a session with what the browser is to keep. Session is nil when the person must sign in; Rule says why. Its
+// session is shared and must not be changed; its LastAccess is that of the last write.
+type Found struct {
+	Session    *mdc.Session
+	Rule       string
+	SetCookies []string // values of Set-Cookie headers
+	claim      claim    // of this data center, with the proof
+}
+
+// SignIn makes a new sign-on: new sso id, id and proof, whatever the browser sent (SEC-01). A sign-on that it had before,
+// its own or another user's, is ended everywhere first (SEC-02). What it answers is on stable storage.
+func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
+	if !q.Person.Enabled || !mdc.ValidName(q.Person.Name) || !mdc.ValidName(q.Store) || q.Level < 0 {
+		return Found{}, fault.New(fault.Unauthenticated, "sign_in_refused", "This account cannot sign in.")
+	}
+	if prior, err := e.openClaim(payloadSignIn, e.signInAt(), q.PriorCookie); err == nil && prior.ExpiresAt.After(e.now()) {
+		if _, err := e.revoke(ctx, prior.SSOID, prior.ExpiresAt); err != nil {
+			return Found{}, err
+		}
+	}
+	c := e.newSignOn(q)
+	s := e.newSession(&c)
+	s.ID, s.Index = c.ID, nil
+	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
+	r, err := e.create(ctx, s, func(store.Writer) error { return nil })
+	if err != nil {
+		return Found{}, err
+	}
+	// "Everywhere" may have ended this user's sign-ons between the choice of the time and the write.
+	if e.denied(r, s) {
+		return Found{Rule: ChallengeTombstone}, e.end(ctx, s)
+	}
+	return e.visited(SignedIn, r, c)
+}
+
+// newSignOn chooses ids and times. A sign-on counts from after the moment at which the user's earlier ones were ended.
+func (e *Engine) newSignOn(q SignInRequest) claim {
+	now := e.now()
+	at := now
+	if after := e.log.NotBefore(revocation.UserKey(q.Store, q.Person.Name)).Add(time.Millisecond); after.After(at) {
+		at = after.Truncate(time.Millisecond)
+	}
+	expires := at.Add(e.cfg.Policies.SessionPolicy().Lifetime.D())
+	return claim{Cluster: e.cfg.ClusterID, ID: mdc.SessionID(newRandom().text()), Proof: newRandom(), SSOID: mdc.SSOID(newRandom().text()),
+		User: q.Person.Name, Store: q.Store, Level: q.Level, AuthenticatedAt: at, ExpiresAt: expires, Seen: now, Until: expires}
+}
+
+// Visit finds the session of a browser at the sign-in host and stamps its cookie with this data center (OAM-14, OAM-33).
+func (e *Engine) Visit(ctx context.Context, cookie string) (Found, error) {
+	if cookie == "" {
+		return Found{Rule: ChallengeNoCookie}, nil
+	}
+	c, err := e.openClaim(payloadSignIn, e.signInAt(), cookie)
+	if err != nil {
+		return refusedOr(err)
+	}
+	r, rule, err := e.find(ctx, &c, nil)
+	if err != nil || r == nil {
+		return Found{Rule: rule}, err
+	}
+	return e.visited(rule, r, c)
+}
+
+// visited writes the cookie for a session of this data center.
+func (e *Engine) visited(rule string, r *resident, c claim) (Found, error) {
+	s := r.session.Load()
+	c.Cluster, c.ID, c.Latest, c.Level, c.Seen = e.cfg.ClusterID, s.ID, e.cfg.ClusterID, s.Level, e.now()
+	c.Chain = chained(c.Chain, e.cfg.ClusterID)
+	text, err := e.sealClaim(payloadSignIn, e.signInAt(), c)
+	if err != nil {
+		return Found{}, err
+	}
+	secure := e.signInSecure()
+	return Found{Session: s, Rule: rule, SetCookies: []string{setCookie(SignInCookieName(secure), text, 0, secure)}, claim: c}, nil
+}
+
+// chained puts id last, once, and forgets the oldest beyond maxChain.
+func chained(chain []string, id string) []string {
+	out := make([]string, 0, len(chain)+1)
+	for _, c := range chain {
+		if !mdc.SameName(c, id) {
+			out = append(out, c)
+		}
+	}
+	out = append(out, id)
+	return out[max(0, len(out)-maxChain):]
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// refusedOr turns "does not open" into a challenge; a missing key or the like stays an error.
+func refusedOr(err error) (Found, error) {
+	if isRefusal(err) {
+		return Found{Rule: ChallengeBadCookie}, nil
+	}
+	return Found{}, fmt.Errorf("open cookie: %w", err)
+}
