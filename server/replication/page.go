@@ -1,0 +1,31 @@
+package replication
+
+import (
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+)
+
+// MaxWait bounds one long poll. It is below the idle time-outs that firewalls and balancers commonly have.
+const MaxWait = 25 * time.Second
+
+const maxPage = 1 << 20 // bytes of records in one answer
+
+// Entry is a record on its way. Sealed takes the place of Body for kinds that are secret.
+type Entry struct {
+	journal.Record
+	Sealed []byte
+}
+
+// Page answers a clone's question: records in order that continue its position, or the order to take a snapshot.
+type Page struct {
+	Records      []Entry
+	Latest       uint64 // the master's sequence when it answered
+	SnapshotFrom string // not empty: why the journal cannot continue the clone's position; Records is empty then
+}
+
+// Item is one object of a snapshot on its way. Sealed takes the place of Body for kinds that are secret.
+type Item struct {
+	journal.Item
+	Sealed []byte
+}

@@ -1,0 +1,145 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+)
+
+// What one repair may hold in memory. A clone that differs in more is better off with a whole copy.
+const (
+	maxRepairs     = 50_000
+	maxRepairBytes = 64 << 20
+)
+
+// repair fetches what differs and writes it, as far as the journal has not changed it meanwhile.
+func (c *comparison) repair(ctx context.Context) error {
+	var items []journal.Item
+	for from, to := 0, 0; from < len(c.found); from = to {
+		for to < len(c.found) && c.found[to].kind == c.found[from].kind {
+			to++
+		}
+		got, err := c.fetch(ctx, c.found[from:to])
+		if err != nil {
+			return err
+		}
+		if items = append(items, got...); len(items) > maxRepairs {
+			return c.tooMany()
+		}
+	}
+	if err := c.f.catchUp(ctx, c.master); err != nil {
+		return err
+	}
+	return c.write(ctx, items)
+}
+
+// fetch gets the objects of one kind as they shall be; Body nil stands for none.
+func (c *comparison) fetch(ctx context.Context, found []difference) (out []journal.Item, err error) {
+	kind, want, names, size := found[0].kind, map[string]string{}, []string(nil), 0
+	for _, d := range found {
+		if d.digest == "" {
+			out = append(out, journal.Item{Kind: kind, Name: d.name})
+			continue
+		}
+		want[d.name], names = d.digest, append(names, d.name)
+	}
+	for len(names) > 0 {
+		got, err := c.f.c.Sources.Objects(ctx, c.a.Source, c.a.Identifier, kind, names[:min(len(names), maxNames)])
+		if err != nil {
+			return nil, fmt.Errorf("fetch %s objects from %s: %w", kind, c.a.Source, err)
+		}
+		if got.Names < 1 || got.Names > len(names) {
+			return nil, fmt.Errorf("fetch %s objects from %s: %d of %d names were answered", kind, c.a.Source, got.Names, len(names))
+		}
+		c.stood(got.At)
+		names = names[got.Names:]
+		for _, i := range got.Items {
+			opened, err := (&pursuit{f: c.f, a: c.a}).item(i)
+			if err != nil {
+				return nil, err
+			}
+			// Another digest: it was changed since, so the journal brings it.
+			if opened.Kind == kind && want[opened.Name] == journal.ObjectDigest(kind, opened.Name, opened.Body) {
+				out = append(out, opened)
+			}
+			if size += len(opened.Body); size > maxRepairBytes {
+				return nil, c.tooMany()
+			}
+		}
+	}
+	return out, nil
+}
+
+func (c *comparison) tooMany() error {
+	return fault.New(fault.Conflict, "too_many_differences",
+		"%s differs in too much to be repaired object by object. Delete the agreement and create it again: that takes a whole copy.", c.f.c.ClusterID)
+}
+
+// write puts the objects in transactions of bounded size, while the agreement is in force.
+func (c *comparison) write(ctx context.Context, items []journal.Item) error {
+	limits := c.f.c.Store.Limits()
+	for from, to := 0, 0; from < len(items); from = to {
+		for size := 0; to < len(items) && (to == from || size < limits.Bytes/2 && 2*(to-from) < limits.Ops/2); to++ {
+			size += len(items[to].Body) + len(items[to].Name) + 256
+		}
+		n := uint64(0)
+		err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
+			n, err = c.mend(tx, items[from:to])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		c.verdict.Repaired += n
+	}
+	c.f.c.Logger.Warn("replication repaired objects that differed from the master", "agreement", c.a.Identifier, "source", c.a.Source, "objects", c.verdict.Repaired)
+	return nil
+}
+
+func (c *comparison) mend(tx *journal.Tx, items []journal.Item) (n uint64, err error) {
+	if err := c.f.following(tx, c.a.Identifier); err != nil {
+		return 0, err
+	}
+	touched, known, err := tx.Touched(c.own)
+	if err == nil && !known {
+		return 0, errElsewhere
+	}
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range items {
+		if touched[i.Kind+"\x00"+i.Name] {
+			continue
+		}
+		if err := tx.Mend(i.Kind, i.Name, i.Body); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// PullNow makes one agreement ask now and waits until a round has ended, however, or ctx ends (OAM-54). fault.NotFound,
+// Conflict agreement_disabled.
+func (f *Follower) PullNow(ctx context.Context, agreement string) error {
+	if _, err := f.follows(ctx, agreement); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	s := f.sides[agreement]
+	if s == nil {
+		f.mu.Unlock()
+		return fault.New(fault.Unavailable, "starting", "The replication agreement %s is being taken up; try again.", agreement)
+	}
+	turn := s.turn
+	s.wakeLocked()
+	f.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "no_answer", "The pull goes on; its outcome is not known yet.")
+	}
+}

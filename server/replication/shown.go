@@ -1,0 +1,125 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+const (
+	shownPrefix = "h/f/"
+	shownEvery  = 30 * time.Second // how old the kept form of shown may get; a clone tells it anew at its next poll
+)
+
+// shown is where a clone said it stands.
+type shown struct {
+	At    mdc.Position `json:"at"`
+	Equal bool         `json:"equal"` // that position lies on our journal
+	Time  time.Time    `json:"time"`
+	dirty bool         // not kept yet
+}
+
+func (f *Feed) remember(agreement string, at mdc.Position, equal bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if was := f.shown[agreement]; was.At != at || was.Equal != equal {
+		close(f.moved)
+		f.moved = make(chan struct{})
+	}
+	f.shown[agreement] = shown{At: at, Equal: equal, Time: f.c.Clock.Now(), dirty: true}
+}
+
+func (f *Feed) recall(agreement string) (shown, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.shown[agreement]
+	return s, ok
+}
+
+func (f *Feed) load(ctx context.Context) error {
+	return f.c.Store.View(ctx, func(r store.Reader) error {
+		return r.Range(store.Span{Prefix: []byte(shownPrefix)}, func(k, v []byte) error {
+			var s shown
+			if err := json.Unmarshal(v, &s); err != nil {
+				return fmt.Errorf("read %s: %w", k, err)
+			}
+			f.shown[string(k[len(shownPrefix):])] = s
+			return nil
+		})
+	})
+}
+
+// Run keeps what clones showed, now and then and at the end, until ctx ends; then long polls under way are answered, so
+// that a server that stops does not wait for them. It gives nil.
+func (f *Feed) Run(ctx context.Context) error {
+	defer close(f.closing)
+	tick := time.NewTicker(shownEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f.keep(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			f.keep(last)
+			return nil
+		}
+	}
+}
+
+// keep writes what is new and forgets agreements that are gone. A failure costs only the memory over a restart.
+func (f *Feed) keep(ctx context.Context) {
+	f.mu.Lock()
+	fresh := map[string]shown{}
+	for id, s := range f.shown {
+		if s.dirty {
+			fresh[id] = s
+			s.dirty = false
+			f.shown[id] = s
+		}
+	}
+	f.mu.Unlock()
+	if len(fresh) == 0 {
+		return
+	}
+	var gone []string
+	err := f.c.Log.Update(ctx, func(tx *journal.Tx) error {
+		gone = nil
+		for id, s := range fresh {
+			_, found, err := tx.Body(mdc.AgreementKind(), id)
+			if err != nil {
+				return err
+			}
+			if !found {
+				gone = append(gone, id)
+				if err := tx.Writer().Delete([]byte(shownPrefix + id)); err != nil {
+					return err
+				}
+				continue
+			}
+			b, err := json.Marshal(s)
+			if err != nil {
+				return fmt.Errorf("encode position of clone: %w", err)
+			}
+			if err := tx.Writer().Put([]byte(shownPrefix+id), b, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f.c.Logger.Warn("cannot keep the positions of clones", "error", err)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range gone {
+		delete(f.shown, id)
+	}
+}

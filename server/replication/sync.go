@@ -1,0 +1,78 @@
+package replication
+
+import (
+	"context"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// SyncWait is how long the answer to a write waits for the clones of agreements with wait_for_sync.
+const SyncWait = 5 * time.Second
+
+// Awaited gives the present position when some enabled agreement of this master says wait_for_sync; awaited is false when
+// none does, so that a write is not to wait.
+func (f *Feed) Awaited(ctx context.Context) (at mdc.Position, awaited bool, err error) {
+	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		synced, err := syncedAgreements(s)
+		if err != nil || len(synced) == 0 {
+			return err
+		}
+		awaited = true
+		at, err = s.Position()
+		return err
+	})
+	return at, awaited, err
+}
+
+// Await waits until every clone with wait_for_sync has shown that it has the state at a position, SyncWait at most, and
+// gives the cluster ids of those that have not.
+func (f *Feed) Await(ctx context.Context, at mdc.Position) (behind []string, err error) {
+	var synced []mdc.Agreement
+	err = f.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
+		synced, err = syncedAgreements(s)
+		return err
+	})
+	end := time.NewTimer(SyncWait)
+	defer end.Stop()
+	for err == nil {
+		var moved <-chan struct{}
+		if behind, moved = f.lacking(synced, at); len(behind) == 0 {
+			return nil, nil
+		}
+		select {
+		case <-moved:
+		case <-end.C:
+			return behind, nil
+		case <-f.closing:
+			return behind, nil
+		case <-ctx.Done():
+			return behind, nil
+		}
+	}
+	return behind, err
+}
+
+// lacking gives the clones that have not shown a position, and what is closed when one shows another.
+func (f *Feed) lacking(synced []mdc.Agreement, at mdc.Position) (behind []string, moved <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range synced {
+		seen := f.shown[a.Identifier]
+		if !seen.Equal || seen.At.Epoch != at.Epoch || seen.At.Sequence < at.Sequence {
+			behind = append(behind, a.Target)
+		}
+	}
+	return behind, f.moved
+}
+
+func syncedAgreements(s *journal.Snapshot) (out []mdc.Agreement, err error) {
+	err = agreements(s, mdc.SideMaster, func(a *mdc.Agreement) error {
+		if a.Enabled && a.WaitForSync {
+			out = append(out, *a)
+		}
+		return nil
+	})
+	return out, err
+}
