@@ -1,0 +1,51 @@
+package topology
+
+import (
+	"context"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// Link reaches partners over the peer listener by cluster id. An error that the partner worded is a fault.Error with its
+// kind and code; when the partner does not know or trust us it is of kind Forbidden or Unauthenticated; anything else
+// means that it could not be reached. Agreements bounds every call by its context, also the minute of a first copy.
+type Link interface {
+	Hello(ctx context.Context, clusterID string) (Hello, error)
+	InstallAgreement(ctx context.Context, clusterID string, a mdc.Agreement) (Installed, error)
+	ChangeAgreement(ctx context.Context, clusterID string, a mdc.Agreement) (Installed, error)
+	RemoveAgreement(ctx context.Context, clusterID, identifier string) error
+}
+
+// Hello is what a partner says of itself.
+type Hello struct {
+	ClusterID       string
+	NodeName        string
+	Version         string
+	Time            time.Time
+	Role            string // mdc.Role…
+	AgentID         string // of its partner profile
+	AllowManagement bool
+	Epoch           mdc.Epoch
+	Sequence        uint64
+	Ready           bool
+	AdminURL        string
+	Objects         uint64 // replicated objects that an administrator made there; see Agreements.OwnObjects
+	PublicKey       []byte // X25519, 32 bytes
+	MastershipKey   []byte // Ed25519, 32 bytes; empty from an older version
+
+	CertificateExpiresAt time.Time // of the certificate it showed; the link knows it, not the partner's word
+}
+
+// Installed is what the clone answers about its half of an agreement.
+type Installed struct {
+	State    string // mdc.Agreement…
+	Position mdc.Position
+	Error    string // the last one, "" when all is well
+}
+
+// Actor is who asks, for journal and audit.
+type Actor struct {
+	Name      string
+	RequestID string
+}

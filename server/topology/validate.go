@@ -1,0 +1,353 @@
+package topology
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Severities of a finding.
+const (
+	SeverityError   = "error"   // something does not work, or will not when it is needed
+	SeverityWarning = "warning" // works now; look at it soon
+)
+
+const (
+	expirySoon  = 30 * 24 * time.Hour
+	skewWarning = time.Second
+	maxFindings = 1000
+)
+
+// Finding is one thing that is not as it should be.
+type Finding struct {
+	Code     string // stable
+	Severity string
+	Subject  string // "partner LDC", "user alice", …
+	Detail   string
+	Hint     string // what to do
+}
+
+// ValidatorConfig wires a Validator.
+type ValidatorConfig struct {
+	Log        *journal.Log
+	ClusterID  string
+	Version    string
+	Hello      func(ctx context.Context, clusterID string) (Hello, error) // Link.Hello
+	Agreements *Agreements
+	Roots      func() []*x509.Certificate // this data center's own
+	Clock      clock.Clock
+	// Audit writes the audit record of a repair in the repair's own transaction.
+	Audit func(tx store.Writer, actor Actor, action, target string) error
+}
+
+// Validator looks at the whole configuration and at each edge from this data center to another (OAM-56).
+type Validator struct{ c ValidatorConfig }
+
+// NewValidator refuses bad wiring.
+func NewValidator(c ValidatorConfig) (*Validator, error) {
+	if c.Log == nil || c.Hello == nil || c.Agreements == nil || c.Roots == nil || c.Clock == nil || c.Audit == nil || !mdc.ValidClusterID(c.ClusterID) {
+		return nil, errors.New("new validator: log, hello, agreements, roots, clock, audit and cluster id are needed")
+	}
+	return &Validator{c}, nil
+}
+
+// Check gives what is wrong, worst parts first by their order of making: objects, certificates, edges, agreements. It
+// changes nothing. At most a thousand findings.
+func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
+	r := &report{v: v}
+	steps := []func(context.Context) error{r.objects, r.certificates, r.edges, r.agreements}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("validate: %w", err)
+		}
+	}
+	return r.findings[:min(len(r.findings), maxFindings)], nil
+}
+
+// Repair writes defaults that stored objects lack, as after an upgrade that added fields: local objects anywhere,
+// replicated ones unless this is a clone. It gives the names of what it wrote.
+func (v *Validator) Repair(ctx context.Context, actor Actor) (repaired []string, err error) {
+	err = v.c.Log.Update(ctx, func(tx *journal.Tx) error {
+		repaired = nil
+		d, err := dataCenter(&tx.Snapshot)
+		if err != nil {
+			return err
+		}
+		type gap struct {
+			kind mdc.Kind
+			o    mdc.Object
+		}
+		var gaps []gap
+		err = eachObject(&tx.Snapshot, func(kind mdc.Kind, _ string, o mdc.Object, body []byte) error {
+			if kind.Scope == mdc.Replicated && !d.Writable() || len(gaps) == maxFindings {
+				return nil
+			}
+			if full, err := mdc.Encode(o); err != nil || bytes.Equal(full, body) || len(o.Validate()) > 0 {
+				return err
+			}
+			gaps = append(gaps, gap{kind, o})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, g := range gaps {
+			name := g.kind.Name + "/" + g.o.ObjectName()
+			if err := tx.Put(g.kind, g.o, actor.Name); err != nil {
+				return err
+			}
+			if err := v.c.Audit(tx.Writer(), actor, journal.Put, name); err != nil {
+				return err
+			}
+			repaired = append(repaired, name)
+		}
+		return nil
+	})
+	return repaired, err
+}
+
+// eachObject visits every object that is stored, but for those that are secret as a whole.
+func eachObject(s *journal.Snapshot, visit func(kind mdc.Kind, key string, o mdc.Object, body []byte) error) error {
+	for _, kind := range mdc.Kinds() {
+		if kind.Secret {
+			continue
+		}
+		err := s.Range(kind, "", func(key string, body []byte) error {
+			o, err := kind.Decode(body)
+			if err != nil {
+				return err
+			}
+			return visit(kind, key, o, body)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report collects findings.
+type report struct {
+	v        *Validator
+	findings []Finding
+}
+
+func (r *report) add(severity, code, subject, detail, hint string) {
+	r.findings = append(r.findings, Finding{code, severity, subject, detail, hint})
+}
+
+// objects looks at each object by itself and at what it refers to.
+func (r *report) objects(ctx context.Context) error {
+	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		return eachObject(s, func(kind mdc.Kind, key string, o mdc.Object, body []byte) error {
+			subject := kind.Name + " " + key
+			if len(r.findings) >= maxFindings {
+				return nil
+			}
+			if fields := o.Validate(); len(fields) > 0 {
+				r.add(SeverityError, "invalid_object", subject, fields[0].Pointer+" "+fields[0].Detail, "Write the object again with a valid value.")
+			} else if full, err := mdc.Encode(o); err != nil {
+				return err
+			} else if !bytes.Equal(full, body) {
+				r.add(SeverityWarning, "missing_default", subject, "It was written by an older version and lacks fields that have defaults now.", "POST /v1/validate, or concord validate --repair, writes them.")
+			}
+			return r.references(s, subject, o)
+		})
+	})
+}
+
+func (r *report) references(s *journal.Snapshot, subject string, o mdc.Object) error {
+	for _, ref := range o.References() {
+		kind, ok := mdc.KindByName(ref.Kind)
+		if !ok || kind.Singleton {
+			continue
+		}
+		_, found, err := s.Body(kind, ref.Name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			r.add(SeverityError, "dangling_reference", subject, fmt.Sprintf("%s names the %s %q, which does not exist.", ref.Pointer, ref.Kind, ref.Name), "Create it, or name another one.")
+		}
+	}
+	return nil
+}
+
+// certificates looks at the roots: nobody renews those by itself.
+func (r *report) certificates(ctx context.Context) error {
+	for _, root := range r.v.c.Roots() {
+		r.expiry("own root "+root.Subject.CommonName, root, "Renew the root of this data center and give it to every partner before that.")
+	}
+	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		return s.Range(mdc.TrustedCertificateKind(), "", func(key string, body []byte) error {
+			o, err := mdc.TrustedCertificateKind().Decode(body)
+			if err != nil {
+				return err
+			}
+			t, _ := o.(*mdc.TrustedCertificate)
+			certs, err := mdc.ParseCertificates(t.CertificatePEM)
+			if err != nil {
+				return nil //nolint:nilerr // objects has found it
+			}
+			for _, cert := range certs {
+				r.expiry("trusted_certificate "+key, cert, "Declare the partner's new certificate beside it before that.")
+			}
+			return nil
+		})
+	})
+}
+
+func (r *report) expiry(subject string, cert *x509.Certificate, hint string) {
+	left := cert.NotAfter.Sub(r.v.c.Clock.Now())
+	until := "It ends at " + cert.NotAfter.UTC().Format(time.RFC3339) + "."
+	switch {
+	case left <= 0:
+		r.add(SeverityError, "certificate_expired", subject, until, hint)
+	case left < expirySoon:
+		r.add(SeverityWarning, "certificate_expires", subject, until, hint)
+	}
+}
+
+// agreements looks at the agreements of both sides.
+func (r *report) agreements(ctx context.Context) error {
+	views, err := r.v.c.Agreements.List(ctx)
+	if err != nil {
+		return err
+	}
+	follows := false
+	for _, v := range views {
+		subject := "replication_agreement " + v.Identifier
+		follows = follows || v.Side == mdc.SideClone
+		switch v.State {
+		case mdc.AgreementStopped, mdc.AgreementStale:
+			r.add(SeverityError, "agreement_"+v.State, subject, fmt.Sprintf("%s does not follow %s.", v.Target, v.Source), "GET /v1/replication/status, or concord replication status, says why.")
+		case mdc.AgreementDisabled, mdc.AgreementBootstrapping:
+			r.add(SeverityWarning, "agreement_"+v.State, subject, fmt.Sprintf("%s does not follow %s now.", v.Target, v.Source), "Enable it, or wait for its first copy.")
+		}
+	}
+	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		d, err := dataCenter(s)
+		if err == nil && d.Role == mdc.RoleClone && !follows {
+			r.add(SeverityWarning, "clone_without_master", "data_center "+r.v.c.ClusterID, "It is a clone and follows nobody.", "Create a replication agreement at its master.")
+		}
+		return err
+	})
+}
+
+// edges asks every partner who it is. Edges between two others are looked at by those.
+func (r *report) edges(ctx context.Context) error {
+	var partners []*mdc.Partner
+	var own *mdc.DataCenter
+	trusted, views := map[string]bool{}, []View(nil)
+	err := r.v.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
+		if own, err = dataCenter(s); err != nil {
+			return err
+		}
+		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
+			switch o := o.(type) {
+			case *mdc.Partner:
+				partners = append(partners, o)
+			case *mdc.TrustedCertificate:
+				trusted[mdc.FoldName(o.Partner)] = true // "": for all of them
+			}
+			return nil
+		})
+	})
+	if err == nil {
+		views, err = r.v.c.Agreements.List(ctx)
+	}
+	for _, p := range partners {
+		if err != nil || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		if !trusted[""] && !trusted[mdc.FoldName(p.ClusterID)] {
+			r.add(SeverityError, "no_trust", "partner "+p.ClusterID, "No trusted certificate is declared for it.", "Declare its root: concord_trusted_certificate, with what concord_trust_bundle of "+p.ClusterID+" gives.")
+			continue
+		}
+		r.edge(ctx, own, p, views)
+	}
+	return err
+}
+
+func (r *report) edge(ctx context.Context, own *mdc.DataCenter, p *mdc.Partner, views []View) {
+	subject := "partner " + p.ClusterID
+	if m := mode(own, p); !m.Pass {
+		r.add(SeverityError, "mode_mismatch", subject, m.Detail, "Declare one security_mode everywhere.")
+	}
+	asking, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	sent := r.v.c.Clock.Now()
+	h, err := r.v.c.Hello(asking, p.ClusterID)
+	now := r.v.c.Clock.Now()
+	switch {
+	case fault.Is(err, fault.Forbidden), fault.Is(err, fault.Unauthenticated):
+		r.add(SeverityError, "not_mutual", subject, fmt.Sprintf("%s and %s do not accept each other: %s.", r.v.c.ClusterID, p.ClusterID, strings.TrimSuffix(safe(err), ".")), fmt.Sprintf("Each must be registered as a partner of the other, with its root trusted: test with concord partner test %s.", p.ClusterID))
+	case err != nil:
+		r.add(SeverityError, "partner_unreachable", subject, safe(err), "Test with concord partner test "+p.ClusterID+".")
+	case !mdc.SameName(h.ClusterID, p.ClusterID):
+		r.add(SeverityError, "wrong_cluster", subject, fmt.Sprintf("At its addresses answers %s.", h.ClusterID), "Correct the partner's addresses.")
+	default:
+		r.met(own, p, h, views, h.Time.Sub(sent.Add(now.Sub(sent)/2)))
+	}
+}
+
+// met judges what a partner said of itself.
+func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View, skew time.Duration) {
+	subject := "partner " + p.ClusterID
+	if h.AgentID != p.AgentID {
+		r.add(SeverityError, "wrong_agent_id", subject, fmt.Sprintf("Its profile has the agent_id %q, it is registered here with %q.", h.AgentID, p.AgentID), "Register it with the agent_id of its profile.")
+	}
+	if own.Role == mdc.RoleMaster && h.Role == mdc.RoleMaster {
+		r.add(SeverityError, "second_master", subject, fmt.Sprintf("%s and %s are both masters.", r.v.c.ClusterID, p.ClusterID), "A topology has one master; demote the other.")
+	}
+	if own.Role == mdc.RoleMaster && h.Role == mdc.RoleClone {
+		r.clone(p, h, views)
+	}
+	r.versions(own, p, h)
+	if skew = skew.Round(time.Millisecond); skew.Abs() > maxSkew {
+		r.add(SeverityError, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
+	} else if skew.Abs() > skewWarning {
+		r.add(SeverityWarning, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
+	}
+	if left := h.CertificateExpiresAt.Sub(r.v.c.Clock.Now()); !h.CertificateExpiresAt.IsZero() && left <= 0 {
+		r.add(SeverityError, "certificate_expired", subject, "The certificate that it shows has expired.", "See in its log why it is not renewed.")
+	}
+}
+
+func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
+	if !h.AllowManagement {
+		r.add(SeverityWarning, "management_not_allowed", "partner "+p.ClusterID, "Its profile does not allow management.", "Set allow_management = true on "+p.ClusterID+".")
+	}
+	for _, v := range views {
+		if mdc.SameName(v.Target, p.ClusterID) {
+			return
+		}
+	}
+	r.add(SeverityWarning, "no_agreement", "partner "+p.ClusterID, "It is a clone, but there is no replication agreement with it.", "Create one here: concord_replication_agreement.")
+}
+
+// versions checks that the two work together, and the order to upgrade in: clones before their master, because a clone
+// stops at a record that it does not know.
+func (r *report) versions(own *mdc.DataCenter, p *mdc.Partner, h Hello) {
+	gap, known := versionGap(r.v.c.Version, h.Version)
+	both := fmt.Sprintf("%s runs %s, %s runs %s.", r.v.c.ClusterID, r.v.c.Version, p.ClusterID, h.Version)
+	switch {
+	case !known || gap == 0:
+	case gap < -1 || gap > 1:
+		r.add(SeverityError, "version_gap", "partner "+p.ClusterID, both+" Only neighbouring versions work together.", "Upgrade the older one step by step.")
+	case own.Role == mdc.RoleMaster && gap < 0:
+		r.add(SeverityWarning, "upgrade_order", "partner "+p.ClusterID, both+" The master is newer than a data center that follows it.", "Upgrade "+p.ClusterID+" now; upgrade clones before their master.")
+	case own.Role == mdc.RoleClone && h.Role == mdc.RoleMaster && gap > 0:
+		r.add(SeverityWarning, "upgrade_order", "partner "+p.ClusterID, both+" The master is newer than this clone.", "Upgrade "+r.v.c.ClusterID+" now; upgrade clones before their master.")
+	}
+}
