@@ -1,0 +1,78 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"time"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+//go:embed assets/console.css
+var stylesheet []byte
+
+//go:embed assets/icon.svg
+var icon []byte
+
+// Pages holds the parsed templates. Safe for concurrent use.
+type Pages struct {
+	pages map[string]*template.Template
+}
+
+// New parses the templates.
+func New() (*Pages, error) {
+	p := &Pages{pages: map[string]*template.Template{}}
+	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "error"} {
+		t, err := template.New("layout.html").Funcs(template.FuncMap{"stamp": stamp, "machine": machine}).
+			ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		p.pages[name] = t
+	}
+	return p, nil
+}
+
+// Stylesheet gives the style sheet, UTF-8. The caller may keep and change it.
+func (*Pages) Stylesheet() []byte { return slices.Clone(stylesheet) }
+
+// Icon gives the pages' icon, SVG, which they expect at /assets/icon.svg. The caller may keep and change it.
+func (*Pages) Icon() []byte { return slices.Clone(icon) }
+
+// Login writes the sign-in form. It posts user, password, request and token to /login.
+func (p *Pages) Login(w io.Writer, d Login) error { return p.render(w, "login", d) }
+
+// SignedIn writes what somebody sees who visits /login with a session and without a request.
+func (p *Pages) SignedIn(w io.Writer, d SignedIn) error { return p.render(w, "signed_in", d) }
+
+// Logout writes the question before signing out. Its form posts token to /logout.
+func (p *Pages) Logout(w io.Writer, d Logout) error { return p.render(w, "logout", d) }
+
+// SignedOut writes the confirmation with a receipt for each data center.
+func (p *Pages) SignedOut(w io.Writer, d SignedOut) error { return p.render(w, "signed_out", d) }
+
+// Error writes what went wrong and what to do about it.
+func (p *Pages) Error(w io.Writer, d Error) error { return p.render(w, "error", d) }
+
+// render writes only whole pages: half of one would be shown as if it were all.
+func (p *Pages) render(w io.Writer, name string, data any) error {
+	var b bytes.Buffer
+	if err := p.pages[name].Execute(&b, data); err != nil {
+		return fmt.Errorf("render page %s: %w", name, err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write page %s: %w", name, err)
+	}
+	return nil
+}
+
+// stamp is a time for people; UTC, because the reader's zone is not known without a script.
+func stamp(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// machine is the same time for programs (HTML datetime attribute).
+func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }

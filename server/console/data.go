@@ -1,0 +1,67 @@
+package console
+
+import "time"
+
+// Page is what every page shows at its foot. Its fields may be empty.
+type Page struct {
+	DataCenter string // display name or cluster id of the data center that answers
+}
+
+// Login fills the sign-in form.
+type Login struct {
+	Page
+	Application string // where the person goes next, such as the host; "" when they came by themselves
+	Request     string // R, returned as it is in the field "request"; "" = none
+	Token       string // form token, returned in the field "token"
+	User        string // what was typed before, to spare typing it again
+	Error       string // a sentence about the last attempt; "" = first attempt
+}
+
+// SignedIn fills the page of somebody who is signed in already.
+type SignedIn struct {
+	Page
+	User      string
+	Name      string // display name; "" = User is shown
+	SignedIn  time.Time
+	ExpiresAt time.Time
+}
+
+// Logout fills the question before signing out.
+type Logout struct {
+	Page
+	User  string // "" = nobody is signed in; the page says so and has no form
+	Token string // form token, returned in the field "token"
+}
+
+// SignedOut fills the confirmation.
+type SignedOut struct {
+	Page
+	Receipts []Receipt // this data center first
+}
+
+// Receipt says whether one data center knows that the sign-on has ended.
+type Receipt struct {
+	DataCenter string
+	Done       bool // false: it cannot be reached now and is told when it returns
+}
+
+// Complete says that every data center knows.
+func (d SignedOut) Complete() bool {
+	for _, r := range d.Receipts {
+		if !r.Done {
+			return false
+		}
+	}
+	return true
+}
+
+// Error fills the page about a trouble. All fields are plain text.
+type Error struct {
+	Page
+	Title     string // "This link has expired"
+	Sentence  string // what happened
+	WhatToDo  string // the next step; "" = none
+	Link      string // where the next step is, a path of this host or an http(s) address; "" = no link
+	LinkText  string // what the link says; "" = "Continue"
+	RequestID string // for the log; "" = not shown
+}
