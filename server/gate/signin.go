@@ -1,0 +1,104 @@
+package gate
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+// callback ends a sign-in: code, state and flow cookies go to Concord, which gives this agent's cookie and the way back
+// (sessions.md "From the browser to the agent's cookie", 4 and 5).
+func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
+	if !allowed(w, r, http.MethodGet) {
+		g.refuse(w, r, id, wrongMethod())
+		return
+	}
+	code, state, ok := codeAndState(r.URL.RawQuery)
+	if !ok {
+		g.refuse(w, r, id, badRequest("The address of this page is not complete, or was changed on its way."))
+		return
+	}
+	a, err := ask[wire.RedeemAnswer](r.Context(), g.servers, "", redeemPath, wire.RedeemRequest{
+		Host: r.Host, Scheme: g.cfg.ExternalScheme, Code: code, State: state,
+		FlowCookies: flows(cookies(r.Header), g.names.flow), ClientAddress: clientAddress(r),
+	})
+	f, isFault := errors.AsType[*fault.Error](err)
+	switch {
+	case err == nil:
+		addCookies(w, a.SetCookies)
+		redirect(w, a.Location, http.StatusSeeOther)
+	case isFault && f.Kind != fault.Unavailable && f.Kind != fault.Internal: // expired, used, or made for another browser
+		g.cfg.Logger.Info("sign-in not completed", "request_id", id, "code", f.Code, "error", err)
+		g.refuse(w, r, id, signInFailed())
+	default:
+		g.trouble(w, r, id, err)
+	}
+}
+
+// codeAndState wants each exactly once: of two, one was added (SEC-28).
+func codeAndState(query string) (code, state string, ok bool) {
+	if len(query) > 2*maxCookie {
+		return "", "", false
+	}
+	v, err := url.ParseQuery(query)
+	if err != nil || len(v["code"]) != 1 || len(v["state"]) != 1 {
+		return "", "", false
+	}
+	code, state = v.Get("code"), v.Get("state")
+	return code, state, code != "" && state != ""
+}
+
+// logout shows a form and, when it is posted from here, ends the sign-on everywhere. A link alone signs nobody out (SEC-15).
+func (g *Gate) logout(w http.ResponseWriter, r *http.Request, id string) {
+	switch {
+	case !allowed(w, r, http.MethodGet, http.MethodPost):
+		g.refuse(w, r, id, wrongMethod())
+	case r.Method == http.MethodGet:
+		g.show(w, id, logoutForm())
+	case !g.sameOrigin(r):
+		g.refuse(w, r, id, crossSite())
+	default:
+		g.endSession(w, r, id)
+	}
+}
+
+func (g *Gate) endSession(w http.ResponseWriter, r *http.Request, id string) {
+	cookie := one(cookies(r.Header), g.names.agent)
+	if cookie == "" {
+		g.show(w, id, signedOut())
+		return
+	}
+	a, err := ask[wire.LogoutAnswer](r.Context(), g.servers, cookie, logoutPath, wire.LogoutRequest{Cookie: cookie})
+	if err != nil { // the cookie stays: with it the person can try again, without it nobody could end the sign-on from here
+		g.trouble(w, r, id, err)
+		return
+	}
+	addCookies(w, a.SetCookies)
+	redirect(w, a.Location, http.StatusSeeOther)
+}
+
+// sameOrigin says whether a page of this host sent the form. A browser says so in Sec-Fetch-Site or Origin, and neither may
+// contradict; a request with neither comes from no browser that has a session here.
+func (g *Gate) sameOrigin(r *http.Request) bool {
+	site, origin := r.Header.Values("Sec-Fetch-Site"), r.Header.Values("Origin")
+	if len(site)+len(origin) == 0 || len(site) > 1 || len(origin) > 1 {
+		return false
+	}
+	return (len(site) == 0 || site[0] == "same-origin") && (len(origin) == 0 || origin[0] == g.cfg.ExternalScheme+"://"+r.Host)
+}
+
+// allowed says whether r's method is one of methods, and names them in Allow if not.
+func allowed(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	for _, m := range methods {
+		if r.Method == m {
+			return true
+		}
+	}
+	for _, m := range methods {
+		w.Header().Add("Allow", m)
+	}
+	return false
+}
