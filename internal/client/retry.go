@@ -1,0 +1,156 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+// Waits between attempts. A server that asks for more than maxRetryAfter is not waited for: its answer goes to the caller,
+// who can say so.
+const (
+	firstWait     = 200 * time.Millisecond
+	longestWait   = 10 * time.Second
+	maxRetryAfter = time.Minute
+)
+
+// CodeLocked is the code of the one conflict that passes by itself: another administrator holds the lock.
+const CodeLocked = "locked"
+
+// keepWarm hides the pool's CloseIdleConnections from the retrying client, which would drop every warm connection
+// whenever one request fails or one caller gives up.
+type keepWarm struct{ http.RoundTripper }
+
+func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*http.Response, error) {
+	plain, err := c.build(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	req, err := retryablehttp.FromRequest(plain)
+	if err != nil {
+		return nil, err
+	}
+	rc := &retryablehttp.Client{
+		HTTPClient: &http.Client{Transport: keepWarm{c.pool}, Timeout: limit,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		RetryMax:     c.cfg.MaxRetries,
+		CheckRetry:   c.check(r, plain.Header.Get(wire.HeaderRequestID)),
+		Backoff:      wait,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	res, err := rc.Do(req)
+	if err != nil {
+		return nil, c.transportFault(ctx, limit, err)
+	}
+	return res, nil
+}
+
+// check decides whether an attempt is repeated, and logs it.
+func (c *Client) check(r Request, requestID string) retryablehttp.CheckRetry {
+	return func(ctx context.Context, res *http.Response, err error) (bool, error) {
+		again := ctx.Err() == nil && repeatable(r) && passing(r, res, err)
+		args := []any{"method", r.Method, "path", r.Path, "request_id", requestID, "again", again}
+		if res != nil {
+			args = append(args, "status", res.StatusCode)
+		}
+		if err != nil {
+			args = append(args, "error", err)
+		}
+		c.logger.DebugContext(ctx, "asked concord", args...)
+		return again, nil
+	}
+}
+
+// repeatable says whether sending r twice does what sending it once does.
+func repeatable(r Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return r.Retry
+}
+
+// passing says whether the trouble may pass by itself. A conditional write is repeated only where the server certainly did
+// not do it: if it did and the answer was lost, a repeat would be refused because of the caller's own change.
+func passing(r Request, res *http.Response, err error) bool {
+	if err != nil {
+		conditional := r.IfMatch != "" || r.IfNoneMatch
+		return !lasting(err) && (!conditional || dialed(err))
+	}
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return retryAfter(res.Header) <= maxRetryAfter
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return r.IfMatch == "" && !r.IfNoneMatch
+	case http.StatusConflict:
+		after := retryAfter(res.Header)
+		return after > 0 && after <= maxRetryAfter && peekCode(res) == CodeLocked
+	}
+	return false
+}
+
+// lasting says that the same attempt will fail in the same way.
+func lasting(err error) bool {
+	if certificateTrouble("", err) != "" {
+		return true
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
+// dialed says that err happened before anything was sent.
+func dialed(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
+}
+
+// wait doubles from firstWait, with a random part so that callers who failed together do not return together.
+func wait(_, _ time.Duration, attempt int, res *http.Response) time.Duration {
+	step := min(firstWait<<min(attempt, 16), longestWait)
+	step = step/2 + rand.N(step/2)
+	if res == nil {
+		return step
+	}
+	return max(step, min(retryAfter(res.Header), maxRetryAfter))
+}
+
+// retryAfter reads Retry-After in seconds or as a date (RFC 9110 section 10.2.3); 0 = not said.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if n, err := strconv.Atoi(v); err == nil {
+		return time.Duration(min(max(n, 0), 1<<20)) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(time.Until(at), 0)
+	}
+	return 0
+}
+
+// peekCode reads the problem's code and leaves the body as it was.
+func peekCode(res *http.Response) string {
+	if !isProblem(res.Header) {
+		return ""
+	}
+	head, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	rest := res.Body
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), rest}
+	var p wire.Problem
+	if err != nil || json.Unmarshal(head, &p) != nil {
+		return ""
+	}
+	return p.Code
+}
