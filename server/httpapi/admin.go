@@ -1,0 +1,84 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// declareAdmin lists every route of the admin listener.
+func (s *Server) declareAdmin() {
+	o := &s.admin
+	for _, k := range s.kinds() {
+		o.add(s.operationsOf(k)...)
+	}
+	o.add(
+		route{method: http.MethodGet, path: "/v1/health", summary: "The process is alive", public: true, out: wire.Health{}, handle: s.alive},
+		route{method: http.MethodGet, path: "/v1/ready", summary: "Ready to serve, or why not", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
+		route{method: http.MethodGet, path: "/v1/trust/bundle", summary: "This data center's own roots", out: wire.TrustBundle{}, handle: s.trustBundle},
+		route{method: http.MethodGet, path: "/v1/replication/agreements", summary: "List agreements", query: []string{"type"}, out: wire.Page[wire.AgreementView]{}, handle: s.listAgreements},
+		route{method: http.MethodPost, path: "/v1/replication/agreements", summary: "Create an agreement, at the master; answers when the clone is ready", status: http.StatusCreated, in: wire.Agreement{}, out: wire.AgreementView{}, handle: s.createAgreement},
+		route{method: http.MethodGet, path: "/v1/replication/agreements/{id}", summary: "Read an agreement", out: wire.AgreementView{}, handle: s.getAgreement},
+		route{method: http.MethodPatch, path: "/v1/replication/agreements/{id}", summary: "Change enabled, poll_interval or follow", in: wire.AgreementChange{}, out: wire.AgreementView{}, handle: s.changeAgreement},
+		route{method: http.MethodDelete, path: "/v1/replication/agreements/{id}", summary: "Delete an agreement that is disabled on both sides", query: []string{"force"}, status: http.StatusNoContent, handle: s.deleteAgreement},
+		route{method: http.MethodGet, path: "/v1/replication/status", summary: "How replication stands, with a verdict", out: wire.ReplicationStatus{}, handle: s.replicationStatus},
+		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, handle: s.listSessions},
+		route{method: http.MethodGet, path: "/v1/sessions/{id}", summary: "Read one runtime session", out: wire.SessionView{}, handle: s.getSession},
+		route{method: http.MethodDelete, path: "/v1/sessions/{id}", summary: "End a sign-on in every data center", out: wire.Receipt{}, handle: s.endSession},
+		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", handle: s.metrics},
+	)
+	o.add(s.batchRoutes()...)
+	o.add(s.lockRoutes()...)
+	o.add(s.mastershipRoutes()...)
+	o.add(s.replicationCheckRoutes()...)
+	o.add(s.checkRoutes()...)
+	o.add(s.oracleRoutes()...)
+	s.describes(o, &s.adminDoc, false)
+}
+
+// kinds lists the configuration kinds that have routes.
+func (s *Server) kinds() []kindRoutes {
+	return []kindRoutes{
+		{kind: mdc.DataCenterKind(), in: wire.DataCenter{}, out: wire.DataCenterView{}, view: s.dataCenterView},
+		{kind: mdc.PartnerProfileKind(), in: wire.PartnerProfile{}, out: wire.PartnerProfileView{}},
+		{kind: mdc.PartnerKind(), in: wire.Partner{}, out: wire.PartnerView{}, page: wire.Page[wire.PartnerView]{}, view: s.partnerView},
+		{kind: mdc.TrustedCertificateKind(), in: wire.TrustedCertificate{}, out: wire.TrustedCertificateView{}, page: wire.Page[wire.TrustedCertificateView]{}, view: s.trustedCertificateView},
+		{kind: mdc.SessionPolicyKind(), in: wire.SessionPolicy{}, out: wire.SessionPolicyView{}},
+		{kind: mdc.UserKind(), in: wire.User{}, out: wire.UserView{}, page: wire.Page[wire.UserView]{}},
+		{kind: mdc.GroupKind(), in: wire.Group{}, out: wire.GroupView{}, page: wire.Page[wire.GroupView]{}},
+		{kind: mdc.ApplicationKind(), in: wire.Application{}, out: wire.ApplicationView{}, page: wire.Page[wire.ApplicationView]{}},
+		{kind: mdc.AuthorizationPolicyKind(), in: wire.AuthorizationPolicy{}, out: wire.AuthorizationPolicyView{}, page: wire.Page[wire.AuthorizationPolicyView]{}},
+		{kind: mdc.AgentKind(), in: wire.Agent{}, out: wire.AgentView{}, page: wire.Page[wire.AgentView]{}},
+		{kind: mdc.SettingKind(), in: wire.Setting{}, out: wire.SettingView{}, page: wire.Page[wire.SettingView]{}},
+		{kind: mdc.OverrideKind(), in: wire.Override{}, out: wire.OverrideView{}, page: wire.Page[wire.OverrideView]{}, view: s.overrideView, over: true},
+	}
+}
+
+// Admin is the handler of the admin listener.
+func (s *Server) Admin() http.Handler {
+	e := quiet()
+	s.admin.mount(e, append(s.base(), s.waitForClones), s.administrator)
+	return e
+}
+
+func (s *Server) alive(c *call) error {
+	return c.answer(wire.Health{Status: "ok", ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version})
+}
+
+// notReady describes the one 503 that is no problem document: it lists the reasons.
+func notReady() map[int]any { return map[int]any{http.StatusServiceUnavailable: wire.Health{}} }
+
+func (s *Server) ready(c *call) error {
+	h := wire.Health{Status: "ready", ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version}
+	if h.Reasons = s.c.Readiness(); len(h.Reasons) > 0 {
+		h.Status = "not_ready"
+		c.Header("Retry-After", "1")
+		return c.answerStatus(http.StatusServiceUnavailable, h)
+	}
+	return c.answer(h)
+}
+
+var _ http.Handler = (*gin.Engine)(nil)

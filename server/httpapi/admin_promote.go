@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+)
+
+func (s *Server) mastershipRoutes() []route {
+	conflict := "/v1/replication/conflicts/{id}"
+	return []route{
+		{method: http.MethodPost, path: "/v1/data-center/promote", summary: "Make this clone the master; a refusal says what would be lost", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, handle: s.promote},
+		{method: http.MethodPost, path: "/v1/data-center/demote", summary: "Hand this master's role to a clone", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, handle: s.demote},
+		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, here or at a clone", query: []string{"cluster_id"}, out: wire.Page[wire.Conflict]{}, handle: s.listConflicts},
+		{method: http.MethodGet, path: conflict, summary: "Read the changes of a conflict file", query: []string{"cluster_id", "after", "limit"}, out: wire.ConflictView{}, handle: s.getConflict},
+		{method: http.MethodPost, path: conflict + "/reapply", summary: "Apply one change of a conflict file anew, at the master", in: wire.Reapply{}, out: wire.ConflictChange{}, handle: s.reapply},
+	}
+}
+
+func mastershipChange(c *call) (out topology.Change, err error) {
+	var in wire.MastershipChange
+	if err := c.decode(&in); err != nil {
+		return out, err
+	}
+	out.Force, out.To = in.Force, in.To
+	if in.Wait == "" {
+		return out, nil
+	}
+	if out.Wait, err = time.ParseDuration(in.Wait); err != nil || out.Wait <= 0 || out.Wait > topology.MaxWait {
+		return out, fault.InvalidFields("The change of mastership cannot be accepted.", []fault.Field{{Pointer: "/wait", Detail: `must be a duration above 0s, up to "1m"`}})
+	}
+	return out, nil
+}
+
+func (s *Server) promote(c *call) error {
+	in, err := mastershipChange(c)
+	if err != nil {
+		return err
+	}
+	if in.To != "" {
+		return fault.InvalidFields("The promotion cannot be accepted.", []fault.Field{{Pointer: "/to", Detail: "belongs to a demotion; the data center that is asked is the one that is promoted"}})
+	}
+	out, err := s.c.Mastership.Promote(c.Request.Context(), c.topologyActor(), in)
+	if err != nil {
+		return err
+	}
+	return c.answer(outcomeView(out))
+}
+
+func (s *Server) demote(c *call) error {
+	in, err := mastershipChange(c)
+	if err != nil {
+		return err
+	}
+	out, err := s.c.Mastership.Demote(c.Request.Context(), c.topologyActor(), in)
+	if err != nil {
+		return err
+	}
+	return c.answer(outcomeView(out))
+}
+
+func outcomeView(o topology.Outcome) wire.MastershipOutcome {
+	v := wire.MastershipOutcome{ID: o.ClusterID, Role: o.Role, Epoch: o.Epoch.Number, EpochHolder: o.Epoch.ClusterID, BaseSequence: o.Base.Sequence,
+		Changed: o.Changed, Forced: o.Forced, Master: o.Master, FormerMaster: o.Former, Reached: o.Reached, MayBeLost: o.MayBeLost}
+	if o.Lost != nil {
+		v.Lost = &wire.SequenceRange{First: o.Lost.First, Last: o.Lost.Last}
+	}
+	return v
+}
+
+func (s *Server) listConflicts(c *call) error {
+	all, err := s.c.Mastership.Conflicts(c.Request.Context(), c.Query("cluster_id"))
+	if err != nil {
+		return err
+	}
+	page := wire.Page[wire.Conflict]{Items: []wire.Conflict{}}
+	for _, k := range all {
+		page.Items = append(page.Items, conflictView(k))
+	}
+	return c.answer(page)
+}
+
+func conflictView(k journal.Conflict) wire.Conflict {
+	return wire.Conflict{ID: k.ID, ClusterID: k.ClusterID, Epoch: k.Epoch.Number, EpochHolder: k.Epoch.ClusterID, Winner: k.Winner.Number, WinnerHolder: k.Winner.ClusterID,
+		BaseSequence: k.Base.Sequence, LastSequence: k.End.Sequence, Time: k.Time, Records: k.Records, Complete: k.Complete}
+}
+
+func (s *Server) getConflict(c *call) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	after, err := c.after()
+	if err != nil {
+		return err
+	}
+	p, err := s.c.Mastership.Conflict(c.Request.Context(), c.Query("cluster_id"), c.Param("id"), after, limit)
+	if err != nil {
+		return err
+	}
+	v := wire.ConflictView{Conflict: conflictView(p.Conflict), Changes: []wire.ConflictChange{}}
+	for _, rec := range p.Records {
+		v.Changes = append(v.Changes, changeView(rec))
+	}
+	if n := len(p.Records); p.More && n > 0 {
+		v.NextAfter = p.Records[n-1].Sequence
+	}
+	return c.answer(v)
+}
+
+// after reads ?after=, a sequence.
+func (c *call) after() (uint64, error) {
+	q := c.Query("after")
+	if q == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(q, 10, 64)
+	if err != nil {
+		return 0, fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/after", Detail: "must be a sequence"}})
+	}
+	return n, nil
+}
+
+// changeView shows a lost change without its secrets. What cannot be read by this version is shown without its object.
+func changeView(rec journal.Record) wire.ConflictChange {
+	v := wire.ConflictChange{Sequence: rec.Sequence, Time: rec.Time, Actor: rec.Actor, Kind: rec.Kind, Name: rec.Name, Operation: rec.Operation}
+	kind, ok := mdc.KindByName(rec.Kind)
+	if !ok || kind.Secret || rec.Operation != journal.Put {
+		return v
+	}
+	o, err := kind.Decode(rec.Body)
+	if err != nil {
+		return v
+	}
+	if b, err := withoutSecrets(o); err == nil {
+		v.Object = json.RawMessage(b)
+	}
+	return v
+}
+
+// reapply writes one lost change as this administrator's own, under every rule of a write.
+func (s *Server) reapply(c *call) error {
+	pre, err := c.precondition()
+	if err != nil {
+		return err
+	}
+	var in wire.Reapply
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	rec, kind, err := s.c.Mastership.Lost(c.Request.Context(), in.ClusterID, c.Param("id"), in.Sequence)
+	if err != nil {
+		return err
+	}
+	if err := s.redo(c, kind, rec, pre); err != nil {
+		return err
+	}
+	return c.answer(changeView(rec))
+}
+
+func (s *Server) redo(c *call, kind mdc.Kind, rec journal.Record, pre configuration.Precondition) error {
+	if rec.Operation == journal.Delete {
+		return s.c.Configuration.Delete(c.Request.Context(), c.actor(), kind, rec.Name, pre)
+	}
+	o, err := kind.Decode(rec.Body)
+	if err != nil {
+		return fault.New(fault.Conflict, "not_reappliable", "Record %d cannot be read by this version.", rec.Sequence)
+	}
+	_, err = s.c.Configuration.Put(c.Request.Context(), c.actor(), kind, o, pre)
+	return err
+}

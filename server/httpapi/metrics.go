@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// figures are what the admin listener shows at /metrics. Labels come from small fixed sets: never a user, an id or a cookie.
+type figures struct {
+	registry  *prometheus.Registry
+	decisions *prometheus.CounterVec
+	signIns   *prometheus.CounterVec
+	retrieves *prometheus.CounterVec
+	serve     http.Handler
+}
+
+func (s *Server) newFigures() *figures {
+	f := &figures{registry: prometheus.NewRegistry(),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_authz_decisions_total", Help: "Answers to agents, by decision and the rule that found the session."}, []string{"result", "rule"}),
+		signIns:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_sign_ins_total", Help: "Sign-ins with a password, by result."}, []string{"result"}),
+		retrieves: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_peer_retrievals_total", Help: "Sessions that partners asked for, by answer."}, []string{"result"}),
+	}
+	position := func(pick func(epoch, sequence uint64) uint64) func() float64 {
+		return func() float64 {
+			p, err := s.c.Journal.Position(context.Background())
+			if err != nil {
+				return -1
+			}
+			return float64(pick(p.Epoch.Number, p.Sequence))
+		}
+	}
+	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_journal_seq", Help: "Sequence of the last change."}, position(func(_, q uint64) uint64 { return q })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_epoch", Help: "Number of the epoch."}, position(func(e, _ uint64) uint64 { return e })),
+	)
+	f.serve = promhttp.HandlerFor(f.registry, promhttp.HandlerOpts{})
+	return f
+}
+
+func (s *Server) metrics(c *call) error {
+	s.figures.serve.ServeHTTP(c.Writer, c.Request)
+	return nil
+}

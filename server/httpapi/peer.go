@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"crypto/x509"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+const partnerKey = "concord.partner"
+
+// declarePeer lists every route of the peer listener. Who may call what: trust.md.
+func (s *Server) declarePeer() {
+	o := &s.peer
+	o.add(
+		route{method: http.MethodGet, path: "/peer/v1/hello", summary: "Who answers, and where it stands", out: wire.PeerHello{}, handle: s.peerHello},
+		route{method: http.MethodPut, path: "/peer/v1/replication/agreements/{id}", summary: "Install the clone's half of an agreement; answers when the copy is in force", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, handle: s.peerInstall},
+		route{method: http.MethodPatch, path: "/peer/v1/replication/agreements/{id}", summary: "Change the clone's half", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, handle: s.peerChange},
+		route{method: http.MethodDelete, path: "/peer/v1/replication/agreements/{id}", summary: "Remove the clone's half", status: http.StatusNoContent, handle: s.peerRemove},
+		route{method: http.MethodGet, path: "/peer/v1/replication/journal", summary: "What follows a position (long poll)", query: []string{"agreement", "after", "epoch", "epoch_holder", "digest", "wait"}, out: wire.JournalPage{}, handle: s.peerJournal},
+		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object, as lines of JSON", query: []string{"agreement"}, handle: s.peerSnapshot},
+		route{method: http.MethodPost, path: "/peer/v1/sessions/retrieve", summary: "Ask for a session", in: wire.RetrieveRequest{}, out: wire.RetrieveAnswer{}, handle: s.peerRetrieve},
+		route{method: http.MethodPost, path: "/peer/v1/sessions/events", summary: "Tell what happened to sign-ons", in: wire.SessionEvents{}, status: http.StatusNoContent, handle: s.peerEvents},
+		route{method: http.MethodPost, path: "/peer/v1/revocations", summary: "Tell which sign-ons ended", in: wire.Revocations{}, out: wire.RevocationsAnswer{}, handle: s.peerRevocations},
+		route{method: http.MethodPost, path: "/peer/v1/revocations/pull", summary: "Ask for the ended sign-ons that are missing", in: wire.RevocationsPull{}, out: wire.Revocations{}, handle: s.peerRevocationsPull},
+	)
+	o.add(s.peerCheckRoutes()...)
+	o.add(s.peerTestRoutes()...)
+	o.add(s.peerMastershipRoutes()...)
+	s.describes(o, &s.peerDoc, false)
+}
+
+// Peer is the handler of the peer listener.
+func (s *Server) Peer() http.Handler {
+	e := quiet()
+	s.peer.mount(e, s.base(), s.provePartner)
+	return e
+}
+
+// provePartner checks the caller's certificate again, under the trust in force now: a connection may be older than that
+// (SEC-43, FLT-22). Who is refused loses the connection too.
+func (s *Server) provePartner(g *gin.Context) {
+	p, err := s.c.Trust.Verify(g.Request.TLS, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		g.Header("Connection", "close")
+		s.c.Logger.Warn("partner refused", "error", err, "remote", g.Request.RemoteAddr)
+		(&call{Context: g}).fail(err)
+		return
+	}
+	g.Set(partnerKey, p.ClusterID)
+	g.Set(actorKey, "partner:"+p.ClusterID)
+}
+
+// partner is the cluster id that the caller's certificate proves.
+func (c *call) partner() string { return c.GetString(partnerKey) }

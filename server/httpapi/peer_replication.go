@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"compress/gzip"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+)
+
+// peerJournal answers a clone's long poll. The clone's position is in the query, so that the poll acknowledges it.
+func (s *Server) peerJournal(c *call) error {
+	var faults []fault.Field
+	number := func(name string) uint64 {
+		n, err := strconv.ParseUint(c.Query(name), 10, 64)
+		if err != nil {
+			faults = append(faults, fault.Field{Pointer: "/" + name, Detail: "must be a number"})
+		}
+		return n
+	}
+	at := mdc.Position{Epoch: mdc.Epoch{Number: number("epoch"), ClusterID: c.Query("epoch_holder")}, Sequence: number("after"), Digest: c.Query("digest")}
+	wait, err := time.ParseDuration(c.Query("wait"))
+	if err != nil {
+		faults = append(faults, fault.Field{Pointer: "/wait", Detail: "must be a duration"})
+	}
+	if err := fault.InvalidFields("The query cannot be accepted.", faults); err != nil {
+		return err
+	}
+	page, err := s.pollJournal(c, at, wait)
+	if err != nil {
+		return err
+	}
+	out := wire.JournalPage{Records: make([]wire.JournalRecord, 0, len(page.Records)), Latest: page.Latest, SnapshotFrom: page.SnapshotFrom}
+	for _, e := range page.Records {
+		out.Records = append(out.Records, wire.JournalRecord{Sequence: e.Sequence, Epoch: e.Epoch.Number, EpochHolder: e.Epoch.ClusterID, Time: e.Time,
+			Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body, Sealed: e.Sealed, Digest: e.Digest})
+	}
+	return c.answer(out)
+}
+
+// trustInterval is how long a question may wait before it is asked whether its partner is still trusted.
+const trustInterval = 2 * time.Second
+
+// pollJournal waits for news. A partner that loses our trust meanwhile gets none of them, and is told soon (SEC-43, FLT-22).
+func (s *Server) pollJournal(c *call, at mdc.Position, wait time.Duration) (page replication.Page, err error) {
+	end := time.Now().Add(min(wait, replication.MaxWait))
+	for {
+		asked, left := time.Now(), time.Until(end)
+		if page, err = s.c.Feed.Journal(c.Request.Context(), c.partner(), c.Query("agreement"), at, min(left, trustInterval)); err != nil {
+			return page, err
+		}
+		if err := s.stillPartner(c); err != nil {
+			return page, err
+		}
+		early := time.Since(asked) < trustInterval // there is news, the time is over, or the node is stopping
+		if early || len(page.Records) > 0 || page.SnapshotFrom != "" {
+			return page, nil
+		}
+	}
+}
+
+// stillPartner checks the caller's certificate under the trust of this moment, for answers that took a while.
+func (s *Server) stillPartner(c *call) error {
+	_, err := s.c.Trust.Verify(c.Request.TLS, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		c.Header("Connection", "close")
+	}
+	return err
+}
+
+// peerSnapshot streams every replicated object as lines of JSON, compressed where the caller takes that. A failure in
+// the middle breaks the connection: the clone misses the last line and starts again.
+func (s *Server) peerSnapshot(c *call) error {
+	var out io.Writer = c.Writer
+	var zip *gzip.Writer
+	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+		zip = gzip.NewWriter(c.Writer)
+		out = zip
+	}
+	lines := json.NewEncoder(out)
+	n, err := s.c.Feed.Snapshot(c.Request.Context(), c.partner(), c.Query("agreement"),
+		func(p mdc.Position) error {
+			c.Header("Content-Type", "application/x-ndjson")
+			if zip != nil {
+				c.Header("Content-Encoding", "gzip")
+			}
+			return lines.Encode(wire.SnapshotLine{Begin: &wire.SnapshotBegin{Epoch: p.Epoch.Number, EpochHolder: p.Epoch.ClusterID, Sequence: p.Sequence, Digest: p.Digest}})
+		},
+		func(i replication.Item) error {
+			if err := s.stillPartner(c); err != nil {
+				return err
+			}
+			return lines.Encode(wire.SnapshotLine{Kind: i.Kind, Name: i.Name, Body: i.Body, Sealed: i.Sealed})
+		})
+	if err != nil {
+		if c.Writer.Written() {
+			c.logger().Warn("snapshot broken off", "partner", c.partner(), "error", err)
+			panic(http.ErrAbortHandler) // the only way to tell the clone that this is not the end
+		}
+		return err
+	}
+	if err := lines.Encode(wire.SnapshotLine{End: &wire.SnapshotEnd{Objects: n}}); err != nil {
+		return nil //nolint:nilerr // the clone is gone; it asks again
+	}
+	if zip != nil {
+		_ = zip.Close() // the same: a clone that is gone asks again
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package httpapi_test
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+// stranger registers the data center FAKE, which the test itself speaks for, as a partner of d.
+func stranger(t *testing.T, d *testkit.DataCenter) *tls.Config {
+	t.Helper()
+	cert := madeUp(t, "spiffe://fake/node/fake1")
+	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[1]})
+	d.Put("/v1/trust/certificates/fake", wire.TrustedCertificate{Name: "fake", CertificatePEM: string(root), Partner: "FAKE"})
+	d.Put("/v1/partners/FAKE", wire.Partner{ClusterID: "FAKE", AgentID: testkit.AgentID, Primary: []string{"127.0.0.1:1"}})
+	return &tls.Config{Certificates: []tls.Certificate{cert}, InsecureSkipVerify: true} //nolint:gosec // the test trusts the address
+}
+
+// peer asks the peer listener as FAKE.
+func peer(t *testing.T, d *testkit.DataCenter, cfg *tls.Config, method, path, body string) answer {
+	t.Helper()
+	h := http.Header{}
+	if body != "" {
+		h.Set("Content-Type", "application/json")
+	}
+	return send(t, d, ask{method: method, url: "https://" + d.PeerAddress + path, body: body, header: h, tls: cfg})
+}
+
+const fakeAgreement = `{"identifier":%q,"name":"n","source":%q,"target":"NYDC","document_type":"ENTITY","enabled":%t,"poll_interval":"15m","follow":true,"overwrite":false,"starting_sequence":0}`
+
+// TestPeerRoutesAreAsDescribed reaches every route of the peer listener as a partner that the test made up, checks the
+// answers against the description, and finds nothing undeclared (SEC-74, SEC-70).
+func TestPeerRoutesAreAsDescribed(t *testing.T) {
+	d := start(t)
+	d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
+	d.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone"})
+	cfg := stranger(t, d)
+	doc := describe(t, peer(t, d, cfg, http.MethodGet, "/openapi.json", ""))
+	const one = "/peer/v1/replication/agreements/{id}"
+	position := "?agreement=FAKE-NYDC-1&after=0&epoch=1&epoch_holder=NYDC&digest=x&wait=0s"
+	reached := map[string]bool{}
+	for _, s := range []step{
+		{"GET", "/openapi.json", "", "", 200},
+		{"GET", "/peer/v1/hello", "", "", 200},
+		{"PUT", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
+		{"PATCH", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
+		{"GET", "/peer/v1/replication/journal", "/peer/v1/replication/journal" + position, "", 403},
+		{"GET", "/peer/v1/replication/snapshot", "/peer/v1/replication/snapshot?agreement=FAKE-NYDC-1", "", 403},
+		{"GET", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 200},
+		{"POST", one + "/pull", "/peer/v1/replication/agreements/FAKE-NYDC-1/pull", "{}", 409},
+		{"POST", one + "/verify", "/peer/v1/replication/agreements/FAKE-NYDC-1/verify", "{}", 409},
+		{"POST", "/peer/v1/replication/digests", "", "{}", 403},
+		{"POST", "/peer/v1/replication/objects", "", "{}", 400},
+		{"GET", "/peer/v1/replication/conflicts", "", "", 200},
+		{"GET", "/peer/v1/replication/conflicts/{id}", "/peer/v1/replication/conflicts/x", "", 404},
+		{"GET", "/peer/v1/mastership", "", "", 200},
+		{"POST", "/peer/v1/mastership", "", "{}", 204},
+		{"POST", "/peer/v1/mastership/handover", "", "{}", 403},
+		{"POST", "/peer/v1/mastership/take", "", "{}", 400},
+		{"POST", "/peer/v1/mastership/follow", "", "{}", 400},
+		{"POST", "/peer/v1/test", "", "{}", 200},
+		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
+		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
+		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
+		{"POST", "/peer/v1/revocations", "", `{"after":0,"through":0,"revocations":[],"next":0}`, 200},
+		{"POST", "/peer/v1/revocations/pull", "", `{"have":{},"after":0}`, 200},
+	} {
+		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
+		if !declared {
+			t.Errorf("%s %s is not described", s.method, s.path)
+			continue
+		}
+		if s.url == "" {
+			s.url = s.path
+		}
+		got := peer(t, d, cfg, s.method, s.url, s.body)
+		if got.status != s.want {
+			t.Errorf("%s %s: %d, want %d: %s", s.method, s.url, got.status, s.want, got.body)
+		}
+		doc.fits(t, o, s.method+" "+s.url, got)
+		reached[s.method+" "+s.path] = true
+	}
+	doc.complete(t, d, "https://"+d.PeerAddress, nil, reached, cfg)
+	for _, path := range []string{"/", "/v1/data-center", "/v1/health", "/metrics", "/login", "/debug/pprof/", "/peer/v1/keys"} {
+		peer(t, d, cfg, http.MethodGet, path, "").refused(t, http.StatusNotFound, "no_such_route")
+	}
+}
+
+func retrieval(id, sso string) string {
+	return fmt.Sprintf(`{"id":%q,"sso_id":%q,"proof":%q,"for_cluster":"FAKE"}`, id, sso, base64.StdEncoding.EncodeToString(make([]byte, 16)))
+}
+
+// TestPartnersMayNotTakeWhatIsNotTheirs: a real partner that asks for more than trust.md gives it: another's agreement,
+// management without leave, the journal, a session whose proof it cannot show (SEC-47), bodies of another shape (SEC-60).
+func TestPartnersMayNotTakeWhatIsNotTheirs(t *testing.T) {
+	d := start(t)
+	d.User("ann")
+	app := d.Application("shop", shop)
+	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
+	cfg := stranger(t, d)
+	const one = "/peer/v1/replication/agreements/x"
+	peer(t, d, cfg, http.MethodPut, one, fmt.Sprintf(fakeAgreement, "x", "FAKE", true)).refused(t, http.StatusConflict, "not_a_clone")
+	d.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone"})
+	peer(t, d, cfg, http.MethodPut, one, fmt.Sprintf(fakeAgreement, "x", "FAKE", true)).refused(t, http.StatusForbidden, "management_not_allowed")
+	d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
+	peer(t, d, cfg, http.MethodPut, one, fmt.Sprintf(fakeAgreement, "x", "LDC", true)).refused(t, http.StatusForbidden, "not_source")
+	peer(t, d, cfg, http.MethodPut, one, fmt.Sprintf(fakeAgreement, "x", "FAKE", true)).refused(t, http.StatusConflict, "clone_not_empty")
+	peer(t, d, cfg, http.MethodPut, one, fmt.Sprintf(fakeAgreement, "y", "FAKE", true)).refused(t, http.StatusBadRequest, "invalid_input")
+	peer(t, d, cfg, http.MethodPut, one, `{"Identifier":"x"}`).refused(t, http.StatusBadRequest, "invalid_input")
+	peer(t, d, cfg, http.MethodGet, "/peer/v1/replication/snapshot?agreement=", "").refused(t, http.StatusForbidden, "no_agreement")
+	peer(t, d, cfg, http.MethodGet, "/peer/v1/replication/journal?after=x&wait=forever", "").refused(t, http.StatusBadRequest, "invalid_input")
+	s := d.Sessions("ann")[0]
+	for _, proof := range []string{retrieval(s.ID, s.SSOID), retrieval(s.ID, "AAAAAAAAAAAAAAAAAAAAAA"), retrieval("AAAAAAAAAAAAAAAAAAAAAA", s.SSOID)} {
+		got := peer(t, d, cfg, http.MethodPost, "/peer/v1/sessions/retrieve", proof)
+		var a wire.RetrieveAnswer
+		if err := json.Unmarshal([]byte(got.body), &a); err != nil || a.Result == wire.RetrieveFound || a.Session != nil || strings.Contains(got.body, "ann") {
+			t.Errorf("without the proof: %d %s", got.status, got.body)
+		}
+	}
+	if left := d.Sessions("ann"); len(left) != 1 {
+		t.Errorf("asking ended the session: %+v", left)
+	}
+	d.Delete("/v1/trust/certificates/fake")
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: cfg, DisableKeepAlives: true}}
+	if res, err := c.Get("https://" + d.PeerAddress + "/peer/v1/hello"); err == nil {
+		_ = res.Body.Close()
+		t.Errorf("without its root in force it gets %d", res.StatusCode)
+	}
+}
+
+// TestAnOpenConnectionLosesItsTrust: one connection, one request before the root is removed and one after (SEC-43).
+func TestAnOpenConnectionLosesItsTrust(t *testing.T) {
+	d := start(t)
+	cfg := stranger(t, d)
+	for _, h2 := range []bool{false, true} {
+		pool := &http.Transport{TLSClientConfig: cfg.Clone(), ForceAttemptHTTP2: h2}
+		dials := 0
+		get := func() (status int) {
+			res, err := (&http.Client{Transport: pool}).Get("https://" + d.PeerAddress + "/peer/v1/hello")
+			if err != nil {
+				dials++ // only a new handshake fails like this
+				return 0
+			}
+			var sink wire.PeerHello
+			_ = json.NewDecoder(res.Body).Decode(&sink)
+			_ = res.Body.Close()
+			return res.StatusCode
+		}
+		d.Put("/v1/partners/FAKE", wire.Partner{ClusterID: "FAKE", AgentID: testkit.AgentID, Primary: []string{"127.0.0.1:1"}})
+		if got := get(); got != http.StatusOK {
+			t.Fatalf("before: %d", got)
+		}
+		d.Delete("/v1/partners/FAKE")
+		if got := get(); got != http.StatusForbidden || dials > 0 {
+			t.Errorf("after, on the same connection (HTTP/2 %t): %d, %d new ones", h2, got, dials)
+		}
+		if got := get(); got != 0 {
+			t.Errorf("the connection was kept (HTTP/2 %t): %d", h2, got)
+		}
+		pool.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+)
+
+// route is one operation of a listener.
+type route struct {
+	method  string
+	path    string // with {name} for a segment and {name...} for the rest
+	summary string
+	in      any         // zero value of the body's struct; nil = no body
+	out     any         // zero value of the answer's struct; nil = no JSON answer
+	status  int         // of success; 0 = 200
+	also    map[int]any // other answers that are no problem documents: zero value of the struct by status; nil = no body
+	public  bool
+	hidden  bool // served, but a person's page rather than an operation: described without schemas
+	query   []string
+	handle  func(*call) error
+}
+
+// operations collects the routes of one listener.
+type operations struct {
+	title  string
+	scheme object // OpenAPI security scheme of the routes that are not public
+	routes []route
+}
+
+func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
+
+// mount registers every route; auth runs before those that are not public.
+func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.HandlerFunc) {
+	e.HandleMethodNotAllowed = true
+	for _, r := range o.routes {
+		chain := append([]gin.HandlerFunc(nil), base...)
+		if !r.public && auth != nil {
+			chain = append(chain, auth)
+		}
+		chain = append(chain, func(g *gin.Context) {
+			c := &call{Context: g, route: &r}
+			err := r.checkQuery(g.Request.URL.RawQuery)
+			if err == nil {
+				err = r.handle(c)
+			}
+			if err != nil {
+				c.fail(err)
+			}
+		})
+		e.Handle(r.method, ginPath(r.path), chain...)
+		if r.method == http.MethodGet {
+			e.Handle(http.MethodHead, ginPath(r.path), chain...)
+		}
+	}
+	e.NoRoute(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoRoute(g.Request.URL.Path)) })...)
+	e.NoMethod(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoMethod(g.Request.Method)) })...)
+}
+
+// checkQuery refuses a parameter that the route does not know or that was sent twice (SEC-28). Pages and what is open to
+// everybody take any, since monitors and mail programs add their own.
+func (r *route) checkQuery(raw string) error {
+	if raw == "" || r.public || r.hidden {
+		return nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return fault.New(fault.Invalid, "invalid_query", "The query cannot be read.")
+	}
+	var fields []fault.Field
+	for name, v := range values {
+		switch {
+		case !slices.Contains(r.query, name):
+			fields = append(fields, fault.Field{Pointer: "/" + escapePointer(name), Detail: "is no parameter of this route"})
+		case len(v) > 1:
+			fields = append(fields, fault.Field{Pointer: "/" + escapePointer(name), Detail: "was sent twice"})
+		}
+	}
+	return fault.InvalidFields("The query cannot be accepted.", fields[:min(len(fields), maxFaults)])
+}
+
+func ginPath(p string) string {
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = ":" + strings.Trim(s, "{}")
+		}
+	}
+	return strings.Join(segments, "/")
+}

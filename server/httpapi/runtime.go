@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/policy"
+)
+
+// Model is the configuration as requests read it: cached, and dropped when it changes.
+type Model interface {
+	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
+	Policies(ctx context.Context) (*policy.Index, error)
+	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
+	Profile(ctx context.Context) (*mdc.PartnerProfile, error)
+}
+
+// declareRuntime lists every route of the runtime listener.
+func (s *Server) declareRuntime() {
+	o := &s.runtime
+	o.add(
+		route{method: http.MethodGet, path: "/v1/health", summary: "Whether this data center should get users", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
+		route{method: http.MethodPost, path: "/session/v1/authenticate", summary: "Sign in with a password, for programs", public: true, in: wire.AuthenticateRequest{}, out: wire.AuthenticateAnswer{}, handle: s.authenticate},
+		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
+		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},
+		route{method: http.MethodPost, path: "/session/v1/logout", summary: "End a sign-on in every data center", in: wire.LogoutRequest{}, out: wire.LogoutAnswer{}, handle: s.logoutByAgent},
+		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request"}, also: map[int]any{http.StatusSeeOther: nil}, handle: s.loginPage},
+		route{method: http.MethodPost, path: "/login", summary: "Sign in with the form", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, handle: s.loginForm},
+		route{method: http.MethodGet, path: "/logout", summary: "Ask whether to sign out", public: true, hidden: true, handle: s.logoutPage},
+		route{method: http.MethodPost, path: "/logout", summary: "Sign out with the form", public: true, hidden: true, handle: s.logoutForm},
+		route{method: http.MethodGet, path: "/signed-out", summary: "The page that confirms", public: true, hidden: true, handle: s.signedOutPage},
+		route{method: http.MethodGet, path: "/assets/console.css", summary: "The pages' style", public: true, hidden: true, handle: s.stylesheet},
+		route{method: http.MethodGet, path: "/assets/icon.svg", summary: "The pages' icon", public: true, hidden: true, handle: s.icon},
+		route{method: http.MethodGet, path: "/favicon.ico", summary: "The icon where browsers look for it unasked", public: true, hidden: true, handle: s.icon},
+		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, handle: s.home},
+	)
+	s.describes(o, &s.runtimeDoc, true)
+}
+
+// Runtime is the handler of the runtime listener.
+func (s *Server) Runtime() http.Handler {
+	e := quiet()
+	s.runtime.mount(e, append(s.base(), s.pageErrors), s.agent)
+	return e
+}
+
+const agentKey = "concord.agent"
+
+// agent lets through who authenticates as a registered agent.
+func (s *Server) agent(g *gin.Context) {
+	c := &call{Context: g}
+	name, secret, ok := g.Request.BasicAuth()
+	if !ok || !mdc.ValidAgentName(name) {
+		c.fail(fault.New(fault.Unauthenticated, "no_agent", "An agent's credentials are needed: HTTP Basic with the agent's name and secret."))
+		return
+	}
+	a, err := s.c.Model.Agent(g.Request.Context(), name)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	wrong := fault.New(fault.Unauthenticated, "wrong_agent", "The agent is not registered here, or its secret is not the right one.")
+	if a == nil {
+		c.fail(wrong)
+		return
+	}
+	if ok, err = s.c.AgentSecrets.Verify(g.Request.Context(), a, secret); err != nil || !ok {
+		if err == nil {
+			err = wrong
+		}
+		c.fail(err)
+		return
+	}
+	g.Set(agentKey, a)
+}
+
+// agent is the authenticated agent; the route's chain has seen to it.
+func (c *call) agent() *mdc.Agent {
+	a, _ := c.MustGet(agentKey).(*mdc.Agent)
+	return a
+}

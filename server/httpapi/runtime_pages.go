@@ -1,0 +1,287 @@
+package httpapi
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+)
+
+// maxForm is the largest form, in bytes: a request, a token, a name and a password.
+const maxForm = 16 << 10
+
+const serverKey = "concord.server"
+
+// pageErrors lets a failing page be shown as a page.
+func (s *Server) pageErrors(g *gin.Context) { g.Set(serverKey, s) }
+
+// page writes a rendered page with the headers that every page needs (SEC-13, STD-07).
+func (s *Server) page(c *call, status int, render func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
+		return err
+	}
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if c.Request.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+	return nil
+}
+
+func (s *Server) foot(c *call) console.Page {
+	name := s.c.ClusterID
+	if d, err := s.c.Model.DataCenter(c.Request.Context()); err == nil && d.DisplayName != "" {
+		name = d.DisplayName
+	}
+	return console.Page{DataCenter: name}
+}
+
+// loginPage sends on whoever has a session, and asks everybody else for a password.
+func (s *Server) loginPage(c *call) error {
+	text, err := once(c.Request.URL.Query(), "request")
+	if err != nil {
+		return err
+	}
+	request, err := s.openRequest(text)
+	if err != nil {
+		return err
+	}
+	cookie, _ := s.signInCookie(c)
+	found, err := s.c.Sessions.Visit(c.Request.Context(), cookie)
+	if err != nil {
+		return err
+	}
+	if found.Session == nil || request != nil && found.Session.Level < request.Level {
+		return s.askPassword(c, text, request, "", "")
+	}
+	return s.sendOn(c, found, request)
+}
+
+// openRequest gives nil for no request.
+func (s *Server) openRequest(text string) (*session.Request, error) {
+	if text == "" {
+		return nil, nil
+	}
+	r, err := s.c.Sessions.OpenRequest(text)
+	return &r, err
+}
+
+// sendOn takes a signed-in browser back to the application that sent it, or shows that it is signed in.
+func (s *Server) sendOn(c *call, found session.Found, request *session.Request) error {
+	if request == nil {
+		s.setCookies(c, found.SetCookies)
+		v := found.Session
+		return s.page(c, http.StatusOK, func(w io.Writer) error {
+			return s.c.Pages.SignedIn(w, console.SignedIn{Page: s.foot(c), User: v.User, SignedIn: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt})
+		})
+	}
+	a, err := s.c.Model.Agent(c.Request.Context(), request.Agent)
+	if err != nil {
+		return err
+	}
+	if a == nil {
+		return fault.New(fault.Forbidden, "not_for_this_agent", "The application that you came from is not registered here any more.")
+	}
+	back, err := s.c.Sessions.IssueCode(found, a, *request)
+	if err != nil {
+		return err
+	}
+	s.setCookies(c, found.SetCookies)
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Redirect(http.StatusSeeOther, back)
+	return nil
+}
+
+func (s *Server) askPassword(c *call, text string, request *session.Request, user, trouble string) error {
+	cookie, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
+	token, cookies, err := s.c.Sessions.BeginForm(cookie)
+	if err != nil {
+		return err
+	}
+	s.setCookies(c, cookies)
+	d := console.Login{Page: s.foot(c), Request: text, Token: token, User: user, Error: trouble}
+	if request != nil {
+		_, d.Application, _ = strings.Cut(request.Origin, "://")
+	}
+	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Login(w, d) })
+}
+
+// loginForm takes the form. A wrong password shows it again with a sentence.
+func (s *Server) loginForm(c *call) error {
+	form, err := s.form(c, "request", "token", "user", "password")
+	if err != nil {
+		return err
+	}
+	request, err := s.openRequest(form["request"])
+	if err != nil {
+		return err
+	}
+	prior, _ := s.signInCookie(c)
+	found, err := s.signIn(c, form["user"], form["password"], prior)
+	if fault.Is(err, fault.Unauthenticated) {
+		return s.askPassword(c, form["request"], request, form["user"], "The user name or the password is wrong.")
+	}
+	if err != nil {
+		return err
+	}
+	if request == nil {
+		c.Redirect(http.StatusSeeOther, "/login")
+		return nil
+	}
+	found.SetCookies = nil // signIn has set them
+	return s.sendOn(c, found, request)
+}
+
+func (s *Server) logoutPage(c *call) error {
+	cookie, _ := s.signInCookie(c)
+	found, err := s.c.Sessions.Visit(c.Request.Context(), cookie)
+	if err != nil {
+		return err
+	}
+	d := console.Logout{Page: s.foot(c)}
+	if found.Session != nil {
+		form, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
+		token, cookies, err := s.c.Sessions.BeginForm(form)
+		if err != nil {
+			return err
+		}
+		s.setCookies(c, append(cookies, found.SetCookies...))
+		d.User, d.Token = found.Session.User, token
+	}
+	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Logout(w, d) })
+}
+
+func (s *Server) logoutForm(c *call) error {
+	if _, err := s.form(c, "token"); err != nil {
+		return err
+	}
+	cookie, _ := s.signInCookie(c)
+	r, err := s.c.Sessions.SignOut(c.Request.Context(), cookie)
+	if err != nil {
+		return err
+	}
+	s.setCookies(c, r.SetCookies)
+	return s.signedOut(c, r.DataCenters)
+}
+
+// signedOutPage is where agents send the browser after they have ended a sign-on. It changes nothing by itself.
+func (s *Server) signedOutPage(c *call) error { return s.signedOut(c, nil) }
+
+func (s *Server) signedOut(c *call, centers map[string]string) error {
+	d := console.SignedOut{Page: s.foot(c)}
+	for id, state := range centers {
+		d.Receipts = append(d.Receipts, console.Receipt{DataCenter: id, Done: state == session.Acknowledged})
+	}
+	slices.SortFunc(d.Receipts, func(a, b console.Receipt) int {
+		if a.DataCenter == s.c.ClusterID || b.DataCenter == s.c.ClusterID {
+			return map[bool]int{true: -1, false: 1}[a.DataCenter == s.c.ClusterID]
+		}
+		return strings.Compare(a.DataCenter, b.DataCenter)
+	})
+	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.SignedOut(w, d) })
+}
+
+func (s *Server) stylesheet(c *call) error {
+	c.Header("Cache-Control", "public, max-age=3600")
+	c.Data(http.StatusOK, "text/css; charset=utf-8", s.css)
+	return nil
+}
+
+func (s *Server) icon(c *call) error {
+	c.Header("Cache-Control", "public, max-age=86400")
+	c.Data(http.StatusOK, "image/svg+xml", s.c.Pages.Icon())
+	return nil
+}
+
+// home is for who types the bare address.
+func (s *Server) home(c *call) error {
+	c.Redirect(http.StatusSeeOther, "/login")
+	return nil
+}
+
+// form reads a form of ours: from this browser's own page, each field once, none unknown, the token right (SEC-15, SEC-28).
+func (s *Server) form(c *call, fields ...string) (map[string]string, error) {
+	if err := sameSite(c.Request); err != nil {
+		return nil, err
+	}
+	b, err := c.formBody()
+	if err != nil {
+		return nil, err
+	}
+	values, err := url.ParseQuery(string(b))
+	if err != nil {
+		return nil, errForm()
+	}
+	out := map[string]string{}
+	for name := range values {
+		if !slices.Contains(fields, name) {
+			return nil, errForm()
+		}
+	}
+	for _, name := range fields {
+		if out[name], err = once(values, name); err != nil || !utf8.ValidString(out[name]) {
+			return nil, errForm()
+		}
+	}
+	cookie, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
+	return out, s.c.Sessions.CheckForm(out["token"], cookie)
+}
+
+// sameSite refuses what another site made the browser send (SEC-15).
+func sameSite(r *http.Request) error {
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return &fault.Error{Kind: fault.Forbidden, Code: "cross_origin", Message: "This request came from another site.", Err: err}
+	}
+	return nil
+}
+
+func errForm() error {
+	return fault.New(fault.Invalid, "invalid_form", "The form could not be read. Open the page again and repeat.")
+}
+
+// once gives a value that was sent at most once.
+func once(values url.Values, name string) (string, error) {
+	v := values[name]
+	if len(v) > 1 {
+		return "", fault.New(fault.Invalid, "repeated_parameter", "The parameter %q was sent twice.", name)
+	}
+	if len(v) == 0 {
+		return "", nil
+	}
+	return v[0], nil
+}
+
+// failPage shows a fault to a person.
+func (s *Server) failPage(c *call, status int, f *fault.Error, requestID string) {
+	d := console.Error{Page: s.foot(c), Title: "That did not work", Sentence: f.Message, RequestID: requestID, Link: "/login", LinkText: "Sign in"}
+	switch f.Kind {
+	case fault.Unavailable:
+		d.Title, d.WhatToDo = "Please try again", "Wait a moment, then repeat."
+	case fault.Forbidden:
+		d.Title, d.WhatToDo = "Not accepted", "Start again at the application."
+	case fault.NotFound:
+		d.Title = "There is no such page"
+	case fault.Internal:
+		d.WhatToDo = "If it happens again, tell the operators the request id."
+	}
+	if err := s.page(c, status, func(w io.Writer) error { return s.c.Pages.Error(w, d) }); err != nil {
+		c.logger().Error("error page failed", "error", err)
+		c.Status(http.StatusInternalServerError)
+	}
+	c.Abort()
+}

@@ -1,0 +1,222 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/policy"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+)
+
+// authenticate signs a program in.
+func (s *Server) authenticate(c *call) error {
+	if err := sameSite(c.Request); err != nil {
+		return err
+	}
+	var in wire.AuthenticateRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	prior, _ := s.signInCookie(c)
+	found, err := s.signIn(c, in.User, in.Password, prior)
+	if err != nil {
+		return err
+	}
+	v := found.Session
+	return c.answer(wire.AuthenticateAnswer{User: v.User, SessionID: string(v.ID), SSOID: string(v.SSOID), Level: v.Level, ExpiresAt: v.ExpiresAt})
+}
+
+// signIn checks the password, makes the sign-on and sets its cookie.
+func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
+	ctx := c.Request.Context()
+	p, err := s.c.Users.Authenticate(ctx, user, password)
+	if err != nil {
+		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
+		return session.Found{}, err
+	}
+	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
+		Store: p.Store, Level: p.Level, ClientAddress: remoteAddress(c), PriorCookie: prior})
+	if err != nil {
+		return found, err
+	}
+	if found.Session == nil {
+		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
+	}
+	s.figures.signIns.WithLabelValues("ok").Inc()
+	s.setCookies(c, found.SetCookies)
+	return found, nil
+}
+
+// authorize is the hot path: the session, then the policy (sessions.md "Authorize").
+func (s *Server) authorize(c *call) error {
+	var in wire.AuthorizeRequest
+	b, err := c.body()
+	if err != nil {
+		return err
+	}
+	if err := decodeAuthorize(b, &in); err != nil {
+		return err
+	}
+	out, err := s.decide(c.Request.Context(), c.agent(), &in)
+	if err != nil {
+		return err
+	}
+	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	if b, err = encodeAuthorize(&out); err != nil {
+		return fmt.Errorf("encode decision: %w", err)
+	}
+	c.answerJSON(b)
+	return nil
+}
+
+func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest) (wire.AuthorizeAnswer, error) {
+	res, err := policy.Canonical(in.Scheme, in.Host, in.Target)
+	if err != nil {
+		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: fault.CodeOf(err)}, nil
+	}
+	index, err := s.c.Model.Policies(ctx)
+	if err != nil {
+		return wire.AuthorizeAnswer{}, err
+	}
+	question := res.Request(in.Method)
+	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
+		return s.challenge(a, in, session.ChallengeHost, 0)
+	}
+	question.DefaultAnyUser = true
+	open := index.Decide(question, nil)
+	switch open.Effect {
+	case policy.Deny:
+		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(open)}, nil
+	case policy.Excluded:
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+	}
+	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie})
+	switch {
+	case err != nil:
+		return wire.AuthorizeAnswer{}, err
+	case d.Session == nil && open.Effect == policy.Public:
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+	case d.Session == nil:
+		return s.challenge(a, in, d.Rule, open.Level)
+	}
+	v := d.Session
+	decision := index.Decide(question, &policy.Subject{User: v.User, Groups: v.Groups, Level: v.Level})
+	switch decision.Effect {
+	case policy.Deny:
+		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
+	case policy.Challenge:
+		return s.challenge(a, in, reason(decision), decision.Level)
+	}
+	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: identityHeaders(v)}, nil
+}
+
+// serves says whether the request's origin is one of the agent's hosts.
+func serves(a *mdc.Agent, r policy.Resource) bool {
+	for _, origin := range a.Hosts {
+		scheme, host, _ := strings.Cut(origin, "://")
+		if scheme == r.Scheme && (host == r.Host || host == r.Host+":443" && scheme == "https" || host == r.Host+":80" && scheme == "http") {
+			return true
+		}
+	}
+	return false
+}
+
+// reason is the rule without names that an administrator chose, which the metrics' labels could not bear; the decision's
+// own words stay with the log.
+func reason(d policy.Decision) string {
+	if i := strings.IndexByte(d.Rule, '/'); i >= 0 {
+		return "policy" + d.Rule[i:]
+	}
+	return d.Rule
+}
+
+// challenge sends a navigation to the sign-in host; anything else gets no location, so the agent answers 401.
+func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string, level int) (wire.AuthorizeAnswer, error) {
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionChallenge, Reason: rule}
+	if !in.Navigation {
+		return out, nil
+	}
+	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: level})
+	if fault.CodeOf(err) == "too_many_sign_ins" { // the browser's trouble and no server's: without a location the agent says 401
+		out.Reason = "too_many_sign_ins"
+		return out, nil
+	}
+	out.Location, out.SetCookies = location, cookies
+	return out, err
+}
+
+// identityHeaders are what the application is told. Names are checked when they are stored, so no value can break a line.
+func identityHeaders(v *mdc.Session) map[string]string {
+	return map[string]string{
+		"X-Concord-User":   v.User,
+		"X-Concord-Groups": strings.Join(v.Groups, ","),
+		"X-Concord-Level":  strconv.Itoa(v.Level),
+	}
+}
+
+func (s *Server) redeem(c *call) error {
+	var in wire.RedeemRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	r, err := s.c.Sessions.Redeem(c.Request.Context(), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
+	if err != nil {
+		return err
+	}
+	out := wire.RedeemAnswer{Location: r.Location, SetCookies: append([]string{}, r.SetCookies...)}
+	if r.Session != nil {
+		out.User = r.Session.User
+	}
+	return c.answer(out)
+}
+
+func (s *Server) logoutByAgent(c *call) error {
+	var in wire.LogoutRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	r, err := s.c.Sessions.SignOutAgent(c.Request.Context(), c.agent(), in.Cookie)
+	if err != nil {
+		return err
+	}
+	return c.answer(wire.LogoutAnswer{Receipt: receipt(r), Location: s.c.Sessions.SignInURL() + "/signed-out", SetCookies: append([]string{}, r.SetCookies...)})
+}
+
+func (s *Server) setCookies(c *call, values []string) {
+	for _, v := range values {
+		c.Writer.Header().Add("Set-Cookie", v)
+	}
+}
+
+// signInCookie gives the browser's sign-in cookie; one that was sent twice counts as none (SEC-07).
+func (s *Server) signInCookie(c *call) (string, bool) {
+	return onlyCookie(c, session.SignInCookieName(s.secureSignIn()))
+}
+
+func (s *Server) secureSignIn() bool {
+	scheme, _, _ := strings.Cut(s.c.Sessions.SignInURL(), "://")
+	return s.c.Sessions.SecureCookies(scheme)
+}
+
+func onlyCookie(c *call, name string) (string, bool) {
+	found := c.Request.CookiesNamed(name)
+	if len(found) != 1 || found[0].Quoted {
+		return "", false
+	}
+	return found[0].Value, true
+}
+
+// remoteAddress is the address at the other end of the connection; forwarded headers are anybody's words.
+func remoteAddress(c *call) string {
+	host, _, err := net.SplitHostPort(c.Request.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
+}

@@ -1,0 +1,131 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+	"github.com/concord-access/terraform-provider-concord/server/trust"
+)
+
+// Addresses are a node's listeners as others reach them, with scheme.
+type Addresses struct{ Admin, Runtime, Peer string }
+
+// Config wires the listeners. Everything but Insecure is needed.
+type Config struct {
+	ClusterID, NodeName, Version string
+	Addresses                    Addresses
+	Insecure                     bool // the runtime listener has no TLS: cookies lose Secure and their prefixes
+	Logger                       *slog.Logger
+	Clock                        clock.Clock
+
+	Tokens        TokenAuthenticator
+	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
+	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
+	Cursors       Sealer
+	Journal       *journal.Log
+	Configuration *configuration.Service
+	Agreements    *topology.Agreements
+	Mastership    *topology.Mastership
+	MastershipKey []byte // its public half
+	Partners      *topology.Partners
+	Clones        Clones
+	Tester        *topology.Tester
+	Validator     *topology.Validator
+	Feed          *replication.Feed
+	Follower      *replication.Follower
+	Keys          *replication.Keys
+	Trust         *trust.Store
+	Authority     *ca.Authority
+	Sessions      *session.Engine
+	Users         *identity.Authenticator
+	AgentSecrets  *identity.Secrets
+	Model         Model
+	Pages         *console.Pages
+}
+
+// Sealer seals list cursors, so that a caller cannot make one up (SEC-73).
+type Sealer interface {
+	Seal(plain, context []byte) ([]byte, error)
+	Open(sealed, context []byte) ([]byte, error)
+}
+
+// Server holds the three listeners' handlers.
+type Server struct {
+	c                             Config
+	clusterHeader, nodeHeader     []string
+	nosniff                       []string
+	css                           []byte
+	admin, runtime, peer          operations
+	adminDoc, runtimeDoc, peerDoc object
+	figures                       *figures
+}
+
+// New declares the routes. It refuses bad wiring.
+func New(c Config) (*Server, error) {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Sessions == nil || c.Trust == nil || c.Authority == nil || c.Pages == nil {
+		return nil, errors.New("new listeners: a part is missing")
+	}
+	gin.SetMode(gin.ReleaseMode)
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet()}
+	s.declare()
+	return s, nil
+}
+
+// declare names every route of every listener. It uses no part of the configuration.
+func (s *Server) declare() {
+	s.admin.title, s.runtime.title, s.peer.title = "Concord admin listener", "Concord runtime listener", "Concord peer listener"
+	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
+	s.figures = s.newFigures()
+	s.declareAdmin()
+	s.declareRuntime()
+	s.declarePeer()
+}
+
+// describes adds the route under which a listener describes itself.
+func (s *Server) describes(o *operations, doc *object, public bool) {
+	o.add(route{method: http.MethodGet, path: "/openapi.json", summary: "This description", public: public, out: map[string]any{},
+		handle: func(c *call) error { return c.answer(*doc) }})
+	*doc = o.describe(s.c.Version)
+}
+
+func (s *Server) openCursor(kind, cursor string) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	bad := fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/cursor", Detail: "is not one that this list gave; start again without it"}})
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(cursor) > 1024 {
+		return "", bad
+	}
+	after, err := s.c.Cursors.Open(b, []byte("list\x00"+kind))
+	if err != nil {
+		return "", bad
+	}
+	return string(after), nil
+}
+
+func (s *Server) sealCursor(kind, after string) (string, error) {
+	if after == "" {
+		return "", nil
+	}
+	b, err := s.c.Cursors.Seal([]byte(after), []byte("list\x00"+kind))
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(b), nil
+}
