@@ -1,0 +1,179 @@
+package testkit
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/config"
+)
+
+// Build makes the server program and leaves it in dir.
+func Build(dir string) (program string, err error) {
+	program = filepath.Join(dir, "concord")
+	out, err := exec.Command("go", "build", "-o", program, "github.com/concord-access/terraform-provider-concord/server").CombinedOutput() //nolint:gosec // fixed words
+	if err != nil {
+		return "", fmt.Errorf("build concord: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// Process is a data center as a program of its own.
+type Process struct {
+	DataCenter
+	ConfigFile string
+
+	program string
+	log     string // file of what it wrote to standard error, over all starts
+	cmd     *exec.Cmd
+	done    chan struct{} // closed when it has ended
+}
+
+// NewProcess lays out a data center on free ports and starts nothing.
+func NewProcess(t testing.TB, program, clusterID string) *Process {
+	t.Helper()
+	dir := t.TempDir()
+	cfg := config.Defaults()
+	cfg.ClusterID, cfg.NodeName, cfg.DataDir = clusterID, strings.ToLower(clusterID)+"1", filepath.Join(dir, "data")
+	cfg.Log.Format = config.FormatText
+	for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
+		l.Address = freeAddress(t)
+		l.Advertise = l.Address
+	}
+	p := &Process{DataCenter: DataCenter{ClusterID: clusterID, DataDir: cfg.DataDir, Endpoint: "https://" + cfg.Admin.Address,
+		RuntimeURL: "https://" + cfg.Runtime.Address, PeerAddress: cfg.Peer.Address, t: t, cfg: cfg},
+		program: program, ConfigFile: filepath.Join(dir, "concord.hcl"), log: filepath.Join(dir, "log")}
+	if err := config.WriteNode(p.ConfigFile, cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Kill()
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", clusterID, p.Log())
+		}
+	})
+	return p
+}
+
+// StartProcesses runs one data center for each cluster id, unlinked and standalone.
+func StartProcesses(t testing.TB, program string, clusterIDs ...string) (out []*Process) {
+	t.Helper()
+	for _, id := range clusterIDs {
+		p := NewProcess(t, program, id)
+		p.Launch()
+		out = append(out, p)
+	}
+	for _, p := range out {
+		p.WaitReady()
+	}
+	return out
+}
+
+// freeAddress picks a port below those that the system gives to outgoing connections, so that a server that comes back
+// finds its port free.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		a := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+// Start runs the program and waits until it is ready.
+func (p *Process) Start() {
+	p.t.Helper()
+	p.Launch()
+	p.WaitReady()
+}
+
+// Launch runs the program and does not wait.
+func (p *Process) Launch() {
+	p.t.Helper()
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer log.Close()                                                   // the child has its own handle
+	p.cmd = exec.Command(p.program, "server", "--config", p.ConfigFile) //nolint:gosec // a program that the test built
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatalf("start %s: %v", p.ClusterID, err)
+	}
+	done := make(chan struct{})
+	p.done = done
+	go func(cmd *exec.Cmd) { // joined through done
+		defer close(done)
+		_ = cmd.Wait()
+	}(p.cmd)
+}
+
+// WaitReady waits until the data center answers that it is ready.
+func (p *Process) WaitReady() {
+	p.t.Helper()
+	p.Within(patience, "the first start leaves its credentials", func() bool {
+		select {
+		case <-p.done:
+			p.t.Fatalf("%s has ended; its log:\n%s", p.ClusterID, p.Log())
+		default:
+		}
+		_, err := os.Stat(p.cfg.TokenFile())
+		return err == nil
+	})
+	p.credentials()
+	p.waitReady()
+}
+
+// Kill is kill -9, and waits for the end; a second call does nothing.
+func (p *Process) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill() // it may have ended by itself
+	<-p.done
+	p.cmd = nil
+}
+
+// Signal sends a signal.
+func (p *Process) Signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Fatalf("signal %s: %v", p.ClusterID, err)
+	}
+}
+
+// Exit waits for the program's end and gives its exit code.
+func (p *Process) Exit() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("%s does not end; its log:\n%s", p.ClusterID, p.Log())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Log is everything that the program has written.
+func (p *Process) Log() string {
+	b, err := os.ReadFile(p.log)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err.Error()
+	}
+	return string(b)
+}

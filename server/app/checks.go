@@ -1,0 +1,24 @@
+package app
+
+import (
+	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+)
+
+// checks makes what tests partners and validates the whole.
+func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
+	link := topologyLink{n.links}
+	tester, err := topology.NewTester(topology.TesterConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Prober: prober{link},
+		Agreements: n.agreement, Clock: n.opts.Clock})
+	if err != nil {
+		return nil, nil, err
+	}
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
+	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
+		Agreements: n.agreement, Roots: n.authority.Roots, Clock: n.opts.Clock,
+		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
+			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+		}})
+	return tester, validator, err
+}

@@ -1,0 +1,267 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/policy"
+)
+
+// model is the configuration as requests read it: decoded once, kept until the journal says that it changed. A request
+// that follows an acknowledged change sees it, because the journal tells the listeners before it answers the writer.
+type model struct {
+	log        *journal.Log
+	runtimeURL string // what sign_in_url stands for when it is empty
+
+	lastPolicy   atomic.Pointer[mdc.SessionPolicy]
+	lastPartners atomic.Pointer[[]string]
+
+	policy   cached[mdc.SessionPolicy]
+	index    cached[policy.Index]
+	center   cached[mdc.DataCenter]
+	profile  cached[mdc.PartnerProfile]
+	partners cached[[]mdc.Partner]
+	keysets  cached[map[string]*mdc.Keyset]
+	agents   cachedMap[mdc.Agent]
+	users    cachedMap[mdc.User]
+}
+
+func newModel(log *journal.Log, runtimeURL string) *model {
+	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000}}
+	log.OnChange(m.changed)
+	return m
+}
+
+func (m *model) changed(changes []journal.Change) {
+	for _, c := range changes {
+		if kind, _, ok := strings.Cut(c.Name, "/"); ok && c.Kind == "override" { // the object that it lies over counts as changed
+			c = journal.Change{Kind: kind}
+		}
+		all := c.Kind == ""
+		if all || c.Kind == "session_policy" {
+			m.policy.drop()
+		}
+		if all || c.Kind == "application" || c.Kind == "authorization_policy" {
+			m.index.drop()
+		}
+		if all || c.Kind == "data_center" {
+			m.center.drop()
+		}
+		if all || c.Kind == "partner_profile" {
+			m.profile.drop()
+		}
+		if all || c.Kind == "partner" {
+			m.partners.drop()
+		}
+		if all || c.Kind == "keyset" {
+			m.keysets.drop()
+		}
+		if all || c.Kind == "agent" {
+			m.agents.drop(c.Name)
+		}
+		if all || c.Kind == "user" {
+			m.users.drop(c.Name)
+		}
+	}
+}
+
+func loadOne[T any](ctx context.Context, log *journal.Log, kind mdc.Kind, name string) (out *T, err error) {
+	err = log.View(ctx, func(s *journal.Snapshot) error {
+		o, err := s.Get(kind, name)
+		if err != nil {
+			return err
+		}
+		if o, _, err = configuration.Lay(s, kind, kind.Key(name), o); err != nil {
+			return err
+		}
+		t, ok := o.(any).(*T)
+		if !ok {
+			return errors.New("load " + kind.Name + ": another type")
+		}
+		out = t
+		return nil
+	})
+	return out, err
+}
+
+func loadAll[T any](ctx context.Context, log *journal.Log, kind mdc.Kind) (out []*T, err error) {
+	err = log.View(ctx, func(s *journal.Snapshot) error {
+		out = nil
+		return s.Range(kind, "", func(key string, body []byte) error {
+			o, err := kind.Decode(body)
+			if err != nil {
+				return err
+			}
+			if o, _, err = configuration.Lay(s, kind, key, o); err != nil {
+				return err
+			}
+			if t, ok := o.(any).(*T); ok {
+				out = append(out, t)
+			}
+			return nil
+		})
+	})
+	return out, err
+}
+
+// optional turns not-found into nil.
+func optional[T any](v *T, err error) (*T, error) {
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return v, err
+}
+
+// SessionPolicy gives the policy in force. While a store in trouble cannot be read that is the last one that could:
+// defaults could be laxer than what an administrator set.
+func (m *model) SessionPolicy() *mdc.SessionPolicy {
+	p, err := m.policy.get(func() (*mdc.SessionPolicy, error) {
+		return loadOne[mdc.SessionPolicy](context.Background(), m.log, mdc.SessionPolicyKind(), mdc.SingletonName)
+	})
+	if err == nil {
+		m.lastPolicy.Store(p)
+		return p
+	}
+	return m.lastPolicy.Load()
+}
+
+// prime reads what must never be missing, so that a later failure has a last good value to fall back on.
+func (m *model) prime(ctx context.Context) error {
+	p, err := loadOne[mdc.SessionPolicy](ctx, m.log, mdc.SessionPolicyKind(), mdc.SingletonName)
+	if err != nil {
+		return err
+	}
+	m.lastPolicy.Store(p)
+	_, err = m.partnerIDs(ctx)
+	return err
+}
+
+// partnerIDs lists the cluster ids of the registered partners; the last known ones while they cannot be read, because
+// "no such partner" is another answer than "I cannot say" (X3).
+func (m *model) partnerIDs(ctx context.Context) ([]string, error) {
+	all, err := m.Partners(ctx)
+	if err != nil {
+		if last := m.lastPartners.Load(); last != nil {
+			return *last, err
+		}
+		return nil, err
+	}
+	out := make([]string, 0, len(all))
+	for _, p := range all {
+		out = append(out, p.ClusterID)
+	}
+	m.lastPartners.Store(&out)
+	return out, nil
+}
+
+// SignInURL is the origin of the sign-in host.
+func (m *model) SignInURL() string {
+	if u := m.SessionPolicy().SignInURL; u != "" {
+		return u
+	}
+	return m.runtimeURL
+}
+
+// Policies gives the compiled applications and authorization policies.
+func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
+	return m.index.get(func() (*policy.Index, error) {
+		apps, err := loadAll[mdc.Application](ctx, m.log, mdc.ApplicationKind())
+		if err != nil {
+			return nil, err
+		}
+		policies, err := loadAll[mdc.AuthorizationPolicy](ctx, m.log, mdc.AuthorizationPolicyKind())
+		if err != nil {
+			return nil, err
+		}
+		return policy.Compile(apps, policies)
+	})
+}
+
+// DataCenter gives this data center as it is declared.
+func (m *model) DataCenter(ctx context.Context) (*mdc.DataCenter, error) {
+	return m.center.get(func() (*mdc.DataCenter, error) {
+		return loadOne[mdc.DataCenter](ctx, m.log, mdc.DataCenterKind(), mdc.SingletonName)
+	})
+}
+
+// Profile gives the partner profile.
+func (m *model) Profile(ctx context.Context) (*mdc.PartnerProfile, error) {
+	return m.profile.get(func() (*mdc.PartnerProfile, error) {
+		return loadOne[mdc.PartnerProfile](ctx, m.log, mdc.PartnerProfileKind(), mdc.SingletonName)
+	})
+}
+
+// Partners gives every registered partner.
+func (m *model) Partners(ctx context.Context) ([]mdc.Partner, error) {
+	all, err := m.partners.get(func() (*[]mdc.Partner, error) {
+		list, err := loadAll[mdc.Partner](ctx, m.log, mdc.PartnerKind())
+		out := make([]mdc.Partner, 0, len(list))
+		for _, p := range list {
+			out = append(out, *p)
+		}
+		return &out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *all, nil
+}
+
+// Partner gives one registered partner, nil when there is none such.
+func (m *model) Partner(ctx context.Context, clusterID string) (*mdc.Partner, error) {
+	all, err := m.Partners(ctx)
+	for i := range all {
+		if mdc.FoldName(all[i].ClusterID) == mdc.FoldName(clusterID) {
+			return &all[i], nil
+		}
+	}
+	return nil, err
+}
+
+// TrustedCertificates gives every declared one.
+func (m *model) TrustedCertificates(ctx context.Context) ([]mdc.TrustedCertificate, error) {
+	list, err := loadAll[mdc.TrustedCertificate](ctx, m.log, mdc.TrustedCertificateKind())
+	out := make([]mdc.TrustedCertificate, 0, len(list))
+	for _, t := range list {
+		out = append(out, *t)
+	}
+	return out, err
+}
+
+// Agent gives a registered agent, nil when there is none such.
+func (m *model) Agent(ctx context.Context, name string) (*mdc.Agent, error) {
+	return m.agents.get(name, func() (*mdc.Agent, error) {
+		return optional(loadOne[mdc.Agent](ctx, m.log, mdc.AgentKind(), name))
+	})
+}
+
+// User gives a local user.
+func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) {
+	name = mdc.FoldName(name)
+	u, err := m.users.get(name, func() (*mdc.User, error) {
+		return optional(loadOne[mdc.User](ctx, m.log, mdc.UserKind(), name))
+	})
+	return u, u != nil, err
+}
+
+// Keysets gives every cookie keyset by purpose.
+func (m *model) Keysets(ctx context.Context) (map[string]*mdc.Keyset, error) {
+	all, err := m.keysets.get(func() (*map[string]*mdc.Keyset, error) {
+		list, err := loadAll[mdc.Keyset](ctx, m.log, mdc.KeysetKind())
+		out := map[string]*mdc.Keyset{}
+		for _, k := range list {
+			out[k.Purpose] = k
+		}
+		return &out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *all, nil
+}

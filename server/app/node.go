@@ -1,0 +1,233 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/httpapi"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/store/badger"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+	"github.com/concord-access/terraform-provider-concord/server/trust"
+)
+
+// Options of a node that are not in its file.
+type Options struct {
+	Logger    *slog.Logger // nil = silent
+	Version   string
+	Clock     clock.Clock     // nil = the machine's
+	Reload    <-chan struct{} // each value makes the node read its certificate files again; may be nil
+	LeaveTime time.Duration   // how long the node still answers, as not ready, after it was told to stop; 0 = one second by Run, none by Node.Run
+}
+
+func (o Options) normal() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	return o
+}
+
+// Node is one node of one data center: open, listening soon, not running yet.
+type Node struct {
+	cfg        *config.Node
+	opts       Options
+	log        *slog.Logger
+	state      *badger.Store
+	sessions   *badger.Store
+	key        *nodeKey
+	token      *bootstrapToken
+	journal    *journal.Log
+	authority  *ca.Authority
+	model      *model
+	keyring    *keyring
+	trust      *trust.Store
+	links      *links
+	keys       *replication.Keys
+	feed       *replication.Feed
+	follower   *replication.Follower
+	partners   *topology.Partners
+	agreement  *topology.Agreements
+	signer     *topology.Signer
+	mastership *topology.Mastership
+	engine     *session.Engine
+	ready      readiness
+	listeners  [3]*listener // admin, runtime, peer
+	handlers   *httpapi.Server
+}
+
+// Open prepares a node: its stores, its keys and certificates, its parts, and last its listeners' addresses. A first start
+// makes what is missing and leaves ca.pem and bootstrap.token in the data directory. The caller must Run it.
+func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err error) {
+	n = &Node{cfg: cfg, opts: opts.normal()}
+	n.log = n.opts.Logger.With("cluster_id", cfg.ClusterID, "node_name", cfg.NodeName)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+			n = nil
+		}
+	}()
+	for _, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+		if err := step(ctx); err != nil {
+			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
+		}
+	}
+	return n, nil
+}
+
+// InUse says whether another process runs on the data directory now. It waits for nobody; Open's own lock decides.
+func InUse(cfg *config.Node) bool { return badger.InUse(stateDir(cfg)) }
+
+func stateDir(cfg *config.Node) string { return filepath.Join(cfg.DataDir, "state") }
+
+// Addresses are the node's listeners as others reach them.
+func (n *Node) Addresses() httpapi.Addresses {
+	return httpapi.Addresses{Admin: n.listeners[0].url(), Runtime: n.listeners[1].url(), Peer: n.listeners[2].url()}
+}
+
+func (n *Node) openStores(context.Context) error {
+	dir := n.cfg.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs x (SEC-71)
+		return fmt.Errorf("close data directory to others: %w", err)
+	}
+	_, err := os.Stat(stateDir(n.cfg))
+	if n.key, err = openNodeKey(dir, errors.Is(err, os.ErrNotExist)); err != nil {
+		return err
+	}
+	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock,
+		Mirror: &badger.MirrorConfig{Path: filepath.Join(dir, "head"), Key: journal.PositionKey()}})
+	if errors.Is(err, badger.ErrInUse) {
+		return fault.New(fault.Conflict, "data_dir_in_use", "another concord is running on %s; stop it or give this one a data_dir of its own", dir)
+	}
+	if err != nil {
+		return fmt.Errorf("open state store: %w", err)
+	}
+	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock})
+	if err != nil {
+		return fmt.Errorf("open sessions store: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) openJournal(ctx context.Context) error {
+	var err error
+	n.journal, err = journal.New(ctx, journal.Config{Store: n.state, Wrapper: n.key, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock})
+	if err != nil {
+		return err
+	}
+	if err := n.verifyHead(ctx); err != nil {
+		return err
+	}
+	if err := n.journal.Sweep(ctx); err != nil {
+		return err
+	}
+	return firstStart(ctx, n.journal, n.cfg.ClusterID)
+}
+
+// verifyHead refuses a database that lost what was acknowledged (FLT-07). The head record is missing only before the first
+// change was acknowledged.
+func (n *Node) verifyHead(ctx context.Context) error {
+	head, found := n.state.Mirrored()
+	if found {
+		return n.journal.VerifyHead(ctx, head)
+	}
+	pos, err := n.journal.Position(ctx)
+	if err != nil || pos.Sequence == 0 {
+		return err
+	}
+	return fault.New(fault.Conflict, "state_damaged",
+		"The head record %s is missing, so nothing proves that the state store still has every acknowledged change. Restore the file or a backup, or empty data_dir and copy from another data center.",
+		filepath.Join(n.cfg.DataDir, "head"))
+}
+
+func (n *Node) openAuthority(ctx context.Context) error {
+	var names []string
+	for _, l := range []config.Listener{n.cfg.Admin, n.cfg.Runtime} {
+		for _, a := range []string{l.Address, l.Advertise} {
+			if host, _, err := net.SplitHostPort(a); err == nil && host != "" && host != "0.0.0.0" && host != "::" {
+				names = append(names, host)
+			}
+		}
+	}
+	var err error
+	n.authority, err = ca.Open(ctx, ca.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Store: n.state, Wrapper: n.key,
+		LeafTTL: n.cfg.LeafTTL, WebNames: names, Clock: n.opts.Clock, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	if err := writeFile(n.cfg.CAFile(), []byte(n.authority.RootsPEM()), 0o644); err != nil {
+		return err
+	}
+	made := false
+	if n.token, made, err = openBootstrapToken(n.cfg.TokenFile()); err == nil && made {
+		n.log.Info("first start: the root certificate and an administrator's token are in the data directory", "ca_file", n.cfg.CAFile(), "token_file", n.cfg.TokenFile())
+	}
+	return err
+}
+
+func (n *Node) openListeners(ctx context.Context) error {
+	for i, l := range []struct {
+		name string
+		cfg  config.Listener
+	}{{"admin", n.cfg.Admin}, {"runtime", n.cfg.Runtime}, {"peer", n.cfg.Peer}} {
+		bound, err := bind(ctx, l.name, l.cfg)
+		if err != nil {
+			return err
+		}
+		n.listeners[i] = bound
+		if l.name == "peer" {
+			continue // its TLS is the trust store's, see wire
+		}
+		if err := bound.webTLS(l.cfg.TLS, n.authority.WebCertificate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close releases what Open took, in the reverse order; it is safe on a node that is half open.
+func (n *Node) close() error {
+	var errs []error
+	for _, l := range n.listeners {
+		if l != nil {
+			if err := l.net.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if n.links != nil {
+		n.links.drop()
+	}
+	if n.authority != nil {
+		errs = append(errs, n.authority.Close())
+	}
+	for _, s := range []*badger.Store{n.sessions, n.state} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func runtimeOrigin(url string) string { return strings.ToLower(url) }

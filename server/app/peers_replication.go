@@ -1,0 +1,82 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+)
+
+// maxSnapshotLine is the longest line of a snapshot: one object in JSON.
+const maxSnapshotLine = 4 << 20
+
+// replicationSources asks masters over the links.
+type replicationSources struct{ links *links }
+
+var _ replication.Sources = replicationSources{}
+
+// Journal asks what follows a position. The follower's context says how long the answer may take.
+func (s replicationSources) Journal(ctx context.Context, source, agreement string, at mdc.Position, wait time.Duration) (replication.Page, error) {
+	q := url.Values{"agreement": {agreement}, "after": {strconv.FormatUint(at.Sequence, 10)}, "epoch": {strconv.FormatUint(at.Epoch.Number, 10)},
+		"epoch_holder": {at.Epoch.ClusterID}, "digest": {at.Digest}, "wait": {wait.String()}}
+	var out wire.JournalPage
+	err := s.links.do(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/journal", Query: q, Out: &out, Timeout: -1})
+	if err != nil {
+		return replication.Page{}, err
+	}
+	page := replication.Page{Latest: out.Latest, SnapshotFrom: out.SnapshotFrom}
+	for _, r := range out.Records {
+		page.Records = append(page.Records, replication.Entry{Sealed: r.Sealed, Record: journal.Record{Sequence: r.Sequence,
+			Epoch: mdc.Epoch{Number: r.Epoch, ClusterID: r.EpochHolder}, Time: r.Time, Actor: r.Actor, Kind: r.Kind, Name: r.Name,
+			Operation: r.Operation, Body: r.Body, Digest: r.Digest}})
+	}
+	return page, nil
+}
+
+// Snapshot reads a whole copy, line by line. The follower ends the context of one that has fallen silent.
+func (s replicationSources) Snapshot(ctx context.Context, source, agreement string, begin func(mdc.Position) error, item func(replication.Item) error) (uint64, error) {
+	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/snapshot", Query: url.Values{"agreement": {agreement}}})
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, maxSnapshotLine)
+	begun := false
+	for lines.Scan() {
+		var l wire.SnapshotLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return 0, fmt.Errorf("read snapshot of %s: %w", source, err)
+		}
+		switch {
+		case l.Begin != nil && !begun:
+			begun = true
+			err = begin(mdc.Position{Epoch: mdc.Epoch{Number: l.Begin.Epoch, ClusterID: l.Begin.EpochHolder}, Sequence: l.Begin.Sequence, Digest: l.Begin.Digest})
+		case !begun || l.Begin != nil:
+			return 0, fmt.Errorf("read snapshot of %s: it does not begin where it should", source)
+		case l.End != nil:
+			return l.End.Objects, nil
+		default:
+			err = item(replication.Item{Item: journal.Item{Kind: l.Kind, Name: l.Name, Body: l.Body}, Sealed: l.Sealed})
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return 0, fmt.Errorf("read snapshot of %s: %w", source, err)
+	}
+	return 0, fmt.Errorf("read snapshot of %s: it broke off", source)
+}

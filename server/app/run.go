@@ -1,0 +1,163 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/concord-access/terraform-provider-concord/server/config"
+)
+
+// leaveTime is how long a node that was told to stop goes on answering, so that load balancers and agents that ask
+// /v1/health every second or faster send nobody more before the door closes (FLT-30).
+const leaveTime = time.Second
+
+// catchUpWait is how long a start waits for one partner's ended sign-ons.
+const catchUpWait = 3 * time.Second
+
+// Run starts one node and serves until ctx ends; then it drains and closes.
+func Run(ctx context.Context, cfg *config.Node, opts Options) error {
+	if opts.LeaveTime == 0 {
+		opts.LeaveTime = leaveTime
+	}
+	n, err := Open(ctx, cfg, opts)
+	if err != nil {
+		return err
+	}
+	return n.Run(ctx)
+}
+
+// readiness is what keeps a node from being given users.
+type readiness struct {
+	revocations atomic.Bool // what was missed while we were down is here, from every partner that answers
+	draining    atomic.Bool
+	trust, keys atomic.Bool // the last reload failed; it is tried again
+}
+
+// caughtUp says that this data center knows what it does not know.
+func (r *readiness) caughtUp() bool { return r.revocations.Load() }
+
+// knows says whether this data center can tell "there is no such session" from "not read yet": partners get 503 otherwise.
+func (n *Node) knows() bool {
+	if !n.ready.caughtUp() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	ok, _, err := n.follower.Ready(ctx)
+	return err == nil && ok
+}
+
+// reasons tells why the node is not ready; empty when it is.
+func (n *Node) reasons() []string {
+	var out []string
+	if n.ready.draining.Load() {
+		out = append(out, "the node is stopping")
+	}
+	if !n.ready.caughtUp() {
+		out = append(out, "the sign-outs of the other data centers are being caught up with")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if ok, why, err := n.follower.Ready(ctx); err != nil {
+		out = append(out, "the state store cannot be read")
+	} else if !ok {
+		out = append(out, why)
+	}
+	if n.ready.trust.Load() {
+		out = append(out, "the declared trust cannot be read")
+	}
+	if n.ready.keys.Load() {
+		out = append(out, "the cookie keys cannot be read")
+	}
+	for name, s := range map[string]interface{ Health() error }{"state": n.state, "sessions": n.sessions} {
+		if err := s.Health(); err != nil {
+			out = append(out, fmt.Sprintf("the %s store is in trouble: %v", name, err))
+		}
+	}
+	return out
+}
+
+// Run serves until ctx ends or a part fails, drains, and closes everything. It gives nil after an orderly stop.
+func (n *Node) Run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // ends after the listeners have drained
+	defer stopWork()
+	background, backgroundCtx := errgroup.WithContext(work)
+	for _, part := range []func(context.Context) error{n.authority.Run, n.follower.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.catchUp, n.retain, n.reloads} {
+		background.Go(func() error { return part(backgroundCtx) })
+	}
+	serving, servingCtx := errgroup.WithContext(work)
+	open, closeDoors := context.WithCancel(servingCtx)
+	serving.Go(func() error {
+		defer closeDoors()
+		return n.untilToldToStop(ctx, servingCtx, backgroundCtx)
+	})
+	serving.Go(func() error { return n.feed.Run(open) }) // its end lets long polls go, which would hold up the drain
+	for i, h := range []http.Handler{n.handlers.Admin(), n.handlers.Runtime(), n.handlers.Peer()} {
+		serving.Go(func() error { return n.listeners[i].serve(open, h, n.log) })
+	}
+	err := serving.Wait()
+	stopWork()
+	err = errors.Join(err, background.Wait())
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err = errors.Join(err, n.engine.Flush(last), n.close())
+	n.log.Info("node stopped")
+	return err
+}
+
+// untilToldToStop returns when the listeners have to close: a while after ctx ended, in which the node says that it is not
+// ready (FLT-30), or at once when a part has failed.
+func (n *Node) untilToldToStop(ctx, servingCtx, backgroundCtx context.Context) error {
+	select {
+	case <-backgroundCtx.Done():
+		return context.Cause(backgroundCtx)
+	case <-servingCtx.Done():
+		return nil
+	case <-ctx.Done():
+	}
+	n.ready.draining.Store(true)
+	n.log.Info("node is stopping")
+	leave := time.NewTimer(n.opts.LeaveTime)
+	defer leave.Stop()
+	select {
+	case <-leave.C:
+	case <-servingCtx.Done():
+	}
+	return nil
+}
+
+// catchUp takes over what was ended elsewhere while this node was down, before it says that it is ready.
+func (n *Node) catchUp(ctx context.Context) error {
+	if err := n.engine.CatchUp(ctx, catchUpWait); err != nil && ctx.Err() == nil {
+		n.log.Warn("some partners could not tell which sign-ons ended; they will when they can be reached", "error", err)
+	}
+	n.ready.revocations.Store(true)
+	return nil
+}
+
+// reloads follows Options.Reload, and repeats what a change of the configuration could not carry out.
+func (n *Node) reloads(ctx context.Context) error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		select {
+		case <-n.opts.Reload:
+			n.reload()
+		case <-again.C:
+			if n.ready.trust.Load() {
+				n.reloadTrust()
+			}
+			if n.ready.keys.Load() {
+				n.reloadKeys()
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/httpapi"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+	"github.com/concord-access/terraform-provider-concord/server/trust"
+)
+
+// wire makes every part and connects them, from the bottom up.
+func (n *Node) wire(ctx context.Context) error {
+	n.model = newModel(n.journal, runtimeOrigin(n.listeners[1].url()))
+	if err := n.model.prime(ctx); err != nil {
+		return err
+	}
+	n.keyring = &keyring{model: n.model}
+	if err := n.keyring.reload(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{n.wireTrust, n.wireReplication, n.wireMastership, n.wireSessions, n.wireHTTP} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	n.journal.OnChange(n.follow)
+	return nil
+}
+
+// follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
+// removed partner is refused at its next request and a removed user at theirs.
+func (n *Node) follow(changes []journal.Change) {
+	var trusted, keys, users bool
+	for _, c := range changes {
+		all := c.Kind == ""
+		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
+		keys = keys || all || c.Kind == "keyset"
+		users = users || all || c.Kind == "user"
+	}
+	if trusted {
+		n.reloadTrust()
+	}
+	if keys {
+		n.reloadKeys()
+	}
+	if users {
+		n.engine.UsersChanged()
+	}
+}
+
+// reloadTrust takes the declared trust over, then drops the links that were made under the former one.
+func (n *Node) reloadTrust() {
+	err := n.trust.Reload(context.Background())
+	n.ready.trust.Store(err != nil)
+	n.links.drop()
+	if err != nil {
+		n.log.Error("trust store cannot be read; no partner is trusted until it can", "error", err)
+	}
+}
+
+func (n *Node) reloadKeys() {
+	err := n.keyring.reload(context.Background())
+	n.ready.keys.Store(err != nil)
+	if err != nil {
+		n.log.Error("cookie keys cannot be read; the former ones stay in use until they can", "error", err)
+	}
+}
+
+func (n *Node) wireTrust(ctx context.Context) error {
+	var err error
+	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: n.model, Certificate: n.authority.PeerCertificate,
+		Clock: n.opts.Clock, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.listeners[2].tls = n.trust.ServerTLS()
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log}
+	return nil
+}
+
+func (n *Node) wireReplication(ctx context.Context) error {
+	var err error
+	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
+		return err
+	}
+	if n.signer, err = topology.OpenSigner(ctx, n.state, n.key); err != nil {
+		return err
+	}
+	n.feed, err = replication.NewFeed(ctx, replication.FeedConfig{Log: n.journal, Store: n.state, Keys: n.keys, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
+		Ahead: func(caller string) { n.mastership.Suspect(caller) }})
+	if err != nil {
+		return err
+	}
+	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links},
+		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
+		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) }})
+	if err != nil {
+		return err
+	}
+	link := topologyLink{n.links}
+	n.partners, err = topology.NewPartners(topology.PartnersConfig{Log: n.journal, Hello: link.Hello, Clock: n.opts.Clock, Returned: n.returned, Logger: n.log,
+		Heard: func(h topology.Hello) { n.mastership.Heard(h) }})
+	if err != nil {
+		return err
+	}
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
+	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
+		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
+		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
+			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+		}})
+	return err
+}
+
+// returned wakes what waits for a partner.
+func (n *Node) returned(clusterID string) { n.follower.Wake(clusterID) }
+
+func (n *Node) wireSessions(context.Context) error {
+	var err error
+	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.keyring.Ring,
+		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil})
+	return err
+}
+
+func (n *Node) wireHTTP(context.Context) error {
+	hasher, err := identity.NewHasher(identity.HasherConfig{})
+	if err != nil {
+		return err
+	}
+	users, err := identity.New(identity.Config{Users: n.model, Hasher: hasher, Clock: n.opts.Clock, Logger: n.log})
+	if err != nil {
+		return err
+	}
+	// Agents' secrets have turns of their own: a flood of sign-ins must not keep a gate from its first check.
+	agentHasher, err := identity.NewHasher(identity.HasherConfig{})
+	if err != nil {
+		return err
+	}
+	secrets, err := identity.NewSecrets(identity.SecretsConfig{Hasher: agentHasher})
+	if err != nil {
+		return err
+	}
+	guards := map[string]configuration.Guard{}
+	for kind, g := range topology.Guards(n.cfg.ClusterID) {
+		guards[kind] = g
+	}
+	service, err := configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
+		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock,
+		Before: map[string]func(context.Context, mdc.Object, mdc.Object) error{mdc.UserKind().Name: n.endSignOns}})
+	if err != nil {
+		return err
+	}
+	tester, validator, err := n.checks()
+	if err != nil {
+		return err
+	}
+	pages, err := console.New()
+	if err != nil {
+		return err
+	}
+	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
+		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
+		Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
+		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
+	return err
+}
+
+// endSignOns ends a user's sign-ons everywhere before the user is disabled, deleted or given another password: whoever
+// signed in before that must not stay, nor come back when the name is enabled or given again (SEC-12, sessions.md "Sign-out").
+func (n *Node) endSignOns(ctx context.Context, was, will mdc.Object) error {
+	before, ok := was.(*mdc.User)
+	if !ok || before == nil {
+		return nil
+	}
+	after, ok := will.(*mdc.User)
+	if ok && after != nil && (after.Enabled || !before.Enabled) && (before.Password.Hash == "" || after.Password.Hash == before.Password.Hash) {
+		return nil
+	}
+	_, err := n.engine.SignOutUser(ctx, mdc.LocalStore, before.Name)
+	return err
+}
+
+// audit records an administrator's act that changes no configuration, durably before the act.
+func (n *Node) audit(ctx context.Context, actor configuration.Actor, action, target string) error {
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
+	return n.state.Update(ctx, func(tx store.Writer) error {
+		return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+	})
+}
+
+// directory is the identity stores of this data center, as the session engine asks them.
+type directory struct{ model *model }
+
+// User finds a person in the local store.
+func (d directory) User(ctx context.Context, identityStore, name string) (session.Person, bool, error) {
+	if identityStore != mdc.LocalStore {
+		return session.Person{}, false, nil
+	}
+	u, found, err := d.model.User(ctx, name)
+	if err != nil || !found {
+		return session.Person{}, false, err
+	}
+	return session.Person{Name: u.Name, Groups: u.Groups, Attributes: u.Attributes, Enabled: u.Enabled, Replicated: true}, true, nil
+}
+
+// partnerIDs lists the registered partners.
+type partnerIDs struct {
+	model *model
+	log   *slog.Logger
+}
+
+// List gives their cluster ids.
+func (p partnerIDs) List() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	ids, err := p.model.partnerIDs(ctx)
+	if err != nil {
+		p.log.Error("partners cannot be read; the last known ones count", "error", err)
+	}
+	return ids
+}
