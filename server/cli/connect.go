@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/spf13/cobra"
+)
+
+// target is which data center a verb talks to, and as whom. Each flag wins over its variable of the environment. There is
+// no flag for the token itself: the command line of a process can be read by everyone on the machine.
+type target struct {
+	endpoint, tokenFile, caFile, certFile, keyFile string
+	output                                         string
+}
+
+// register adds the flags of a verb that talks to a data center.
+func (t *target) register(c *cobra.Command) {
+	f := c.PersistentFlags()
+	f.StringVar(&t.endpoint, "endpoint", "", "admin `URL` of the data center (CONCORD_ENDPOINT)")
+	f.StringVar(&t.tokenFile, "token-file", "", "`FILE` with the token (or the token itself in CONCORD_TOKEN)")
+	f.StringVar(&t.caFile, "ca-cert", "", "`FILE` with the data center's root (CONCORD_CACERT)")
+	f.StringVar(&t.certFile, "client-cert", "", "`FILE` with a client certificate (CONCORD_CLIENT_CERT)")
+	f.StringVar(&t.keyFile, "client-key", "", "`FILE` with its key (CONCORD_CLIENT_KEY)")
+	f.StringVarP(&t.output, "output", "o", "table", "`FORM` of the answer: table or json")
+}
+
+// connection is a target that was resolved.
+type connection struct {
+	*client.Client
+	token string
+	tls   *tls.Config
+}
+
+// connect reads flags, environment and files. It opens no connection.
+func (p *program) connect(t target) (*connection, error) {
+	if t.output != "table" && t.output != "json" {
+		return nil, usage("-o %q is not one of table, json", t.output)
+	}
+	endpoint := p.pick(t.endpoint, "CONCORD_ENDPOINT")
+	if endpoint == "" {
+		return nil, usage("which data center? give --endpoint https://host:port or set CONCORD_ENDPOINT")
+	}
+	token := p.getenv("CONCORD_TOKEN")
+	if t.tokenFile != "" {
+		text, err := readSmall(t.tokenFile)
+		if err != nil {
+			return nil, err
+		}
+		token = strings.TrimSpace(text)
+	}
+	if token == "" {
+		return nil, usage("who are you? set CONCORD_TOKEN or give --token-file; a first start left a token in DATA_DIR/bootstrap.token")
+	}
+	tlsConfig, err := p.tlsConfig(t)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(client.Config{Endpoint: endpoint, Token: token, TLS: tlsConfig, Roots: p.pick(t.caFile, "CONCORD_CACERT"), UserAgent: "concord/" + Version, Timeout: 20 * time.Second})
+	if err != nil {
+		return nil, usage("%v", err)
+	}
+	return &connection{Client: c, token: token, tls: tlsConfig}, nil
+}
+
+func (p *program) pick(flag, variable string) string {
+	if flag != "" {
+		return flag
+	}
+	return p.getenv(variable)
+}
+
+func (p *program) tlsConfig(t target) (*tls.Config, error) {
+	var pem [3]string
+	for i, file := range []string{p.pick(t.caFile, "CONCORD_CACERT"), p.pick(t.certFile, "CONCORD_CLIENT_CERT"), p.pick(t.keyFile, "CONCORD_CLIENT_KEY")} {
+		if file == "" {
+			continue
+		}
+		text, err := readSmall(file)
+		if err != nil {
+			return nil, err
+		}
+		pem[i] = text
+	}
+	return client.TLSFromPEM(pem[0], pem[1], pem[2])
+}
+
+// readSmall reads a file of credentials; more than 1 MiB is a wrong path.
+func readSmall(path string) (string, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", fmt.Errorf("open credentials: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return "", fmt.Errorf("read credentials: %w", err)
+	}
+	return string(text), nil
+}
+
+// ready asks whether the node wants users. Its 503 is an answer with reasons and no trouble, so the client, which would
+// try again, is not used.
+func (c *connection) ready(ctx context.Context) (wire.Health, error) {
+	var h wire.Health
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Endpoint()+"/v1/ready", nil)
+	if err != nil {
+		return h, fmt.Errorf("ask for readiness: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	transport := &http.Transport{TLSClientConfig: c.tls.Clone(), DisableKeepAlives: true}
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return h, fmt.Errorf("ask for readiness: %w", err)
+	}
+	defer res.Body.Close() //nolint:errcheck // only read
+	if res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable {
+		return h, fmt.Errorf("ask for readiness: %s", res.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&h); err != nil {
+		return h, fmt.Errorf("read readiness: %w", err)
+	}
+	return h, nil
+}

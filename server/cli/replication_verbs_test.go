@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/cli"
+)
+
+// The operator's verbs for partners, replication and validation, against two linked data centers: tables for people, JSON
+// for programs, exit 3 when the check says no (MSS-09, OAM-54).
+func TestLinkedDataCenters(t *testing.T) {
+	t.Parallel()
+	both := testkit.Start(t, "NYDC", "LDC")
+	ny, ld := both[0], both[1]
+	id := testkit.Link(ny, ld)[0]
+	testkit.InStep(ny, ld)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, []byte(ny.CACertPEM), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"CONCORD_ENDPOINT": ny.Endpoint, "CONCORD_TOKEN": ny.Token, "CONCORD_CACERT": ca}
+	check := func(code int, want []string, args ...string) {
+		t.Helper()
+		got, out, errs := run(env, args...)
+		for _, w := range want {
+			if !strings.Contains(out+errs, w) {
+				t.Errorf("%v: %q is not in\n%s%s", args, w, out, errs)
+			}
+		}
+		if got != code {
+			t.Errorf("%v: exit %d, want %d: %s%s", args, got, code, out, errs)
+		}
+	}
+	ny.Within(testkit.Limit, "LDC was asked", func() bool {
+		var v wire.PartnerView
+		ny.Get("/v1/partners/LDC", &v)
+		return v.Reachable
+	})
+	check(cli.ExitFine, []string{"LDC", ld.PeerAddress}, "partner", "list")
+	check(cli.ExitFine, []string{"outbound", "inbound", "resolve", "agreement", "pass"}, "partner", "test", "LDC")
+	check(cli.ExitFine, []string{`"result": "pass"`}, "partner", "test", "LDC", "-o", "json")
+	check(cli.ExitFailed, []string{"TDC"}, "partner", "test", "TDC")
+	check(cli.ExitFine, []string{"NYDC-LDC", "ready", "equal", "0.0", "master"}, "replication", "status")
+	check(cli.ExitFine, []string{id, "WAIT FOR SYNC"}, "replication", "agreements")
+	check(cli.ExitFine, []string{"[]"}, "replication", "agreements", "--type", "clone", "-o", "json")
+	check(cli.ExitFine, []string{"clone", "ready"}, "replication", "pull", id)
+	check(cli.ExitFine, []string{"group", "EQUAL", "yes"}, "replication", "verify", id)
+	check(cli.ExitFine, []string{`"repaired": 0`}, "replication", "verify", id, "--repair", "-o", "json")
+	check(cli.ExitUsage, []string{"1 arg"}, "replication", "verify")
+	check(cli.ExitFine, []string{"nothing to complain about"}, "validate")
+	check(cli.ExitFine, []string{`"findings": []`}, "validate", "--repair", "-o", "json")
+	ld.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: "another", AllowManagement: true})
+	check(cli.ExitCheck, []string{"wrong_agent_id", "error"}, "validate")
+	check(cli.ExitCheck, []string{"identity", "fail"}, "partner", "test", "LDC")
+	ld.Stop()
+	check(cli.ExitCheck, []string{"partner_unreachable"}, "validate")
+}
