@@ -1,0 +1,4 @@
+import {
+  to = concord_agent.ny
+  id = "web-nydc"
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_application.wiki
+  id = "wiki"
+}

@@ -1,0 +1,2 @@
+# The id is the application's name.
+terraform import concord_application.wiki wiki

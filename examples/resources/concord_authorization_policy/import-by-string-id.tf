@@ -1,0 +1,4 @@
+import {
+  to = concord_authorization_policy.staff
+  id = "staff-only"
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_data_center.ny
+  id = "NYDC"
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_group.staff
+  id = "staff"
+}

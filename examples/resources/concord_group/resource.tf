@@ -1,0 +1,4 @@
+resource "concord_group" "staff" {
+  name        = "staff"
+  description = "Everyone who works here"
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_partner.ldc
+  id = "LDC"
+}

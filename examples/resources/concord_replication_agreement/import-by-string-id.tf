@@ -1,0 +1,4 @@
+import {
+  to = concord_replication_agreement.ldc
+  id = "NYDC-LDC-5f0c9a11"
+}

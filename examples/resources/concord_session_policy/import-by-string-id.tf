@@ -1,0 +1,4 @@
+import {
+  to = concord_session_policy.this
+  id = "default"
+}

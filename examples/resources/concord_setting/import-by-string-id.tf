@@ -1,0 +1,4 @@
+import {
+  to = concord_setting.banner
+  id = "banner"
+}

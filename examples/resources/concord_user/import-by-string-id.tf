@@ -1,0 +1,4 @@
+import {
+  to = concord_user.alice
+  id = "alice"
+}

@@ -1,0 +1,130 @@
+package attr
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+var (
+	_ basetypes.StringTypable                    = PEMType{}
+	_ basetypes.StringValuableWithSemanticEquals = PEM{}
+	_ xattr.ValidateableAttribute                = PEM{}
+)
+
+// Limits of a PEM value, as the server has them.
+const (
+	maxPEM          = 64 << 10 // bytes
+	maxCertificates = 8
+)
+
+// PEMType is the type of a PEM text of 1 to 8 certificates.
+type PEMType struct{ basetypes.StringType }
+
+// PEM is such a text; two texts with the same certificates in the same order are the same, whatever their white space.
+type PEM struct{ basetypes.StringValue }
+
+// PEMValue is the known text s.
+func PEMValue(s string) PEM { return PEM{basetypes.NewStringValue(s)} }
+
+// Equal compares types.
+func (t PEMType) Equal(o attr.Type) bool {
+	_, ok := o.(PEMType)
+	return ok
+}
+
+// String names the type.
+func (PEMType) String() string { return "attr.PEMType" }
+
+// ValueType is the zero value.
+func (PEMType) ValueType(context.Context) attr.Value { return PEM{} }
+
+// ValueFromString wraps in.
+func (PEMType) ValueFromString(_ context.Context, in basetypes.StringValue) (basetypes.StringValuable, diag.Diagnostics) {
+	return PEM{in}, nil
+}
+
+// ValueFromTerraform reads a string.
+func (t PEMType) ValueFromTerraform(ctx context.Context, in tftypes.Value) (attr.Value, error) {
+	v, err := t.StringType.ValueFromTerraform(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := v.(basetypes.StringValue)
+	if !ok {
+		return nil, fmt.Errorf("read PEM: got a %T", v)
+	}
+	return PEM{s}, nil
+}
+
+// Type is PEMType.
+func (PEM) Type(context.Context) attr.Type { return PEMType{} }
+
+// Equal compares texts; StringSemanticEquals compares certificates.
+func (p PEM) Equal(o attr.Value) bool {
+	other, ok := o.(PEM)
+	return ok && p.StringValue.Equal(other.StringValue)
+}
+
+// StringSemanticEquals says whether both hold the same certificates in the same order.
+func (p PEM) StringSemanticEquals(_ context.Context, o basetypes.StringValuable) (bool, diag.Diagnostics) {
+	other, ok := o.(PEM)
+	if !ok {
+		return false, nil
+	}
+	a, errA := certificates(p.ValueString())
+	b, errB := certificates(other.ValueString())
+	return errA == nil && errB == nil && bytes.Equal(a, b), nil
+}
+
+// ValidateAttribute refuses what is no certificate. The text is never repeated, so a pasted key stays out of logs (SEC-68).
+func (p PEM) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeRequest, resp *xattr.ValidateAttributeResponse) {
+	if p.IsNull() || p.IsUnknown() {
+		return
+	}
+	if _, err := certificates(p.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Not a PEM certificate", "The value "+err.Error()+".")
+	}
+}
+
+// certificates gives the DER of all certificates, one after another, under the server's rules.
+func certificates(text string) ([]byte, error) {
+	if len(text) > maxPEM {
+		return nil, fmt.Errorf("is longer than %d bytes", maxPEM)
+	}
+	if strings.Contains(text, "PRIVATE KEY") {
+		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
+	}
+	var der []byte
+	n := 0
+	for rest := bytes.TrimSpace([]byte(text)); len(rest) > 0; rest = bytes.TrimSpace(rest) {
+		block, after := pem.Decode(rest)
+		if block == nil || !bytes.HasPrefix(rest, []byte("-----BEGIN ")) {
+			return nil, errors.New("is not PEM; it starts with -----BEGIN CERTIFICATE-----")
+		}
+		if block.Type != "CERTIFICATE" {
+			return nil, errors.New("holds a PEM block that is no certificate")
+		}
+		if n++; n > maxCertificates {
+			return nil, fmt.Errorf("holds more than %d certificates", maxCertificates)
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return nil, fmt.Errorf("holds a certificate (number %d) that cannot be read: %w", n, err)
+		}
+		der, rest = append(der, block.Bytes...), after
+	}
+	if n == 0 {
+		return nil, errors.New("holds no certificate")
+	}
+	return der, nil
+}

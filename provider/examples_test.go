@@ -1,0 +1,54 @@
+package provider_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/config"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+)
+
+// TestExamplesApply: every example of the documentation applies as it is, next to the provider blocks of its two data
+// centers, and is followed by an empty plan.
+func TestExamplesApply(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"resources/*/resource.tf", "data-sources/*/data-source.tf"} {
+		found, err := filepath.Glob(filepath.Join("..", "examples", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(filepath.Dir(name))+"/"+filepath.Base(name), func(t *testing.T) {
+			needTerraform(t)
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ny, ldc := twoSites(t)
+			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.ReplaceAll(string(b), "concord.ldc\n", "ldc\n")}
+			if strings.Contains(string(b), "var.") {
+				step.ConfigVariables = config.Variables{}
+				for _, v := range []string{"first_password", "agent_secret"} {
+					if strings.Contains(string(b), "var."+v) {
+						step.ConfigVariables[v] = config.StringVariable("a long enough secret")
+					}
+				}
+			}
+			acceptance(t, step)
+		})
+	}
+}
+
+// twoSites runs NYDC and LDC.
+func twoSites(t *testing.T) (ny, ldc site) {
+	t.Helper()
+	needTerraform(t)
+	both := testkit.Start(t, "NYDC", "LDC")
+	return site{both[0], t}, site{both[1], t}
+}

@@ -1,0 +1,170 @@
+package provider_test
+
+import (
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+)
+
+// down is a provider block whose data center does not run.
+const down = `provider "concord" {
+  endpoint    = "https://127.0.0.1:9"
+  token       = "t"
+  max_retries = 0
+}
+`
+
+// TestRefusedAtPlan: what can be known to be wrong is refused before anything is sent; the data center does not even run.
+func TestRefusedAtPlan(t *testing.T) {
+	pem := func(text string) string {
+		return block(`resource "concord_trusted_certificate" "x"`, `name = "a"`, "certificate_pem = <<-EOT\n"+text+"\nEOT")
+	}
+	cases := map[string]struct{ config, want string }{
+		"role":                     {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "boss" }`, `role value must be one of`},
+		"cluster id":               {`resource "concord_data_center" "x" { cluster_id = "NY-DC" }`, `letters and digits, starting with a letter`},
+		"data center's mode":       {`resource "concord_data_center" "x" { cluster_id = "NYDC", security_mode = "open" }`, `links data centers in mode cert only`},
+		"clone open for writes":    {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "clone", write_enabled = true }`, `A clone is closed to writes`},
+		"master closed for writes": {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "master", write_enabled = false }`, `Only a clone can be closed`},
+		"partner's mode":           {`resource "concord_partner" "x" { cluster_id = "LDC", agent_id = "a", primary = ["h:1"], security_mode = "simple" }`, `links data centers in mode cert only`},
+		"partner's address":        {`resource "concord_partner" "x" { cluster_id = "LDC", agent_id = "a", primary = ["https://h:1"] }`, `is not host:port`},
+		"partner without address":  {`resource "concord_partner" "x" { cluster_id = "LDC", agent_id = "a", primary = [] }`, `at least 1`},
+		"no PEM":                   {pem("hello"), `is not PEM`},
+		"private key":              {pem("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIHunter2\n-----END EC PRIVATE KEY-----"), `holds a private key`},
+		"agreement with itself":    {`resource "concord_replication_agreement" "x" { name = "a", source = "NYDC", target = "nydc" }`, `Source and target are the same`},
+		"agreement's interval":     {`resource "concord_replication_agreement" "x" { name = "a", source = "A", target = "B", poll_interval = "5" }`, `is no duration`},
+		"interval out of range":    {`resource "concord_replication_agreement" "x" { name = "a", source = "A", target = "B", poll_interval = "25h" }`, `not between 1s and 24h`},
+		"idle time-out":            {`resource "concord_session_policy" "x" { idle_timeout = "2h", lifetime = "120m" }`, `must be below lifetime`},
+		"degraded age":             {`resource "concord_session_policy" "x" { lifetime = "1h", max_degraded_age = "2h" }`, `must not be above lifetime`},
+		"degraded age by default":  {`resource "concord_session_policy" "x" { idle_timeout = "5m", lifetime = "10m" }`, `must not be above lifetime`},
+		"idle time-out by default": {`resource "concord_session_policy" "x" { lifetime = "10m" }`, `must be below lifetime`},
+		"attempts":                 {`resource "concord_session_policy" "x" { retrieval_max_attempts = 11 }`, `between 1 and 10`},
+		"sign-in address":          {`resource "concord_session_policy" "x" { sign_in_url = "https://login.example.com/" }`, `is not an origin`},
+		"user name":                {`resource "concord_user" "x" { name = "a/b" }`, `letters, digits and`},
+		"password without version": {`resource "concord_user" "x" { name = "a", password_wo = "correct horse" }`, `password_wo_version`},
+		"version without password": {`resource "concord_user" "x" { name = "a", password_wo_version = 1 }`, `password_wo`},
+		"mail":                     {`resource "concord_user" "x" { name = "a", email = "a.example.com" }`, `is not an address`},
+		"null group":               {`resource "concord_user" "x" { name = "a", groups = [null] }`, `(?i)null value`},
+		"application's host":       {`resource "concord_application" "x" { name = "a", hosts = ["https://a"] }`, `is not a host`},
+		"application's path":       {`resource "concord_application" "x" { name = "a", hosts = ["a"], resources = { r = { paths = ["/a/**/b"] } } }`, `is not a path pattern`},
+		"method":                   {`resource "concord_application" "x" { name = "a", hosts = ["a"], resources = { r = { paths = ["/"], methods = ["TRACE"] } } }`, `value must be one of`},
+		"protection":               {`resource "concord_application" "x" { name = "a", hosts = ["a"], resources = { r = { paths = ["/"], protection = "none" } } }`, `value must be one of`},
+		"effect":                   {`resource "concord_authorization_policy" "x" { name = "a", rules = [{ effect = "maybe" }] }`, `value must be one of`},
+		"lock time-out":            {`resource "concord_data_center" "x" { cluster_id = "NYDC", lock_timeout = "25h" }`, `not between 1s and 24h`},
+		"setting's name":           {`resource "concord_setting" "x" { name = "a/b", value = "" }`, `letters, digits and`},
+		"override's kind":          {`resource "concord_override" "x" { kind = "user", name = "a", values = "{}" }`, `value must be one of`},
+		"override's values":        {`resource "concord_override" "x" { kind = "setting", name = "a", values = "[1]" }`, `is no JSON object`},
+		"agent's name":             {`resource "concord_agent" "x" { name = "a.b", hosts = ["https://a"] }`, `1 to 64 of letters`},
+		"agent's origin":           {`resource "concord_agent" "x" { name = "a", hosts = ["https://A"] }`, `is not an origin`},
+		"short secret":             {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], secret_wo = "short", secret_wo_version = 1 }`, `between 16 and 1024`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			acceptance(t, resource.TestStep{Config: down + lines(tc.config), PlanOnly: true, ExpectError: regexp.MustCompile(words(tc.want))})
+		})
+	}
+}
+
+// TestProviderBlock: every fault of the block is told in one run, and unknown values are none.
+func TestProviderBlock(t *testing.T) {
+	const group = "resource \"concord_group\" \"x\" { name = \"a\" }\n"
+	for _, env := range []string{"CONCORD_ENDPOINT", "CONCORD_TOKEN", "CONCORD_CACERT", "CONCORD_CLIENT_CERT", "CONCORD_CLIENT_KEY"} {
+		t.Setenv(env, "")
+	}
+	cases := map[string]struct{ config, want string }{
+		"nothing":        {`provider "concord" {}`, `(?s)No endpoint.*No credential`},
+		"in clear":       {`provider "concord" { endpoint = "http://ny.example.com", token = "t" }`, `unencrypted`},
+		"file":           {`provider "concord" { endpoint = "https://ny.example.com", token = "t", ca_cert_file = "/nonexistent" }`, `cannot be read`},
+		"file and text":  {`provider "concord" { endpoint = "https://ny.example.com", token = "t", client_key_file = "a", client_key_pem = "b" }`, `cannot be specified when`},
+		"half a pair":    {`provider "concord" { endpoint = "https://ny.example.com", client_key_pem = "k", token = "t" }`, `key without its certificate`},
+		"request limit":  {`provider "concord" { endpoint = "https://ny.example.com", token = "t", request_timeout = "1ms" }`, `not between 1s and 1h`},
+		"many at a time": {`provider "concord" { ca_cert_file = "/nonexistent" }`, `(?s)No endpoint.*No credential.*cannot be read`},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			needTerraform(t)
+			resource.UnitTest(t, resource.TestCase{ProtoV6ProviderFactories: factories(), Steps: []resource.TestStep{
+				{Config: lines(tc.config) + group, PlanOnly: true, ExpectError: regexp.MustCompile(words(tc.want))}}})
+		})
+	}
+}
+
+// TestEnvironment: the block may be missing.
+func TestEnvironment(t *testing.T) {
+	s, _ := start(t)
+	ca := t.TempDir() + "/ca.pem"
+	writeFile(t, ca, s.CACertPEM)
+	t.Setenv("CONCORD_ENDPOINT", s.Endpoint)
+	t.Setenv("CONCORD_TOKEN", s.Token+"\n")
+	t.Setenv("CONCORD_CACERT", ca)
+	resource.UnitTest(t, resource.TestCase{ProtoV6ProviderFactories: factories(), Steps: []resource.TestStep{
+		{Config: `data "concord_data_center" "x" {}`, Check: resource.TestCheckResourceAttr("data.concord_data_center.x", "cluster_id", "NYDC")}}})
+}
+
+// TestUnknownEndpoint: a data center whose address another resource of the same apply computes.
+func TestUnknownEndpoint(t *testing.T) {
+	s, _ := start(t)
+	acceptance(t, resource.TestStep{Config: `
+resource "terraform_data" "address" { input = "` + s.Endpoint + `" }
+` + strings.Replace(s.block("concord"), `"`+s.Endpoint+`"`, "terraform_data.address.output", 1) + `
+resource "concord_group" "x" { name = "a" }
+`})
+}
+
+// TestServerDown: a plan that must ask says what is wrong, and with which address.
+func TestServerDown(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	config := strings.Replace(down, "127.0.0.1:9", address, 1) + `data "concord_data_center" "x" {}`
+	acceptance(t, resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(words(`Cannot reach Concord at https://` + address))})
+}
+
+// TestWrongData: certificate, token and data center that do not fit give errors, never "gone" (SEC-44).
+func TestWrongData(t *testing.T) {
+	s, provider := start(t)
+	other := site{testkit.Start(t, "LDC")[0], t}
+	group := `resource "concord_group" "x" { name = "a" }`
+	acceptance(t,
+		resource.TestStep{Config: provider + group},
+		resource.TestStep{Config: strings.Replace(provider, s.Token, "wrong", 1) + group, ExpectError: regexp.MustCompile(words(`Check token in the provider block`))},
+		resource.TestStep{Config: strings.Replace(provider, "ca_cert_pem", "# ca_cert_pem", 1) + group, ExpectError: regexp.MustCompile(words(`ca_cert_file or in CONCORD_CACERT`))},
+		resource.TestStep{Config: provider + `resource "concord_data_center" "x" { cluster_id = "LDC" }`, ExpectError: regexp.MustCompile(`cluster_id`)},
+		resource.TestStep{Config: other.block("concord") + `resource "concord_data_center" "x" { cluster_id = "LDC" }`, ResourceName: "concord_data_center.x", ImportState: true, ImportStateId: "NYDC",
+			ExpectError: regexp.MustCompile(`This is not data center`)},
+		resource.TestStep{Config: provider + group},
+	)
+}
+
+// lines spreads a one-line block over several, because HCL takes only one argument in a one-line block.
+func lines(config string) string {
+	head, rest, ok := strings.Cut(config, "{")
+	if !ok || strings.Contains(config, "\n") {
+		return config + "\n"
+	}
+	body := strings.TrimSuffix(strings.TrimSpace(rest), "}")
+	var b strings.Builder
+	depth := 0
+	for _, r := range body {
+		switch {
+		case strings.ContainsRune("{[", r):
+			depth++
+		case strings.ContainsRune("}]", r):
+			depth--
+		case r == ',' && depth == 0:
+			r = '\n'
+		}
+		b.WriteRune(r)
+	}
+	return head + "{\n" + b.String() + "\n}\n"
+}
+
+// words lets an expected text run over the lines of Terraform's boxes.
+func words(s string) string { return strings.ReplaceAll(s, " ", `[\s│]+`) }

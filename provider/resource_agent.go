@@ -1,0 +1,92 @@
+package provider
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/provider/attr"
+)
+
+var (
+	_ resource.ResourceWithImportState = (*agentResource)(nil)
+	_ resource.ResourceWithIdentity    = (*agentResource)(nil)
+)
+
+type agentResource struct {
+	base[agentModel, wire.AgentView, *agentModel]
+}
+
+func newAgent() resource.Resource {
+	r := &agentResource{}
+	r.kind = kind{name: "agent", noun: "agent", path: []string{"v1", "agents"}, overridable: true}
+	return r
+}
+
+// Schema describes the resource.
+func (r *agentResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "An agent: what asks Concord, on behalf of web servers, whether a request may pass. The same registration holds in every data center. Agents are replicated: declare them on the master.",
+		Attributes: map[string]schema.Attribute{
+			"id": idAttribute("The agent's name; also what it is imported by."),
+			"name": schema.StringAttribute{Required: true, Validators: []validator.String{attr.AgentName()},
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				MarkdownDescription: "Name of the agent, with which it signs in: 1 to 64 letters, digits and `-`. A new name is a new agent."},
+			"hosts": schema.SetAttribute{Required: true, ElementType: types.StringType,
+				Validators:          []validator.Set{setvalidator.NoNullValues(), setvalidator.SizeBetween(1, 100), setvalidator.ValueStringsAre(attr.Origin())},
+				MarkdownDescription: "Origins that the agent stands before, each exactly `scheme://host` or `scheme://host:port` in lower case. Browsers are sent back to these only."},
+			"start_page": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtMost(2048)},
+				MarkdownDescription: "Address on one of `hosts` where a person goes who signed in without having asked for a page."},
+			"cookie_lifetime": schema.StringAttribute{Optional: true, CustomType: attr.DurationType{}, Validators: []validator.String{attr.DurationBetween(0, 30*24*time.Hour)},
+				PlanModifiers:       []planmodifier.String{attr.KeepMeaning()},
+				MarkdownDescription: "How long the agent's cookie lasts before it is renewed, up to `720h`; by default half the session policy's `idle_timeout`."},
+			"secret_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
+				Validators:          []validator.String{stringvalidator.LengthBetween(16, 1024), stringvalidator.AlsoRequires(path.MatchRoot("secret_wo_version"))},
+				MarkdownDescription: "Secret with which the agent signs in, 16 to 1,024 characters. It is sent when the agent is created and when `secret_wo_version` changes, and is kept nowhere in Terraform."},
+			"secret_wo_version": schema.Int64Attribute{Optional: true,
+				Validators:          []validator.Int64{int64validator.AlsoRequires(path.MatchRoot("secret_wo"))},
+				MarkdownDescription: "Any number; change it to send `secret_wo` again."},
+		},
+	}
+}
+
+type agentModel struct {
+	ID             types.String  `tfsdk:"id"`
+	Name           types.String  `tfsdk:"name"`
+	Hosts          []string      `tfsdk:"hosts"`
+	StartPage      types.String  `tfsdk:"start_page"`
+	CookieLifetime attr.Duration `tfsdk:"cookie_lifetime"`
+	Secret         types.String  `tfsdk:"secret_wo"`
+	SecretVersion  types.Int64   `tfsdk:"secret_wo_version"`
+}
+
+func (m *agentModel) key() string                { return m.Name.ValueString() }
+func (m *agentModel) ident() *types.String       { return &m.ID }
+func (m *agentModel) secretVersion() types.Int64 { return m.SecretVersion }
+
+func (m *agentModel) body(config *agentModel, secrets bool) any {
+	a := wire.Agent{Name: m.Name.ValueString(), Hosts: m.Hosts, StartPage: m.StartPage.ValueString(), CookieLifetime: m.CookieLifetime.ValueString()}
+	if secrets {
+		a.Secret = config.Secret.ValueString()
+	}
+	return a
+}
+
+func (m *agentModel) fill(v wire.AgentView) {
+	m.ID = keepName(m.ID, v.ID)
+	m.Name = types.StringValue(v.Name)
+	m.Hosts = keepSet(m.Hosts, v.Hosts)
+	m.StartPage = keepText(m.StartPage, v.StartPage)
+	m.CookieLifetime = keepSpan(m.CookieLifetime, v.CookieLifetime)
+}

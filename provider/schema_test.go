@@ -1,0 +1,137 @@
+package provider_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/concord-access/terraform-provider-concord/provider"
+)
+
+func schemas(t *testing.T) *tfprotov6.GetProviderSchemaResponse {
+	t.Helper()
+	r, err := providerserver.NewProtocol6(provider.New("test")())().GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range r.Diagnostics {
+		t.Errorf("schema: %s: %s", d.Summary, d.Detail)
+	}
+	return r
+}
+
+// TestNames: the resources and data sources that people depend on are there under their names.
+func TestNames(t *testing.T) {
+	r := schemas(t)
+	resources := strings.Fields("concord_data_center concord_partner_profile concord_partner concord_trusted_certificate concord_replication_agreement concord_session_policy concord_user concord_group concord_application concord_authorization_policy concord_agent concord_setting concord_override")
+	for _, name := range resources {
+		if r.ResourceSchemas[name] == nil {
+			t.Errorf("no resource %s", name)
+		}
+	}
+	for _, name := range strings.Fields("concord_trust_bundle concord_data_center concord_replication_status") {
+		if r.DataSourceSchemas[name] == nil {
+			t.Errorf("no data source %s", name)
+		}
+	}
+}
+
+// TestDescribed: every schema and every attribute has whole sentences, and what is sensitive and write-only says both.
+func TestDescribed(t *testing.T) {
+	r := schemas(t)
+	check := func(name string, s *tfprotov6.Schema) {
+		described(t, name, s.Block.Description)
+		attributes(t, name, s.Block.Attributes)
+	}
+	check("provider", r.Provider)
+	for name, s := range r.ResourceSchemas {
+		check(name, s)
+		if id := s.Block.Attributes; !computed(id, "id") {
+			t.Errorf("%s: no computed id", name)
+		}
+	}
+	for name, s := range r.DataSourceSchemas {
+		check("data "+name, s)
+	}
+}
+
+func attributes(t *testing.T, at string, list []*tfprotov6.SchemaAttribute) {
+	t.Helper()
+	for _, a := range list {
+		name := at + "." + a.Name
+		described(t, name, a.Description)
+		if strings.HasSuffix(a.Name, "_wo") && !(a.WriteOnly && a.Sensitive) {
+			t.Errorf("%s is not write-only and sensitive", name)
+		}
+		if a.NestedType != nil {
+			attributes(t, name, a.NestedType.Attributes)
+		}
+	}
+}
+
+func described(t *testing.T, name, text string) {
+	t.Helper()
+	if !regexp.MustCompile("(?s)^[A-Z0-9`].{10,}[.]$").MatchString(text) {
+		t.Errorf("%s is not described by a sentence: %q", name, text)
+	}
+}
+
+func computed(list []*tfprotov6.SchemaAttribute, name string) bool {
+	for _, a := range list {
+		if a.Name == name {
+			return a.Computed
+		}
+	}
+	return false
+}
+
+// TestIdentities: every resource has the identity that newer Terraform imports by.
+func TestIdentities(t *testing.T) {
+	server := providerserver.NewProtocol6(provider.New("test")())()
+	r, err := server.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range schemas(t).ResourceSchemas {
+		s := r.IdentitySchemas[name]
+		if s == nil || len(s.IdentityAttributes) != 1 || s.IdentityAttributes[0].Name != "id" || !s.IdentityAttributes[0].RequiredForImport {
+			t.Errorf("%s: identity is %+v", name, s)
+		}
+	}
+}
+
+// TestExamplesExist: the documentation shows a configuration and an import of everything, and no example is left over.
+func TestExamplesExist(t *testing.T) {
+	r := schemas(t)
+	root := filepath.Join("..", "examples")
+	want := map[string]bool{filepath.Join(root, "provider", "provider.tf"): true}
+	for name := range r.ResourceSchemas {
+		for _, f := range []string{"resource.tf", "import.sh", "import-by-string-id.tf"} {
+			want[filepath.Join(root, "resources", name, f)] = true
+		}
+	}
+	for name := range r.DataSourceSchemas {
+		want[filepath.Join(root, "data-sources", name, "data-source.tf")] = true
+	}
+	for name := range want {
+		if b, err := os.ReadFile(name); err != nil || len(b) < 20 {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*"} {
+		have, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range have {
+			if !want[name] {
+				t.Errorf("%s belongs to nothing", name)
+			}
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package provider
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+)
+
+// Limits of request_timeout, and of a certificate or key file in bytes.
+const (
+	minTimeout = time.Second
+	maxTimeout = time.Hour
+	maxFile    = 1 << 20
+)
+
+// unknown says whether any value is still to be computed by another resource.
+func (m settings) unknown() bool {
+	return m.Endpoint.IsUnknown() || m.Token.IsUnknown() || m.CACertPEM.IsUnknown() || m.CACertFile.IsUnknown() ||
+		m.ClientCertPEM.IsUnknown() || m.ClientCertFile.IsUnknown() || m.ClientKeyPEM.IsUnknown() || m.ClientKeyFile.IsUnknown() ||
+		m.MaxRetries.IsUnknown() || m.RequestTimeout.IsUnknown()
+}
+
+// resolve takes each setting from the block or else from the environment, reads files, and reports every fault at once.
+func (m settings) resolve(diags *diag.Diagnostics) client.Config {
+	cfg := client.Config{
+		Endpoint: required(m.Endpoint, "endpoint", "CONCORD_ENDPOINT", "It is the address of a data center's admin listener, such as https://ny.example.com:7400.", diags),
+	}
+	ca := text(m.CACertPEM.StringValue, m.CACertFile, "ca_cert_file", "CONCORD_CACERT", diags)
+	cert := text(m.ClientCertPEM.StringValue, m.ClientCertFile, "client_cert_file", "CONCORD_CLIENT_CERT", diags)
+	key := text(m.ClientKeyPEM, m.ClientKeyFile, "client_key_file", "CONCORD_CLIENT_KEY", diags)
+	cfg.Token = strings.TrimSpace(valueOrEnv(m.Token, "CONCORD_TOKEN"))
+	if cfg.Token == "" && cert == "" {
+		diags.AddAttributeError(path.Root("token"), "No credential for Concord",
+			"Set token in the provider block or CONCORD_TOKEN in the environment. The first token of a data center is in bootstrap.token in the server's data directory.")
+	}
+	tls, err := client.TLSFromPEM(ca, cert, key)
+	if err != nil {
+		diags.AddError("Certificates for Concord cannot be used", sentence(err.Error()))
+	}
+	cfg.TLS = tls
+	if m.CACertPEM.ValueString() == "" {
+		cfg.Roots = valueOrEnv(m.CACertFile, "CONCORD_CACERT")
+	}
+	if d, ok := m.RequestTimeout.Span(); ok {
+		cfg.Timeout = d
+	}
+	if !m.MaxRetries.IsNull() {
+		cfg.MaxRetries = int(m.MaxRetries.ValueInt64())
+		if cfg.MaxRetries == 0 {
+			cfg.MaxRetries = -1 // the client's 0 is its default
+		}
+	}
+	return cfg
+}
+
+func valueOrEnv(v types.String, env string) string {
+	if v.ValueString() != "" {
+		return v.ValueString()
+	}
+	return os.Getenv(env)
+}
+
+func required(v types.String, name, env, what string, diags *diag.Diagnostics) string {
+	s := valueOrEnv(v, env)
+	if s == "" {
+		diags.AddAttributeError(path.Root(name), "No "+name+" for Concord",
+			fmt.Sprintf("Set %s in the provider block or %s in the environment. %s", name, env, what))
+	}
+	return s
+}
+
+// text is the PEM text as given, or the content of the file that the block or else the environment names.
+func text(pem, file types.String, name, env string, diags *diag.Diagnostics) string {
+	if pem.ValueString() != "" {
+		return pem.ValueString()
+	}
+	at, from := file.ValueString(), name
+	if at == "" {
+		at, from = os.Getenv(env), env
+	}
+	if at == "" {
+		return ""
+	}
+	content, err := readFile(at)
+	if err != nil {
+		diags.AddAttributeError(path.Root(name), "File cannot be read", fmt.Sprintf("%s names a file that cannot be read: %v.", from, err))
+	}
+	return content
+}
+
+func readFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return "", err
+	}
+	if len(b) > maxFile {
+		return "", fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+	}
+	return string(b), nil
+}
