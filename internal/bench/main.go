@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// overall bounds the whole run, whatever hangs.
+const overall = 15 * time.Minute
+
+// benchmarks in the order they run.
+func benchmarks() []benchmark {
+	return []benchmark{{"authorize", authorize}, {"follow-lag", followLag}}
+}
+
+type benchmark struct {
+	name string
+	run  func(context.Context, *stage) error
+}
+
+func main() {
+	if len(os.Args) == 3 {
+		switch os.Args[1] { // what a run starts of itself
+		case "floor":
+			exit(serveFloor(os.Args[2]))
+		case "server":
+			exit(serveProfiled(os.Args[2]))
+		}
+	}
+	exit(run())
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, overall)
+	defer cancel()
+	base, err := basePort()
+	if err != nil {
+		return err
+	}
+	wanted, ran := os.Getenv("BENCH"), 0
+	r := &report{out: os.Stdout}
+	for _, b := range benchmarks() {
+		if wanted != "" && wanted != b.name {
+			continue
+		}
+		ran++
+		if err := runOne(ctx, b, r, base); err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+	}
+	if ran == 0 {
+		return fmt.Errorf("there is no benchmark %q", wanted)
+	}
+	return r.write("bench.json")
+}
+
+// runOne gives each benchmark a folder and ports of its own, and stops whatever it started.
+func runOne(ctx context.Context, b benchmark, r *report, base int) error {
+	s, err := newStage(b.name, r, base)
+	if err != nil {
+		return err
+	}
+	defer s.stopAll()
+	return b.run(ctx, s)
+}
+
+func basePort() (int, error) {
+	text := os.Getenv("BASE_PORT")
+	if text == "" {
+		return 7600, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1024 || n > 65000 {
+		return 0, fmt.Errorf("BASE_PORT %q is no port between 1024 and 65000", text)
+	}
+	return n, nil
+}
