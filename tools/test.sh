@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Everything `make test` runs. It ends with "N passed, 0 failed, M skipped" and fails when something failed.
+# A tool that is missing skips what needs it on a developer's machine; with CI=true it is a failure, so that CI never
+# passes because it did not look.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0 failed=0 skipped=0
+check() { # name, command...
+  local name=$1 out
+  shift
+  if out=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    printf 'ok    %s\n' "$name"
+  else
+    failed=$((failed + 1))
+    printf 'FAIL  %s\n%s\n' "$name" "$out"
+  fi
+}
+missing() { # tool, what needs it, how to get it
+  if [ "${CI:-}" = true ]; then
+    failed=$((failed + 1))
+    printf 'FAIL  %s is missing (for %s): %s\n' "$1" "$2" "$3"
+  else
+    skipped=$((skipped + 1))
+    printf 'skip  %s is missing (for %s): %s\n' "$1" "$2" "$3"
+  fi
+}
+formatted() {
+  local wrong
+  wrong=$(find . -name '*.go' -not -path './.git/*' -not -path './.demo/*' -print0 | xargs -0 gofmt -l)
+  [ -z "$wrong" ] || { printf 'run make fmt:\n%s\n' "$wrong"; return 1; }
+}
+
+command -v go >/dev/null || { echo "go is missing: https://go.dev/dl, the version stands in go.mod"; exit 1; }
+command -v git >/dev/null || missing git "the check of generated files" "apt-get install git"
+
+mkdir -p .build
+: > .build/terraformrc # a caller's own file could send provider installation elsewhere
+export TF_CLI_CONFIG_FILE=$PWD/.build/terraformrc TF_IN_AUTOMATION=1 CHECKPOINT_DISABLE=1
+
+check "gofmt" formatted
+check "go vet" go vet ./...
+if terraform=$(command -v terraform || command -v tofu); then
+  export TF_ACC=1 TF_ACC_TERRAFORM_PATH=$terraform
+  case $terraform in *tofu) export TF_ACC_PROVIDER_HOST=registry.opentofu.org ;; esac
+  check "terraform fmt" "$terraform" fmt -check -recursive examples
+else
+  missing "terraform or tofu" "the acceptance tests" "https://developer.hashicorp.com/terraform/install"
+fi
+
+go build -o .build/testcount ./internal/testcount || exit 1
+go test -race -count=1 -timeout 20m -json "${@:-./...}" |
+  .build/testcount -passed "$passed" -failed "$failed" -skipped "$skipped"
