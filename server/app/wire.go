@@ -188,8 +188,7 @@ func (n *Node) endSignOns(ctx context.Context, was, will mdc.Object) error {
 	if ok && after != nil && (after.Enabled || !before.Enabled) && (before.Password.Hash == "" || after.Password.Hash == before.Password.Hash) {
 		return nil
 	}
-	_, err := n.engine.SignOutUser(ctx, mdc.LocalStore, before.Name)
-	return err
+	return n.engine.EndUser(ctx, mdc.LocalStore, before.Name)
 }
 
 // audit records an administrator's act that changes no configuration, durably before the act.

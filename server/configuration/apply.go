@@ -28,7 +28,7 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 		return Result{}, err
 	}
 	if op.Change == nil && !op.Kind.Singleton {
-		return Result{Outcome: Deleted}, p.remove(op, was)
+		return Result{Outcome: Deleted}, p.remove(op, body, was)
 	}
 	if op.Change == nil {
 		op.Change = func(mdc.Object) (mdc.Object, error) { return p.s.reset(op.Kind), nil }
@@ -124,7 +124,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	return res, p.tx.Put(op.Kind, will, p.actor.Name)
 }
 
-func (p *pass) remove(op Operation, was mdc.Object) error {
+func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
 	if err := p.s.writable(p.tx, op.Kind); err != nil {
 		return err
 	}
@@ -136,7 +136,9 @@ func (p *pass) remove(op Operation, was mdc.Object) error {
 	if err := p.unreferenced(op.Kind, op.Name); err != nil {
 		return err
 	}
-	p.prior = append(p.prior, prior{op.Kind, op.Name, was, nil})
+	if err := p.before(op, old, nil); err != nil {
+		return err
+	}
 	p.forget(op, was)
 	return p.tx.Delete(op.Kind, op.Name, p.actor.Name)
 }

@@ -11,25 +11,20 @@ import (
 // prior is a change whose kind has something to do before it is written.
 type prior struct {
 	kind      mdc.Kind
-	name      string
 	was, will mdc.Object
+	key       string // what the hook ran for: the object as it was; another writer's change makes it run again
 }
 
-func (p prior) key() string { return p.kind.Name + "/" + p.kind.Key(p.name) }
-
-// before notes a change for the hook of its kind.
+// before notes a change for the hook of its kind. A new object has nothing that would have to be ended first.
 func (p *pass) before(op Operation, old []byte, will mdc.Object) error {
-	if p.s.c.Before[op.Kind.Name] == nil {
+	if p.s.c.Before[op.Kind.Name] == nil || old == nil {
 		return nil
 	}
-	var was mdc.Object
-	if old != nil {
-		var err error
-		if was, err = op.Kind.Decode(old); err != nil {
-			return err
-		}
+	was, err := op.Kind.Decode(old)
+	if err != nil {
+		return err
 	}
-	p.prior = append(p.prior, prior{op.Kind, op.Name, was, will})
+	p.prior = append(p.prior, prior{op.Kind, was, will, op.Kind.Name + "\x00" + string(old)})
 	return nil
 }
 
@@ -39,7 +34,7 @@ var errPrior = errors.New("something is to be done before the change")
 // undone gives the noted changes whose hooks have not run yet.
 func (p *pass) undone(done map[string]bool) (out []prior) {
 	for _, c := range p.prior {
-		if p.s.c.Before[c.kind.Name] != nil && !done[c.key()] {
+		if !done[c.key] {
 			out = append(out, c)
 		}
 	}
@@ -52,7 +47,7 @@ func (s *Service) runBefore(ctx context.Context, changes []prior, done map[strin
 		if err := s.c.Before[c.kind.Name](ctx, c.was, c.will); err != nil {
 			return err
 		}
-		done[c.key()] = true
+		done[c.key] = true
 	}
 	return nil
 }

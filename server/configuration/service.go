@@ -27,8 +27,8 @@ type Config struct {
 	Master    func() string                                           // address of the master's admin listener, "" when not known
 	Guards    map[string]Guard                                        // by kind
 	Clock     clock.Clock                                             // decides when a lock ends; nil = the machine's
-	// Before, by kind, does what must be durable before an object changes: it sees it as it was (nil when new) and as it
-	// shall be (nil when deleted). It runs outside of the transaction, which may still fail.
+	// Before, by kind, does what must be durable before an object that exists changes: it sees it as it was and as it shall
+	// be (nil when deleted). It runs outside of the transaction, which may still fail, and may run again.
 	Before map[string]func(ctx context.Context, was, will mdc.Object) error
 }
 

@@ -131,7 +131,7 @@ func (r *random) signOut(rt *rapid.T) {
 func (r *random) signOutUser(rt *rapid.T) {
 	at := r.at(rt)
 	r.w.clock.Advance(time.Second) // a new sign-on counts from after the last "everywhere", so it may be ahead a little
-	_, err := r.w.centers[at].SignOutUser(context.Background(), people, "ann")
+	err := r.w.centers[at].EndUser(context.Background(), people, "ann")
 	must(r.w.t, err)
 	r.w.clock.Advance(time.Second) // a data center that has not heard of it yet signs in at a later time
 	for _, s := range r.all {

@@ -79,27 +79,28 @@ func (e *Engine) SignOutSession(ctx context.Context, id mdc.SessionID) (Receipt,
 	return Receipt{SSOID: s.SSOID, User: s.User, DataCenters: e.acknowledged(ctx, position)}, nil
 }
 
-// SignOutUser ends all sign-ons of a user everywhere: those authenticated until now, also where they are not known here.
-func (e *Engine) SignOutUser(ctx context.Context, identityStore, user string) (Receipt, error) {
+// EndUser ends all sign-ons of a user everywhere: those authenticated until now, also where they are not known here. It is
+// durable when it returns; partners are told meanwhile and not waited for, since many users may be ended at once.
+func (e *Engine) EndUser(ctx context.Context, identityStore, user string) error {
 	if !mdc.ValidName(identityStore) || !mdc.ValidName(user) {
-		return Receipt{}, fault.New(fault.Invalid, "invalid_input", "Give an identity store and a user.")
+		return fault.New(fault.Invalid, "invalid_input", "Give an identity store and a user.")
 	}
 	at := e.now()
 	sessions, err := e.sessionsOf(ctx, identityStore, user)
 	if err != nil {
-		return Receipt{}, err
+		return err
 	}
 	for _, s := range sessions { // another data center's clock may be ahead
 		if s.AuthenticatedAt.After(at) {
 			at = s.AuthenticatedAt
 		}
 	}
-	position, err := e.log.Add(ctx, revocation.Entry{Kind: revocation.KindUserNotBefore, Key: revocation.UserKey(identityStore, user),
+	_, err = e.log.Add(ctx, revocation.Entry{Kind: revocation.KindUserNotBefore, Key: revocation.UserKey(identityStore, user),
 		At: at, ExpiresAt: at.Add(revocation.MaxLifetime + margin)})
 	if err != nil {
-		return Receipt{}, fmt.Errorf("end sign-ons of %s: %w", user, err)
+		return fmt.Errorf("end sign-ons of %s: %w", user, err)
 	}
-	return Receipt{User: user, DataCenters: e.acknowledged(ctx, position)}, nil
+	return nil
 }
 
 // revoke ends one sign-on: the revocation is durable first, then the session goes.

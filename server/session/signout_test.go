@@ -123,7 +123,7 @@ func TestSignOutUser(t *testing.T) {
 	b, other := w.browser(), w.browser()
 	b.signIn("NYDC", "Ann")
 	other.signIn("LDC", "bob")
-	_, err := w.centers["LDC"].SignOutUser(context.Background(), people, "ANN")
+	err := w.centers["LDC"].EndUser(context.Background(), people, "ANN")
 	must(t, err)
 	w.sync()
 	want(t, "ann", b.visit("NYDC").Rule, session.ChallengeTombstone)
