@@ -158,7 +158,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	service, err := configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
 		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock,
-		Before: map[string]func(context.Context, mdc.Object, mdc.Object) error{mdc.UserKind().Name: n.endSignOns}})
+		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {
 		return err
 	}
@@ -177,18 +177,23 @@ func (n *Node) wireHTTP(context.Context) error {
 	return err
 }
 
-// endSignOns ends a user's sign-ons everywhere before the user is disabled, deleted or given another password: whoever
-// signed in before that must not stay, nor come back when the name is enabled or given again (SEC-12, sessions.md "Sign-out").
-func (n *Node) endSignOns(ctx context.Context, was, will mdc.Object) error {
+// endsSignOns says whether a change of a user ends that user's sign-ons: who is disabled, deleted or given another password
+// must not stay, nor come back when the name is enabled or given again (SEC-12).
+func endsSignOns(was, will mdc.Object) bool {
 	before, ok := was.(*mdc.User)
 	if !ok || before == nil {
-		return nil
+		return false
 	}
 	after, ok := will.(*mdc.User)
-	if ok && after != nil && (after.Enabled || !before.Enabled) && (before.Password.Hash == "" || after.Password.Hash == before.Password.Hash) {
-		return nil
+	if !ok || after == nil {
+		return true
 	}
-	return n.engine.EndUser(ctx, mdc.LocalStore, before.Name)
+	return before.Enabled && !after.Enabled || before.Password.Hash != "" && after.Password.Hash != before.Password.Hash
+}
+
+// endSignOns ends them everywhere, before the change is written.
+func (n *Node) endSignOns(ctx context.Context, was, _ mdc.Object) error {
+	return n.engine.EndUser(ctx, mdc.LocalStore, was.ObjectName())
 }
 
 // audit records an administrator's act that changes no configuration, durably before the act.

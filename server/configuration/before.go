@@ -15,13 +15,15 @@ type prior struct {
 	key       string // what the hook ran for: the object as it was; another writer's change makes it run again
 }
 
-// before notes a change for the hook of its kind. A new object has nothing that would have to be ended first.
+// before notes a change for the hook of its kind, if it needs that. A new object has nothing that would have to be ended first.
+// Most changes need nothing: they are written in the pass that found it out, however many change the same object at once.
 func (p *pass) before(op Operation, old []byte, will mdc.Object) error {
-	if p.s.c.Before[op.Kind.Name] == nil || old == nil {
+	hook, ok := p.s.c.Before[op.Kind.Name]
+	if !ok || old == nil {
 		return nil
 	}
 	was, err := op.Kind.Decode(old)
-	if err != nil {
+	if err != nil || !hook.Needs(was, will) {
 		return err
 	}
 	p.prior = append(p.prior, prior{op.Kind, was, will, op.Kind.Name + "\x00" + string(old)})
@@ -44,7 +46,7 @@ func (p *pass) undone(done map[string]bool) (out []prior) {
 // runBefore runs the hooks, outside of any transaction.
 func (s *Service) runBefore(ctx context.Context, changes []prior, done map[string]bool) error {
 	for _, c := range changes {
-		if err := s.c.Before[c.kind.Name](ctx, c.was, c.will); err != nil {
+		if err := s.c.Before[c.kind.Name].Do(ctx, c.was, c.will); err != nil {
 			return err
 		}
 		done[c.key] = true

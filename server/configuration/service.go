@@ -27,9 +27,16 @@ type Config struct {
 	Master    func() string                                           // address of the master's admin listener, "" when not known
 	Guards    map[string]Guard                                        // by kind
 	Clock     clock.Clock                                             // decides when a lock ends; nil = the machine's
-	// Before, by kind, does what must be durable before an object that exists changes: it sees it as it was and as it shall
-	// be (nil when deleted). It runs outside of the transaction, which may still fail, and may run again.
-	Before map[string]func(ctx context.Context, was, will mdc.Object) error
+	Before    map[string]Before                                       // by kind; a kind without one needs nothing
+}
+
+// Before does what must be durable before an object that exists changes. Both see the object as it was and as it shall be
+// (nil when deleted).
+type Before struct {
+	// Needs says whether there is anything to do. It is asked inside of the transaction and only computes.
+	Needs func(was, will mdc.Object) bool
+	// Do does it, outside of the transaction, which may still fail. It may run again.
+	Do func(ctx context.Context, was, will mdc.Object) error
 }
 
 // Service is the one way to change configuration.
