@@ -33,9 +33,10 @@ type Feed struct {
 	c       FeedConfig
 	closing chan struct{} // closed when Run ends; long polls answer at once then
 
-	mu    sync.Mutex       // guards shown and moved
+	mu    sync.Mutex       // guards all below
 	shown map[string]shown // by agreement
 	moved chan struct{}    // closed and replaced when a clone shows another position
+	ahead chan struct{}    // closed and replaced when the store has committed a change of the journal
 }
 
 // NewFeed refuses bad wiring and reads what clones showed before the last stop.
@@ -46,7 +47,7 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Feed{c: c, closing: make(chan struct{}), shown: map[string]shown{}, moved: make(chan struct{})}
+	f := &Feed{c: c, closing: make(chan struct{}), shown: map[string]shown{}, moved: make(chan struct{}), ahead: make(chan struct{})}
 	if err := f.load(ctx); err != nil {
 		return nil, fmt.Errorf("new replication feed: %w", err)
 	}
@@ -60,7 +61,7 @@ func (f *Feed) Journal(ctx context.Context, caller, agreement string, at mdc.Pos
 	end := time.NewTimer(max(0, min(wait, MaxWait)))
 	defer end.Stop()
 	for first := true; ; first = false {
-		changed := f.c.Log.Changed() // before the read: what commits in between closes it
+		committed, changed := f.committed(), f.c.Log.Changed() // before the read: what commits in between closes them
 		page, err := f.page(ctx, caller, agreement, at)
 		if err != nil {
 			return Page{}, err
@@ -73,6 +74,7 @@ func (f *Feed) Journal(ctx context.Context, caller, agreement string, at mdc.Pos
 			return page, nil
 		}
 		select {
+		case <-committed:
 		case <-changed:
 		case <-end.C:
 			return page, nil

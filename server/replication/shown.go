@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -57,6 +58,9 @@ func (f *Feed) load(ctx context.Context) error {
 // Run keeps what clones showed, now and then and at the end, until ctx ends; then long polls under way are answered, so
 // that a server that stops does not wait for them. It gives nil.
 func (f *Feed) Run(ctx context.Context) error {
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	watch.Go(func() { f.watch(ctx) })
 	defer close(f.closing)
 	tick := time.NewTicker(shownEvery)
 	defer tick.Stop()

@@ -65,7 +65,7 @@ type Event struct {
 
 // Store is what keeps data. All methods are safe for concurrent use.
 type Store interface {
-	// View runs fn on a snapshot.
+	// View runs fn on a snapshot. It may hold a commit whose writer is not answered yet; such a commit is durable.
 	View(ctx context.Context, fn func(Reader) error) error
 	// Update runs fn and commits its writes durably; nil means they are on stable storage. An error from fn drops the
 	// writes and is returned as it is. fn may run more than once and must have no side effects; it must not block.

@@ -195,9 +195,6 @@ func (c *committer) call(fn func(store.Writer) error, w *writer) (err error) {
 // the others.
 func (c *committer) commitGroup() {
 	err := c.commit()
-	if err == nil {
-		c.s.changes.add(c.group)
-	}
 	for i, r := range c.group {
 		if err != nil {
 			r.err = err
@@ -208,7 +205,9 @@ func (c *committer) commitGroup() {
 	c.group = c.group[:0]
 }
 
-// commit writes the overlay. An overlay without writes needs nothing.
+// commit writes the overlay. An overlay without writes needs nothing. What Badger has synced can be seen at once, before the
+// mirror stands: a database that is ahead of its mirror is sound, so nobody who reads need wait for the second sync, and what
+// is shipped elsewhere leaves while it runs. Only the writers wait for it.
 func (c *committer) commit() error {
 	if !c.overlay.dirty() {
 		return nil
@@ -223,11 +222,12 @@ func (c *committer) commit() error {
 	if err := txn.Commit(); err != nil {
 		return c.s.fail(fmt.Errorf("commit group: %w", err))
 	}
+	c.s.publishSnapshot()
+	c.s.changes.add(c.group)
+	c.s.space.wrote(int64(c.bytes))
 	if err := c.mirrorGroup(); err != nil {
 		return c.s.fail(fmt.Errorf("mirror group: %w", err))
 	}
-	c.s.space.wrote(int64(c.bytes))
-	c.s.publishSnapshot()
 	return nil
 }
 

@@ -138,8 +138,39 @@ func TestStopsForGood(t *testing.T) {
 	if got, err := get(t, s, "a"); got != "1" || err != nil {
 		t.Errorf("a = %q, %v; want 1", got, err)
 	}
-	if _, err := get(t, s, "head"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("unacknowledged write is seen: %v", err)
+}
+
+// TestSeenIsDurable: what a view or a watch sees may wait for the mirror still, but is in the database: it is there after a
+// start anew, even when its writer was never answered.
+func TestSeenIsDurable(t *testing.T) {
+	cfg := badger.Config{Dir: t.TempDir(), Mirror: mirrorAt(t, "head")}
+	s := open(t, cfg)
+	seen := make(chan string, 1)
+	watching, stop := context.WithCancel(t.Context())
+	var watch sync.WaitGroup
+	from := s.Revision()
+	watch.Go(func() {
+		_ = s.Watch(watching, []byte("head"), from, func(events []store.Event) error {
+			seen <- string(events[0].Value)
+			return store.ErrStop
+		})
+	})
+	badger.BreakMirror(s)
+	if err := s.Update(t.Context(), putting("head", "1")); fault.CodeOf(err) != "storage_failed" {
+		t.Errorf("update with a failing mirror = %v; want storage_failed", err)
+	}
+	if got := <-seen; got != "1" {
+		t.Errorf("watched = %q; want 1", got)
+	}
+	stop()
+	watch.Wait()
+	before, err := get(t, s, "head")
+	if before != "1" || err != nil {
+		t.Errorf("head = %q, %v; want 1", before, err)
+	}
+	_ = s.Close() // its mirror is broken
+	if after, err := get(t, open(t, cfg), "head"); after != before || err != nil {
+		t.Errorf("head after a start anew = %q, %v; want what was seen, %q", after, err, before)
 	}
 }
 

@@ -7,7 +7,7 @@
 // after another over an overlay of the last snapshot, and commits what they wrote as one Badger transaction with
 // SyncWrites; only then does each caller get its answer. After the first failed commit or sync nothing is acknowledged any
 // more (FLT-05); reads go on. A committed value of the mirrored key is on stable storage in the mirror file before the
-// answer, never before Badger has it. Below MinFree bytes of free space updates are refused, before Badger's memory maps
+// answer, never before Badger has it; views and watches see a commit as soon as Badger has synced it. Below MinFree bytes of free space updates are refused, before Badger's memory maps
 // meet the end of the disk (FLT-04).
 //
 // The committer is the one goroutine of the house that starts outside Run(ctx): Open starts it and Close joins it, since a
