@@ -28,7 +28,6 @@ func TestRefusedAtPlan(t *testing.T) {
 		"role":                     {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "boss" }`, `role value must be one of`},
 		"cluster id":               {`resource "concord_data_center" "x" { cluster_id = "NY-DC" }`, `letters and digits, starting with a letter`},
 		"data center's mode":       {`resource "concord_data_center" "x" { cluster_id = "NYDC", security_mode = "open" }`, `links data centers in mode cert only`},
-		"clone open for writes":    {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "clone", write_enabled = true }`, `A clone is closed to writes`},
 		"master closed for writes": {`resource "concord_data_center" "x" { cluster_id = "NYDC", role = "master", write_enabled = false }`, `Only a clone can be closed`},
 		"partner's mode":           {`resource "concord_partner" "x" { cluster_id = "LDC", agent_id = "a", primary = ["h:1"], security_mode = "simple" }`, `links data centers in mode cert only`},
 		"partner's address":        {`resource "concord_partner" "x" { cluster_id = "LDC", agent_id = "a", primary = ["https://h:1"] }`, `is not host:port`},

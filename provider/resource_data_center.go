@@ -58,7 +58,7 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 			"role": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(standalone), Validators: []validator.String{stringvalidator.OneOf(standalone, master, clone)},
 				MarkdownDescription: "`standalone`: alone, or not yet linked (the default). `master`: the one whose configuration is copied. `clone`: follows a master and refuses changes of replicated objects. A master cannot become a clone, nor a clone a master, by changing this attribute."},
 			"write_enabled": schema.BoolAttribute{Optional: true, Computed: true,
-				MarkdownDescription: "Whether administrators may change replicated objects here; by default `true`, but on a clone `false`. This version allows nothing else."},
+				MarkdownDescription: "Whether administrators may change replicated objects here; by default `true`, but on a clone `false`. What is changed on a clone that is open stays there, differs from the master until it is discarded or the master has the same, and is reported in the replication status. Only a clone can be closed."},
 			"security_mode": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("cert"), Validators: []validator.String{certOnly("partners' trusted certificates")},
 				MarkdownDescription: "How partners prove themselves at this data center's peer listener; this version has `cert`, the default: by certificates that lead to a declared root."},
 			"lock_timeout": schema.StringAttribute{Optional: true, Computed: true, CustomType: attr.DurationType{}, Default: stringdefault.StaticString("3m"),
@@ -87,7 +87,7 @@ func (r *dataCenterResource) ValidateConfig(ctx context.Context, req resource.Va
 	}
 	switch isClone := role.ValueString() == clone; {
 	case isClone && open.ValueBool():
-		resp.Diagnostics.AddAttributeError(at, "A clone is closed to writes", "In this version write_enabled cannot be true on a clone: write on the master.")
+		resp.Diagnostics.AddAttributeWarning(at, "A clone that can differ from its master", "What is changed on this clone stays on it and is reported as divergence; a promotion of it is refused while there is any. Change the master instead where that is possible.")
 	case !isClone && !open.ValueBool():
 		resp.Diagnostics.AddAttributeError(at, "Only a clone can be closed to writes", "Leave write_enabled out, or give the data center the role clone.")
 	}

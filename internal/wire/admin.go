@@ -151,6 +151,7 @@ type AgreementStatus struct {
 	LastSuccess     *time.Time `json:"last_success"`
 	LastError       string     `json:"last_error,omitempty"`
 	LastErrorAt     *time.Time `json:"last_error_at"`
+	Diverged        int        `json:"diverged"`           // objects that an administrator changed on the write-enabled clone
 	ClockSkew       *float64   `json:"clock_skew_seconds"` // the other side's clock less this one's; null: never reached
 	Healthy         bool       `json:"healthy"`
 	Reason          string     `json:"reason"`
@@ -306,4 +307,15 @@ type Health struct {
 	ClusterID string   `json:"cluster_id"`
 	NodeName  string   `json:"node_name"`
 	Version   string   `json:"version"`
+}
+
+// Divergence is one object that a write-enabled clone holds otherwise than its master, because it was changed there.
+type Divergence struct {
+	ID            string    `json:"id"` // kind/name
+	Kind          string    `json:"kind"`
+	Name          string    `json:"name"`
+	Operation     string    `json:"operation"` // put or delete
+	Actor         string    `json:"actor"`
+	Time          time.Time `json:"time"`
+	MasterChanged bool      `json:"master_changed"` // the master has changed its object since
 }

@@ -20,6 +20,7 @@ type PeerHello struct {
 	Ready           bool      `json:"ready"`
 	AdminURL        string    `json:"admin_url"`
 	Objects         uint64    `json:"objects"`                  // replicated objects that an administrator made here
+	Edits           int       `json:"edits,omitempty"`          // replicated objects that a write-enabled clone holds otherwise than its master
 	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
 	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
 }

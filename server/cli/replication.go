@@ -9,7 +9,7 @@ func (p *program) replication() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
-	c.AddCommand(p.replicationConflicts(&t))
+	c.AddCommand(p.replicationConflicts(&t), p.replicationDivergences(&t))
 	c.AddCommand(p.replicationVerbs(&t)...)
 	return c
 }

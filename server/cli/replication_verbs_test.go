@@ -11,6 +11,29 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/cli"
 )
 
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// expect runs a verb and looks for words in what it prints.
+func expect(t *testing.T, env map[string]string, code int, want []string, args ...string) {
+	t.Helper()
+	got, out, errs := run(env, args...)
+	for _, w := range want {
+		if !strings.Contains(out+errs, w) {
+			t.Errorf("%v: %q is not in\n%s%s", args, w, out, errs)
+		}
+	}
+	if got != code {
+		t.Errorf("%v: exit %d, want %d: %s%s", args, got, code, out, errs)
+	}
+}
+
 // The operator's verbs for partners, replication and validation, against two linked data centers: tables for people, JSON
 // for programs, exit 3 when the check says no (MSS-09, OAM-54).
 func TestLinkedDataCenters(t *testing.T) {
@@ -19,23 +42,12 @@ func TestLinkedDataCenters(t *testing.T) {
 	ny, ld := both[0], both[1]
 	id := testkit.Link(ny, ld)[0]
 	testkit.InStep(ny, ld)
-	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, []byte(ny.CACertPEM), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	env := map[string]string{"CONCORD_ENDPOINT": ny.Endpoint, "CONCORD_TOKEN": ny.Token, "CONCORD_CACERT": ca}
-	check := func(code int, want []string, args ...string) {
+	master := map[string]string{"CONCORD_ENDPOINT": ny.Endpoint, "CONCORD_TOKEN": ny.Token, "CONCORD_CACERT": writeFile(t, ny.CACertPEM)}
+	atMaster := func(code int, want []string, args ...string) {
 		t.Helper()
-		got, out, errs := run(env, args...)
-		for _, w := range want {
-			if !strings.Contains(out+errs, w) {
-				t.Errorf("%v: %q is not in\n%s%s", args, w, out, errs)
-			}
-		}
-		if got != code {
-			t.Errorf("%v: exit %d, want %d: %s%s", args, got, code, out, errs)
-		}
+		expect(t, master, code, want, args...)
 	}
+	check := atMaster
 	ny.Within(testkit.Limit, "LDC was asked", func() bool {
 		var v wire.PartnerView
 		ny.Get("/v1/partners/LDC", &v)
@@ -54,6 +66,23 @@ func TestLinkedDataCenters(t *testing.T) {
 	check(cli.ExitUsage, []string{"1 arg"}, "replication", "verify")
 	check(cli.ExitFine, []string{"nothing to complain about"}, "validate")
 	check(cli.ExitFine, []string{`"findings": []`}, "validate", "--repair", "-o", "json")
+	clone := map[string]string{"CONCORD_ENDPOINT": ld.Endpoint, "CONCORD_TOKEN": ld.Token, "CONCORD_CACERT": writeFile(t, ld.CACertPEM)}
+	check = func(code int, want []string, args ...string) { // at the clone
+		t.Helper()
+		expect(t, clone, code, want, args...)
+	}
+	check(cli.ExitFine, []string{"MASTER CHANGED IT SINCE"}, "replication", "divergences")
+	open := true
+	ld.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", WriteEnabled: &open})
+	ld.Put("/v1/groups/ours", wire.Group{Name: "ours"})
+	check(cli.ExitCheck, []string{"ours", "put", "no", "differs from its master"}, "replication", "divergences")
+	check(cli.ExitCheck, []string{`"kind": "group"`}, "replication", "divergences", "-o", "json")
+	check(cli.ExitCheck, []string{"1 objects were changed on LDC", "differs"}, "replication", "status")
+	check(cli.ExitFine, []string{"clone_diverged"}, "validate")
+	check(cli.ExitFailed, []string{"as the master has it"}, "replication", "divergences", "discard", "group", "none")
+	check(cli.ExitFine, nil, "replication", "divergences", "discard", "group", "ours")
+	check(cli.ExitFine, []string{"MASTER CHANGED IT SINCE"}, "replication", "divergences")
+	check = atMaster
 	ld.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: "another", AllowManagement: true})
 	check(cli.ExitCheck, []string{"wrong_agent_id", "error"}, "validate")
 	check(cli.ExitCheck, []string{"identity", "fail"}, "partner", "test", "LDC")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
-	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -22,7 +21,8 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	}
 	if err := op.Pre.check(op.Kind, op.Name, was, body); err != nil {
 		// Before "it exists": on a clone the way on is the master, never an adoption of what was copied.
-		return Result{}, cmp.Or(p.s.writable(p.tx, op.Kind), err)
+		_, closed := p.edits(op.Kind)
+		return Result{}, cmp.Or(closed, err)
 	}
 	if err := p.unlocked(op); err != nil {
 		return Result{}, err
@@ -105,8 +105,11 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	case old == nil && !op.Kind.Singleton:
 		res.Outcome = Created
 	}
+	edit, err := p.edits(op.Kind)
+	if err != nil {
+		return Result{}, err
+	}
 	for _, check := range []func() error{
-		func() error { return p.s.writable(p.tx, op.Kind) },
 		func() error { return p.guard(op.Kind, old, will) },
 		func() error { return p.references(will) },
 		func() error { return p.fits(will) },
@@ -121,11 +124,15 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	if err := p.use(op, old, will); err != nil {
 		return Result{}, err
 	}
+	if edit {
+		return res, p.tx.Edit(op.Kind, will, p.actor.Name)
+	}
 	return res, p.tx.Put(op.Kind, will, p.actor.Name)
 }
 
 func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
-	if err := p.s.writable(p.tx, op.Kind); err != nil {
+	edit, err := p.edits(op.Kind)
+	if err != nil {
 		return err
 	}
 	if g := p.s.c.Guards[op.Kind.Name]; g != nil {
@@ -140,6 +147,9 @@ func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
 		return err
 	}
 	p.forget(op, was)
+	if edit {
+		return p.tx.EditAway(op.Kind, op.Name, p.actor.Name)
+	}
 	return p.tx.Delete(op.Kind, op.Name, p.actor.Name)
 }
 
@@ -166,17 +176,18 @@ func (p *pass) guard(kind mdc.Kind, now []byte, will mdc.Object) error {
 	return g(p.tx, was, will)
 }
 
-// writable refuses a replicated object where this data center is closed to writes (OAM-02, OAM-04, SEC-45).
-func (s *Service) writable(tx *journal.Tx, kind mdc.Kind) error {
+// edits refuses a replicated object where this data center is closed to writes (OAM-02, OAM-04, SEC-45). On a clone that is
+// open to them it says that a change is an edit of the clone's own, which the master's copy knows nothing of.
+func (p *pass) edits(kind mdc.Kind) (bool, error) {
 	if kind.Scope == mdc.Local {
-		return nil
+		return false, nil
 	}
-	o, err := tx.Get(mdc.DataCenterKind(), mdc.SingletonName)
+	o, err := p.tx.Get(mdc.DataCenterKind(), mdc.SingletonName)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if d, ok := o.(*mdc.DataCenter); ok && d.Writable() {
-		return nil
+		return d.Role == mdc.RoleClone, nil
 	}
-	return errNotMaster{kind.Name}
+	return false, errNotMaster{kind.Name}
 }

@@ -164,14 +164,15 @@ func (s *Server) replicationStatus(c *call) error {
 	out := wire.ReplicationStatus{ID: s.c.ClusterID, Role: d.Role, Epoch: pos.Epoch.Number, Sequence: pos.Sequence, Digest: pos.Digest, Healthy: true,
 		Agreements: []wire.AgreementStatus{}}
 	for _, st := range append(asMaster, asClone...) {
-		out.Agreements = append(out.Agreements, s.agreementStatus(st))
-		out.Healthy = out.Healthy && st.Healthy
+		view := s.agreementStatus(st)
+		out.Agreements = append(out.Agreements, view)
+		out.Healthy = out.Healthy && view.Healthy
 	}
 	return c.answer(out)
 }
 
-// agreementStatus adds what the probes of the other side know: its clock, and, where the agreement itself has met no error,
-// the last one of the link.
+// agreementStatus adds what the probes of the other side know: its clock, how far a clone was changed by itself, and, where
+// the agreement itself has met no error, the last one of the link.
 func (s *Server) agreementStatus(st replication.Status) wire.AgreementStatus {
 	other := st.Target
 	if st.Side == mdc.SideClone {
@@ -183,12 +184,15 @@ func (s *Server) agreementStatus(st replication.Status) wire.AgreementStatus {
 		seconds := seen.Skew.Seconds()
 		skew = &seconds
 	}
+	if st.Side == mdc.SideMaster {
+		st.Diverge(seen.Hello.Edits)
+	}
 	if st.LastError == "" {
 		st.LastError, st.LastErrorAt = seen.LastError, seen.LastErrorAt
 	}
 	return wire.AgreementStatus{Identifier: st.Identifier, Name: st.Name, Side: st.Side, Source: st.Source, Target: st.Target, State: st.State,
 		AppliedSequence: st.AppliedSequence, LatestSequence: st.LatestSequence, LagEntries: st.LagEntries, LagSeconds: st.LagSeconds,
-		DigestEqual: st.DigestEqual, LastSuccess: instant(st.LastSuccess), LastError: st.LastError, LastErrorAt: instant(st.LastErrorAt), ClockSkew: skew,
+		DigestEqual: st.DigestEqual, Diverged: st.Diverged, LastSuccess: instant(st.LastSuccess), LastError: st.LastError, LastErrorAt: instant(st.LastErrorAt), ClockSkew: skew,
 		Healthy: st.Healthy, Reason: st.Reason}
 }
 

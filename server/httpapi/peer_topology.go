@@ -23,13 +23,17 @@ func (s *Server) peerHello(c *call) error {
 	if err != nil {
 		return err
 	}
+	edits, err := s.editCount(ctx)
+	if err != nil {
+		return err
+	}
 	objects, err := s.c.Agreements.OwnObjects(ctx, c.partner())
 	if err != nil {
 		return err
 	}
 	return c.answer(wire.PeerHello{ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version, Time: s.c.Clock.Now(), Role: d.Role,
 		AgentID: profile.AgentID, AllowManagement: profile.AllowManagement, Epoch: pos.Epoch.Number, EpochHolder: pos.Epoch.ClusterID,
-		Sequence: pos.Sequence, Ready: len(s.c.Readiness()) == 0, AdminURL: s.c.Addresses.Admin, Objects: objects, PublicKey: s.c.Keys.Public(),
+		Sequence: pos.Sequence, Ready: len(s.c.Readiness()) == 0, AdminURL: s.c.Addresses.Admin, Objects: objects, Edits: edits, PublicKey: s.c.Keys.Public(),
 		MastershipKey: s.c.MastershipKey})
 }
 

@@ -67,14 +67,54 @@ func (l *Log) KeepTail(ctx context.Context, dir string, base mdc.Position, winne
 	return c, found, nil
 }
 
-func (s *Snapshot) conflict(base mdc.Position, winner mdc.Epoch) (Conflict, error) {
+// KeepEdits writes the edits of this clone into a file of the same form, one record each in the order of kinds and names, and
+// gives the edits that it holds.
+func (l *Log) KeepEdits(ctx context.Context, dir string) (c Conflict, kept []Edit, err error) {
+	err = l.View(ctx, func(s *Snapshot) error {
+		if kept, err = s.Edits(); err != nil || len(kept) == 0 {
+			return err
+		}
+		if c, err = s.conflictHead(mdc.Epoch{}); err != nil {
+			return err
+		}
+		c.ID, c.Base, c.Winner, c.Records = c.ID+"-edits", c.End, c.End.Epoch, len(kept)
+		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error { return writeEdits(w, c, kept) })
+	})
+	if err != nil {
+		return c, nil, fmt.Errorf("keep edits: %w", err)
+	}
+	return c, kept, nil
+}
+
+func writeEdits(w io.Writer, c Conflict, kept []Edit) error {
+	lines := json.NewEncoder(w)
+	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
+		return err
+	}
+	for i, e := range kept {
+		r := Record{Sequence: uint64(i) + 1, Epoch: c.Epoch, Time: e.Time, Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body}
+		if err := lines.Encode(conflictLine{Record: &r}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) conflictHead(winner mdc.Epoch) (Conflict, error) {
 	pos, err := s.Position()
 	if err != nil {
 		return Conflict{}, err
 	}
 	now := s.l.c.Clock.Now().UTC()
-	c := Conflict{ClusterID: s.l.c.ClusterID, Epoch: pos.Epoch, Winner: winner, End: pos, Time: now, Complete: true,
-		ID: fmt.Sprintf("%s-%d-%s", now.Format("20060102T150405.000000Z"), pos.Epoch.Number, pos.Epoch.ClusterID)}
+	return Conflict{ClusterID: s.l.c.ClusterID, Epoch: pos.Epoch, Winner: winner, End: pos, Time: now, Complete: true,
+		ID: fmt.Sprintf("%s-%d-%s", now.Format("20060102T150405.000000Z"), pos.Epoch.Number, pos.Epoch.ClusterID)}, nil
+}
+
+func (s *Snapshot) conflict(base mdc.Position, winner mdc.Epoch) (Conflict, error) {
+	c, err := s.conflictHead(winner)
+	if err != nil {
+		return c, err
+	}
 	digest, reaches, err := s.DigestAt(base.Sequence)
 	if err != nil {
 		return c, err

@@ -11,6 +11,7 @@ import (
 //	c/p                               position: epoch, sequence, digest, generation (mirrored in the head record)
 //	c/d                               the digest's lanes
 //	c/l/<kind> 00 <name>              local objects
+//	c/e/<kind> 00 <name>              edits that a clone lays over replicated objects
 //	c/g/<generation BE8><kind> 00 <name>  replicated objects of one generation
 //	c/j/<generation BE8><sequence BE8>    journal records of one generation
 //

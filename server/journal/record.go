@@ -40,6 +40,7 @@ type position struct {
 	Generation uint64 `json:"generation"`
 	Base       uint64 `json:"base"`
 	BaseDigest string `json:"base_digest"`
+	Edits      uint64 `json:"edits,omitempty"` // objects that this clone holds otherwise than its master
 }
 
 func readPosition(b []byte) (p position, err error) {

@@ -43,6 +43,14 @@ func (s *Snapshot) Position() (mdc.Position, error) {
 
 // Body gives the plain canonical form of an object; found is false when there is none.
 func (s *Snapshot) Body(kind mdc.Kind, name string) (body []byte, found bool, err error) {
+	if e, edited, err := s.editOf(kind, kind.Key(name)); err != nil || edited {
+		return e.Body, edited && e.Operation == Put, err
+	}
+	return s.base(kind, name)
+}
+
+// base is Body without this clone's edits: what the digest stands for.
+func (s *Snapshot) base(kind mdc.Kind, name string) (body []byte, found bool, err error) {
 	p, err := s.position()
 	if err != nil {
 		return nil, false, err
@@ -75,6 +83,18 @@ func (s *Snapshot) Get(kind mdc.Kind, name string) (mdc.Object, error) {
 
 // Range visits the objects of a kind in the order of their keys, those after the key spelling `after`.
 func (s *Snapshot) Range(kind mdc.Kind, after string, visit func(key string, body []byte) error) error {
+	p, err := s.position()
+	if err != nil {
+		return err
+	}
+	if p.Edits > 0 && kind.Scope == mdc.Replicated {
+		return s.rangeEdited(kind, after, visit)
+	}
+	return s.rangeBase(kind, after, visit)
+}
+
+// rangeBase is Range without this clone's edits.
+func (s *Snapshot) rangeBase(kind mdc.Kind, after string, visit func(key string, body []byte) error) error {
 	p, err := s.position()
 	if err != nil {
 		return err
@@ -136,13 +156,13 @@ func (s *Snapshot) DigestAt(sequence uint64) (digest string, found bool, err err
 	return rec.Digest, err == nil, err
 }
 
-// Items visits every replicated object, for a snapshot that travels.
+// Items visits every replicated object, for a snapshot that travels; edits stay where they were made.
 func (s *Snapshot) Items(visit func(Item) error) error {
 	for _, kind := range mdc.Kinds() {
 		if kind.Scope != mdc.Replicated {
 			continue
 		}
-		err := s.Range(kind, "", func(key string, body []byte) error {
+		err := s.rangeBase(kind, "", func(key string, body []byte) error {
 			return visit(Item{Kind: kind.Name, Name: key, Body: body})
 		})
 		if err != nil {

@@ -91,10 +91,13 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 		if p.Generation+1 != s.generation {
 			return errors.New("switch to snapshot: another one came first")
 		}
-		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest}
+		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest, Edits: p.Edits}
 		lanes := s.lanes
 		tx.lanes, tx.moved = &lanes, true
 		tx.changes = append(tx.changes, Change{})
+		if err := tx.settleEdits(); err != nil {
+			return err
+		}
 		if also == nil {
 			return nil
 		}

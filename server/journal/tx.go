@@ -89,6 +89,9 @@ func (t *Tx) Apply(rec Record) error {
 	if got := t.lanes.String(); got != rec.Digest {
 		return fmt.Errorf("%w: digest after record %d", ErrDiverged, rec.Sequence)
 	}
+	if err := t.settleEdit(kind, rec.Name, rec.Operation, rec.Body); err != nil {
+		return err
+	}
 	return t.append(kind, rec)
 }
 
@@ -120,7 +123,7 @@ func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte) error {
 		if err := t.load(); err != nil {
 			return err
 		}
-		old, found, err := t.Body(kind, key)
+		old, found, err := t.base(kind, key)
 		if err != nil {
 			return err
 		}

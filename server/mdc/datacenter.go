@@ -33,7 +33,7 @@ type DataCenter struct {
 	ClusterID    string `json:"cluster_id"` // must equal the node's own: naming the wrong one is refused
 	DisplayName  string `json:"display_name,omitempty"`
 	Role         string `json:"role"`
-	WriteEnabled *bool  `json:"write_enabled,omitempty"` // nil: true but on a clone (OAM-04)
+	WriteEnabled *bool  `json:"write_enabled,omitempty"` // nil: true but on a clone (OAM-04); what is written on a clone is an edit of its own
 	SecurityMode string `json:"security_mode"`
 
 	LockTimeout Duration `json:"lock_timeout"` // how long an administrator's lock lasts that says nothing else (MSS-05)
@@ -81,7 +81,6 @@ func (d *DataCenter) Validate() []fault.Field {
 		Duration(MinLockTimeout), Duration(MaxLockTimeout))
 	if d.WriteEnabled != nil {
 		c.want(*d.WriteEnabled || d.Role == RoleClone, "/write_enabled", "only a clone can be closed to writes")
-		c.want(!*d.WriteEnabled || d.Role != RoleClone, "/write_enabled", "a clone is closed to writes in this version; write on the master")
 	}
 	return c.fields
 }

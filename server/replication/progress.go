@@ -73,7 +73,9 @@ func (f *Follower) status(s *journal.Snapshot, a *mdc.Agreement, seen map[string
 	}
 	st.LastSuccess, st.LastError, st.LastErrorAt = m.LastSuccess, m.LastError, m.LastErrorAt
 	st.Healthy = st.State == mdc.AgreementReady && mem.failures == 0 && (st.DigestEqual == nil || *st.DigestEqual)
-	return st, nil
+	edits, err := s.EditCount()
+	st.Diverge(edits)
+	return st, err
 }
 
 // Ready says whether this data center has caught up with its masters since it started, or cannot reach them and serves

@@ -32,7 +32,31 @@ func (c *comparison) repair(ctx context.Context) error {
 	if err := c.f.catchUp(ctx, c.master); err != nil {
 		return err
 	}
-	return c.write(ctx, items)
+	if err := c.write(ctx, items); err != nil {
+		return err
+	}
+	return c.discard(ctx)
+}
+
+// discard ends the edits that the comparison found.
+func (c *comparison) discard(ctx context.Context) error {
+	if len(c.edits) == 0 {
+		return nil
+	}
+	n := 0
+	err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
+		if err := c.f.following(tx, c.a.Identifier); err != nil {
+			return err
+		}
+		n, err = tx.DiscardAll()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("discard changes made on %s: %w", c.f.c.ClusterID, err)
+	}
+	c.verdict.Repaired += uint64(n) //nolint:gosec // a count
+	c.f.c.Logger.Warn("replication discarded changes that were made on this clone", "agreement", c.a.Identifier, "objects", n)
+	return nil
 }
 
 // fetch gets the objects of one kind as they shall be; Body nil stands for none.
@@ -93,6 +117,9 @@ func (c *comparison) write(ctx context.Context, items []journal.Item) error {
 			return err
 		}
 		c.verdict.Repaired += n
+	}
+	if len(items) == 0 {
+		return nil
 	}
 	c.f.c.Logger.Warn("replication repaired objects that differed from the master", "agreement", c.a.Identifier, "source", c.a.Source, "objects", c.verdict.Repaired)
 	return nil

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -21,11 +22,22 @@ type Status struct {
 	LagEntries      uint64
 	LagSeconds      float64   // age of the oldest change that the clone does not have, or since when it is not known to have all
 	DigestEqual     *bool     // nil: not comparable now
+	Diverged        int       // objects that an administrator changed on the clone
 	LastSuccess     time.Time // zero: never
 	LastError       string
 	LastErrorAt     time.Time // zero: never
 	Healthy         bool
 	Reason          string // why, in a sentence
+}
+
+// Diverge enters that the clone holds n objects otherwise than its master because they were changed on it (OAM-04).
+func (s *Status) Diverge(n int) {
+	if n == 0 {
+		return
+	}
+	differs := false
+	s.Diverged, s.DigestEqual, s.Healthy = n, &differs, false
+	s.Reason += fmt.Sprintf("; %d objects were changed on %s and differ from the master's: see its divergences", n, s.Target)
 }
 
 func blank(a *mdc.Agreement) Status {

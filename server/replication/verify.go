@@ -44,7 +44,7 @@ var errElsewhere = errors.New("another copy is in force")
 // Verify compares every object here with the master's, by digests: kinds first, then parts of a kind, then the objects of
 // the parts that differ. Neither side stands still for it: what the journal changes meanwhile is not judged, since each such
 // change proves itself by its digest. With repair it fetches exactly what differs and writes it, without a change of the
-// position; then it compares again. fault.NotFound; Conflict agreement_disabled, contended, not_in_step or
+// position, discards what an administrator changed here, and compares again. fault.NotFound; Conflict agreement_disabled, contended, not_in_step or
 // too_many_differences; Unavailable changing when copies are taken again and again.
 func (f *Follower) Verify(ctx context.Context, agreement string, repair bool) (Verification, error) {
 	a, err := f.follows(ctx, agreement)
@@ -141,7 +141,8 @@ type comparison struct {
 	own     mdc.Position // of the state that is compared
 	master  mdc.Position // the furthest that the master stood
 	survey  *journal.Survey
-	found   []difference // by kind, then by name
+	edits   []journal.Edit // what was changed here, over the master's copy
+	found   []difference   // by kind, then by name
 	verdict Verification
 }
 
@@ -152,6 +153,9 @@ func (c *comparison) run(ctx context.Context) error {
 			return err
 		}
 		c.own = c.survey.At
+		if c.edits, err = s.Edits(); err != nil {
+			return err
+		}
 		d, err := c.ask(ctx, Question{})
 		if err != nil {
 			return err
@@ -207,8 +211,22 @@ func (c *comparison) judge(theirs map[string]journal.Sum) {
 				k.Equal, k.First = false, d.name
 			}
 		}
+		c.judgeEdits(&k)
 		c.verdict.Equal = c.verdict.Equal && k.Equal
 		c.verdict.Kinds = append(c.verdict.Kinds, k)
+	}
+}
+
+// judgeEdits adds what an administrator changed here (OAM-04): the copy below is the master's, and what is in force is not.
+func (c *comparison) judgeEdits(k *KindVerdict) {
+	for _, e := range c.edits {
+		if e.Kind != k.Kind || slices.ContainsFunc(c.found, func(d difference) bool { return d.kind == e.Kind && d.name == e.Name }) {
+			continue
+		}
+		k.Differing++
+		if k.Equal || e.Name < k.First {
+			k.Equal, k.First = false, e.Name
+		}
 	}
 }
 

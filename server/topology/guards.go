@@ -38,7 +38,10 @@ func dataCenterGuard(clusterID string) func(tx *journal.Tx, was, will mdc.Object
 		case d.Role == from || from == mdc.RoleStandalone:
 			return nil
 		case d.Role == mdc.RoleStandalone:
-			return unbound(&tx.Snapshot, clusterID)
+			if err := unbound(&tx.Snapshot, clusterID); err != nil {
+				return err
+			}
+			return unedited(&tx.Snapshot, clusterID)
 		}
 		verb := "promote"
 		if from == mdc.RoleMaster {
@@ -67,6 +70,15 @@ func unbound(s *journal.Snapshot, clusterID string) error {
 		return err
 	}
 	return fault.New(fault.Conflict, "in_agreement", "%s is in the replication agreements %s; delete those first.", clusterID, strings.Join(names, ", "))
+}
+
+// unedited refuses while a clone holds changes of its own: nobody would know any more that they are not the master's.
+func unedited(s *journal.Snapshot, clusterID string) error {
+	n, err := s.EditCount()
+	if err != nil || n == 0 {
+		return err
+	}
+	return diverged(clusterID, n, "Only then can it be standalone")
 }
 
 // partnerGuard refuses a partner with our own id: after cloning a data center by copying it, both have one id (OAM-05).

@@ -31,6 +31,7 @@ type Hello struct {
 	Ready           bool
 	AdminURL        string
 	Objects         uint64 // replicated objects that an administrator made there; see Agreements.OwnObjects
+	Edits           int    // replicated objects that an administrator of a write-enabled clone made differ from its master's
 	PublicKey       []byte // X25519, 32 bytes
 	MastershipKey   []byte // Ed25519, 32 bytes; empty from an older version
 

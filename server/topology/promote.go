@@ -57,7 +57,10 @@ type Outcome struct {
 // the answer is a Conflict that says which sequences would be lost, and with Force it is done all the same. At a master it does
 // nothing; with Force it begins a new epoch, later than every one it has heard of.
 //
-// Faults: Conflict not_a_clone, master_unreachable, not_in_step, not_the_master, contended; Unavailable handover_unknown.
+// What was changed on this clone alone is never made everybody's by a promotion: it refuses with diverged, or with Force keeps
+// those changes as a conflict file.
+//
+// Faults: Conflict not_a_clone, diverged, master_unreachable, not_in_step, not_the_master, contended; Unavailable handover_unknown.
 func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcome, error) {
 	c = c.normal()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait+4*freezeTime) // a caller that leaves must not cut it in half
@@ -71,6 +74,8 @@ func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcom
 		return Outcome{}, err
 	}
 	switch followed := now.source(); {
+	case now.role == mdc.RoleClone && now.edits > 0 && !c.Force:
+		return Outcome{}, diverged(m.c.ClusterID, now.edits, "Call again then, or with force to keep them as a conflict file, from which they can be applied anew")
 	case now.role == mdc.RoleMaster && !c.Force:
 		return m.unchanged(now), nil
 	case now.role == mdc.RoleStandalone:
@@ -148,7 +153,7 @@ func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *
 		return mdc.Promotion{}, err
 	}
 	var p *mdc.Promotion
-	err = m.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
+	err = m.withoutEdits(ctx, func(tx *journal.Tx) (err error) {
 		tx.Ungated()
 		now, err := look(&tx.Snapshot)
 		if err != nil {

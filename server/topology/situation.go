@@ -30,6 +30,7 @@ type situation struct {
 	latest  mdc.Epoch // proved, at least that of ours
 	yielded yielded
 	halves  []mdc.Agreement
+	edits   int // objects that were changed on this clone and differ from its master's
 }
 
 func look(v *journal.Snapshot) (s situation, err error) {
@@ -41,6 +42,9 @@ func look(v *journal.Snapshot) (s situation, err error) {
 		return s, err
 	}
 	if s.halves, err = all(v); err != nil {
+		return s, err
+	}
+	if s.edits, err = v.EditCount(); err != nil {
 		return s, err
 	}
 	s.role, s.latest = d.Role, s.ours.at.Epoch

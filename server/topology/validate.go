@@ -237,10 +237,20 @@ func (r *report) agreements(ctx context.Context) error {
 	}
 	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
 		d, err := dataCenter(s)
-		if err == nil && d.Role == mdc.RoleClone && !follows {
+		if err != nil {
+			return err
+		}
+		edits, err := s.EditCount()
+		if err != nil {
+			return err
+		}
+		if edits > 0 {
+			r.add(SeverityWarning, "clone_diverged", "data_center "+r.v.c.ClusterID, fmt.Sprintf("%d objects were changed on this clone and differ from its master's.", edits), "Make these changes on the master, or discard them: concord replication divergences.")
+		}
+		if d.Role == mdc.RoleClone && !follows {
 			r.add(SeverityWarning, "clone_without_master", "data_center "+r.v.c.ClusterID, "It is a clone and follows nobody.", "Create a replication agreement at its master.")
 		}
-		return err
+		return nil
 	})
 }
 

@@ -1,0 +1,283 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// MaxEdits is how many objects a write-enabled clone may hold otherwise than its master.
+const MaxEdits = 1000
+
+// Edit is a replicated object as an administrator of a write-enabled clone wants it there (OAM-04). Edits lie over the
+// master's copy and never in it: reads see them, while the copy, its digest and its journal stay the master's, so that
+// replication goes on and nothing is merged. An edit ends when the master's object becomes the same, or when it is discarded.
+type Edit struct {
+	Kind      string    `json:"kind"`
+	Name      string    `json:"name"` // the key spelling
+	Operation string    `json:"operation"`
+	Body      []byte    `json:"body,omitempty"` // canonical form; nil of a deletion
+	Base      string    `json:"base,omitempty"` // ObjectDigest of the master's object when the edit was made; "" = it had none
+	Time      time.Time `json:"time"`
+	Actor     string    `json:"actor"`
+
+	Moved bool `json:"-"` // the master has changed its object since
+}
+
+var editSpace = []byte("c/e/")
+
+func editPrefix(kind string) []byte { return append(append(bytes.Clone(editSpace), kind...), 0) }
+
+func editKey(kind, key string) []byte { return append(editPrefix(kind), key...) }
+
+// Edit writes an object on a clone without touching the master's copy of it.
+func (t *Tx) Edit(kind mdc.Kind, o mdc.Object, actor string) error {
+	body, err := mdc.Encode(o)
+	if err != nil {
+		return err
+	}
+	return t.edit(kind, kind.Key(o.ObjectName()), Put, body, actor)
+}
+
+// EditAway takes an object away on a clone, as Edit writes one.
+func (t *Tx) EditAway(kind mdc.Kind, name, actor string) error {
+	return t.edit(kind, kind.Key(name), Delete, nil, actor)
+}
+
+func (t *Tx) edit(kind mdc.Kind, key, operation string, body []byte, actor string) error {
+	if kind.Scope != mdc.Replicated || kind.Secret {
+		return fmt.Errorf("edit %s %s: this kind has no edits", kind.Name, key)
+	}
+	t.changes = append(t.changes, Change{Kind: kind.Name, Name: key})
+	base, found, err := t.base(kind, key)
+	if err != nil {
+		return err
+	}
+	if same(operation, body, base, found) {
+		_, err := t.dropEdit(kind.Name, key)
+		return err
+	}
+	_, known, err := t.editOf(kind, key)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := t.countEdit(1); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(Edit{Kind: kind.Name, Name: key, Operation: operation, Body: body, Base: baseDigest(kind.Name, key, base, found), Time: t.l.c.Clock.Now(), Actor: actor})
+	if err != nil {
+		return fmt.Errorf("encode edit: %w", err)
+	}
+	return t.w.Put(editKey(kind.Name, key), b, 0)
+}
+
+func baseDigest(kind, key string, base []byte, found bool) string {
+	if !found {
+		return ""
+	}
+	return ObjectDigest(kind, key, base)
+}
+
+// same says whether an edit would leave the object as the master has it.
+func same(operation string, body, base []byte, found bool) bool {
+	if operation == Delete {
+		return !found
+	}
+	return found && bytes.Equal(body, base)
+}
+
+// countEdit keeps the number of edits in the position, so that who has none pays nothing for them.
+func (t *Tx) countEdit(n int) error {
+	p, err := t.position()
+	if err != nil {
+		return err
+	}
+	if n > 0 && p.Edits >= MaxEdits {
+		return fault.New(fault.Conflict, "too_many_edits", "This clone differs from its master in %d objects already; make changes on the master, or discard some of those here first.", MaxEdits)
+	}
+	p.Edits, t.moved = uint64(int64(p.Edits)+int64(n)), true
+	return t.load()
+}
+
+func (t *Tx) dropEdit(kind, key string) (found bool, err error) {
+	_, err = t.w.Get(editKey(kind, key))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read edit of %s %s: %w", kind, key, err)
+	}
+	if err := t.countEdit(-1); err != nil {
+		return true, err
+	}
+	t.changes = append(t.changes, Change{Kind: kind, Name: key})
+	return true, t.w.Delete(editKey(kind, key))
+}
+
+// Discard ends an edit: the master's object, or that it has none, counts here again. found is false when there was no edit.
+func (t *Tx) Discard(kind mdc.Kind, name string) (found bool, err error) {
+	return t.dropEdit(kind.Name, kind.Key(name))
+}
+
+// DiscardAll ends every edit and gives their number.
+func (t *Tx) DiscardAll() (n int, err error) {
+	return t.dropEdits(func(Edit, []byte, bool) bool { return true })
+}
+
+// settleEdits ends the edits that a new copy of the master's objects has made pointless.
+func (t *Tx) settleEdits() error {
+	_, err := t.dropEdits(func(e Edit, base []byte, found bool) bool { return same(e.Operation, e.Body, base, found) })
+	return err
+}
+
+// settleEdit ends the edit of one object when the master has made the same of it.
+func (t *Tx) settleEdit(kind mdc.Kind, key, operation string, body []byte) error {
+	e, found, err := t.editOf(kind, key)
+	if err != nil || !found || e.Operation != operation || !bytes.Equal(e.Body, body) {
+		return err
+	}
+	_, err = t.dropEdit(kind.Name, key)
+	return err
+}
+
+func (t *Tx) dropEdits(drop func(e Edit, base []byte, found bool) bool) (n int, err error) {
+	var gone []Edit
+	err = t.eachEdit(func(e Edit, base []byte, found bool) error {
+		if drop(e, base, found) {
+			gone = append(gone, e)
+		}
+		return nil
+	})
+	for _, e := range gone {
+		if err != nil {
+			break
+		}
+		_, err = t.dropEdit(e.Kind, e.Name)
+	}
+	return len(gone), err
+}
+
+// EditCount is how many objects differ here from the master's copy by edits.
+func (s *Snapshot) EditCount() (int, error) {
+	p, err := s.position()
+	if err != nil {
+		return 0, err
+	}
+	return int(p.Edits), nil //nolint:gosec // at most MaxEdits
+}
+
+// Edits gives every edit, in the order of kinds' names and their own.
+func (s *Snapshot) Edits() (out []Edit, err error) {
+	err = s.eachEdit(func(e Edit, base []byte, found bool) error {
+		e.Moved = e.Base != baseDigest(e.Kind, e.Name, base, found)
+		out = append(out, e)
+		return nil
+	})
+	return out, err
+}
+
+// eachEdit visits edits with what the master has in their place. One of a kind that this version does not know stays where it
+// is and is not visited.
+func (s *Snapshot) eachEdit(visit func(e Edit, base []byte, found bool) error) error {
+	p, err := s.position()
+	if err != nil || p.Edits == 0 {
+		return err
+	}
+	return s.r.Range(store.Span{Prefix: editSpace}, func(_, v []byte) error {
+		e, err := readEdit(v)
+		if err != nil {
+			return err
+		}
+		kind, ok := s.l.kinds[e.Kind]
+		if !ok {
+			return nil
+		}
+		base, found, err := s.base(kind, e.Name)
+		if err != nil {
+			return err
+		}
+		return visit(e, base, found)
+	})
+}
+
+// editOf gives the edit of an object, if it has one.
+func (s *Snapshot) editOf(kind mdc.Kind, key string) (e Edit, found bool, err error) {
+	p, err := s.position()
+	if err != nil || p.Edits == 0 || kind.Scope != mdc.Replicated {
+		return e, false, err
+	}
+	b, err := s.r.Get(editKey(kind.Name, key))
+	if errors.Is(err, store.ErrNotFound) {
+		return e, false, nil
+	}
+	if err != nil {
+		return e, false, fmt.Errorf("read edit of %s %s: %w", kind.Name, key, err)
+	}
+	e, err = readEdit(b)
+	return e, err == nil, err
+}
+
+func readEdit(b []byte) (e Edit, err error) {
+	if err := json.Unmarshal(b, &e); err != nil {
+		return e, fmt.Errorf("decode edit: %w", err)
+	}
+	return e, nil
+}
+
+// rangeEdited is Range where there are edits: the master's objects with the edits merged in, in the order of keys.
+func (s *Snapshot) rangeEdited(kind mdc.Kind, after string, visit func(key string, body []byte) error) error {
+	var edits []Edit
+	span := store.Span{Prefix: editPrefix(kind.Name)}
+	if after != "" {
+		span.After = editKey(kind.Name, after)
+	}
+	err := s.r.Range(span, func(_, v []byte) error {
+		e, err := readEdit(v)
+		edits = append(edits, e)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	stopped := false
+	show := func(key string, body []byte) error {
+		err := visit(key, body)
+		stopped = stopped || errors.Is(err, store.ErrStop)
+		return err
+	}
+	// upTo shows the edits before key, and says whether key itself has one.
+	upTo := func(key string, end bool) (edited bool, err error) {
+		for len(edits) > 0 && (end || edits[0].Name <= key) {
+			e := edits[0]
+			edits = edits[1:]
+			edited = edited || !end && e.Name == key
+			if e.Operation == Delete {
+				continue
+			}
+			if err := show(e.Name, e.Body); err != nil {
+				return edited, err
+			}
+		}
+		return edited, nil
+	}
+	err = s.rangeBase(kind, after, func(key string, body []byte) error {
+		if edited, err := upTo(key, false); err != nil || edited {
+			return err
+		}
+		return show(key, body)
+	})
+	if err == nil && !stopped {
+		if _, err = upTo("", true); errors.Is(err, store.ErrStop) {
+			err = nil
+		}
+	}
+	return err
+}

@@ -1,0 +1,50 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+)
+
+// diverged refuses what a clone may not do while it holds changes of its own; then says how to go on besides.
+func diverged(clusterID string, edits int, then string) error {
+	return fault.New(fault.Conflict, "diverged",
+		"%s holds %d objects that were changed there and differ from its master's. Make those changes on the master or discard them (concord replication divergences). %s.", clusterID, edits, then)
+}
+
+// withoutEdits runs change in one transaction that also ends every edit of this clone, which is kept as a conflict file before.
+func (m *Mastership) withoutEdits(ctx context.Context, change func(*journal.Tx) error) error {
+	for range 16 {
+		file, kept, err := m.c.Log.KeepEdits(ctx, m.c.Conflicts)
+		if err != nil {
+			return err
+		}
+		if len(kept) > 0 {
+			m.c.Logger.Warn("changes that were made on this clone alone are kept as a conflict file", "file", file.ID, "records", len(kept))
+		}
+		err = m.c.Log.Update(ctx, func(tx *journal.Tx) error {
+			now, err := tx.Edits()
+			if err != nil {
+				return err
+			}
+			if !slices.EqualFunc(now, kept, sameEdit) {
+				return errMoved // another one was made meanwhile: it must be in the file too
+			}
+			if _, err := tx.DiscardAll(); err != nil {
+				return err
+			}
+			return change(tx)
+		})
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return fault.New(fault.Conflict, "contended", "Changes are being made on this clone all the time; close it to writes and try again.")
+}
+
+func sameEdit(a, b journal.Edit) bool {
+	return a.Kind == b.Kind && a.Name == b.Name && a.Operation == b.Operation && a.Time.Equal(b.Time)
+}
