@@ -137,6 +137,11 @@ func (n *Node) openJournal(ctx context.Context) error {
 		return err
 	}
 	if err := n.verifyHead(ctx); err != nil {
+		if err := n.heal(ctx, err); err != nil {
+			return err
+		}
+	}
+	if err := n.journal.VerifyLocal(ctx); err != nil {
 		return err
 	}
 	if err := n.journal.Sweep(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 //
 //	c/p                               position: epoch, sequence, digest, generation (mirrored in the head record)
 //	c/d                               the digest's lanes
+//	c/k                               the lanes of the local objects' digest
 //	c/l/<kind> 00 <name>              local objects
 //	c/e/<kind> 00 <name>              edits that a clone lays over replicated objects
 //	c/g/<generation BE8><kind> 00 <name>  replicated objects of one generation
@@ -22,10 +23,11 @@ import (
 func PositionKey() []byte { return []byte("c/p") }
 
 var (
-	lanesKey    = []byte("c/d")
-	localPrefix = []byte("c/l/")
-	objectSpace = []byte("c/g/")
-	recordSpace = []byte("c/j/")
+	lanesKey      = []byte("c/d")
+	localLanesKey = []byte("c/k")
+	localPrefix   = []byte("c/l/")
+	objectSpace   = []byte("c/g/")
+	recordSpace   = []byte("c/j/")
 )
 
 func kindPrefix(kind mdc.Kind, generation uint64) []byte {

@@ -41,6 +41,7 @@ type position struct {
 	Base       uint64 `json:"base"`
 	BaseDigest string `json:"base_digest"`
 	Edits      uint64 `json:"edits,omitempty"` // objects that this clone holds otherwise than its master
+	Local      string `json:"local,omitempty"` // digest of the local objects; "" = written by an earlier version
 }
 
 func readPosition(b []byte) (p position, err error) {

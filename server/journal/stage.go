@@ -91,7 +91,7 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 		if p.Generation+1 != s.generation {
 			return errors.New("switch to snapshot: another one came first")
 		}
-		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest, Edits: p.Edits}
+		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest, Edits: p.Edits, Local: p.Local}
 		lanes := s.lanes
 		tx.lanes, tx.moved = &lanes, true
 		tx.changes = append(tx.changes, Change{})

@@ -23,7 +23,8 @@ type Tx struct {
 	gate    Gate // nil: open
 	gated   bool // a change passed the gate, so the gate is asked again before it is acknowledged
 	lanes   *setDigest
-	moved   bool // the position changed
+	locals  *setDigest // of the local objects; nil: none was changed
+	moved   bool       // the position changed
 	changes []Change
 }
 
@@ -113,7 +114,7 @@ func (t *Tx) change(kind mdc.Kind, key, operation string, body []byte, actor str
 		Kind: kind.Name, Name: key, Operation: operation, Body: body, Digest: t.lanes.String()})
 }
 
-// object writes or removes one object and keeps the digest in step.
+// object writes or removes one object and keeps its digest in step.
 func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte) error {
 	p, err := t.position()
 	if err != nil {
@@ -132,6 +133,11 @@ func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte) error {
 		}
 		if operation == Put {
 			t.lanes.add(kind.Name, key, body)
+		}
+	}
+	if kind.Scope == mdc.Local {
+		if err := t.local(kind, key, operation, body); err != nil {
+			return err
 		}
 	}
 	t.changes = append(t.changes, Change{Kind: kind.Name, Name: key})
@@ -180,6 +186,11 @@ func (t *Tx) load() error {
 func (t *Tx) flush() error {
 	if !t.moved {
 		return nil
+	}
+	if t.locals != nil {
+		if err := t.w.Put(localLanesKey, append([]byte(nil), t.locals[:]...), 0); err != nil {
+			return err
+		}
 	}
 	return writePosition(t.w, *t.pos, t.lanes)
 }

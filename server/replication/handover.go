@@ -10,3 +10,9 @@ import (
 func Copied(tx *journal.Tx, agreement, reason string) error {
 	return writeMark(tx.Writer(), agreement, mark{State: mdc.AgreementStale, Reason: reason, Copy: true})
 }
+
+// Discredited marks, in the transaction in which a clone gives up a copy that lost acknowledged changes, that a first copy is to
+// be taken again. Until it is here the data center is not ready.
+func Discredited(tx *journal.Tx, agreement, reason string) error {
+	return writeMark(tx.Writer(), agreement, mark{State: mdc.AgreementBootstrapping, Reason: reason})
+}

@@ -28,6 +28,27 @@ func positionOf(key []byte) uint64      { return binary.BigEndian.Uint64(key[len
 func validPosition(key []byte) bool     { return len(key) == len(prefixLog)+8 }
 func expired(e Entry, t time.Time) bool { return !e.ExpiresAt.After(t) }
 
+// Forget makes a log that Open reads later ask every partner for all that it has, and send it all: what is here may have
+// lost entries (FLT-07). The entries themselves stay.
+func Forget(w store.Writer) error {
+	var keys [][]byte
+	for _, prefix := range []string{prefixHave, prefixCursor} {
+		err := w.Range(store.Span{Prefix: []byte(prefix)}, func(k, _ []byte) error {
+			keys = append(keys, k)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("forget what partners have: %w", err)
+		}
+	}
+	for _, k := range keys {
+		if err := w.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func number(v []byte) (uint64, error) {
 	if len(v) != 8 {
 		return 0, errors.New("read number: not 8 bytes")

@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/replication"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+)
+
+// heal lets a clone whose state store lost acknowledged changes begin anew from its master, instead of refusing to start with
+// cause (FLT-07): the copy that it has counts no more, and until the master's is here it is not ready and serves nobody. It does so
+// only where all that the master cannot give, the local objects, is proved to be whole. A master has nobody to ask.
+func (n *Node) heal(ctx context.Context, cause error) error {
+	head, found := n.state.Mirrored()
+	if !found || fault.CodeOf(cause) != "state_damaged" {
+		return cause
+	}
+	id, err := n.followed(ctx)
+	if err != nil || id == "" {
+		return cause
+	}
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
+	err = n.journal.Discredit(ctx, head, func(tx *journal.Tx) error {
+		if err := replication.Discredited(tx, id, "the state store lost acknowledged changes; a new copy is taken"); err != nil {
+			return err
+		}
+		if err := revocation.Forget(tx.Writer()); err != nil {
+			return err
+		}
+		return record.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
+	})
+	if err != nil {
+		return err
+	}
+	n.log.Error("the state store lost acknowledged changes; a new copy is taken from the master, and nobody is served until it is here", "agreement", id, "error", cause)
+	return nil
+}
+
+// followed gives the enabled agreement by which this data center is a clone, "" when there is none.
+func (n *Node) followed(ctx context.Context) (id string, err error) {
+	err = n.journal.View(ctx, func(s *journal.Snapshot) error {
+		o, err := s.Get(mdc.DataCenterKind(), mdc.SingletonName)
+		if d, ok := o.(*mdc.DataCenter); err != nil || !ok || d.Role != mdc.RoleClone {
+			return err
+		}
+		return s.Range(mdc.AgreementKind(), "", func(_ string, body []byte) error {
+			o, err := mdc.AgreementKind().Decode(body)
+			if a, ok := o.(*mdc.Agreement); err == nil && ok && a.Side == mdc.SideClone && a.Enabled {
+				id = a.Identifier
+			}
+			return err
+		})
+	})
+	return id, err
+}
