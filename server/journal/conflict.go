@@ -141,6 +141,26 @@ func (s *Snapshot) eachOfTail(base uint64, visit func(Record) error) error {
 	}
 }
 
+// Tail says whether there are changes after the sequence base that are not of promotions alone. Where the journal no longer
+// reaches back that far there may be, and it says so.
+func (s *Snapshot) Tail(base uint64) (found bool, err error) {
+	pos, err := s.Position()
+	if err != nil || pos.Sequence <= base {
+		return false, err
+	}
+	if _, reaches, err := s.DigestAt(base); err != nil || !reaches {
+		return true, err
+	}
+	err = s.eachOfTail(base, func(Record) error {
+		found = true
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return found, err
+}
+
 func (s *Snapshot) writeTail(w io.Writer, c Conflict) error {
 	lines := json.NewEncoder(w)
 	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
