@@ -10,6 +10,9 @@ type DataCenter struct {
 	WriteEnabled *bool  `json:"write_enabled,omitempty"`
 	SecurityMode string `json:"security_mode,omitempty"`
 	LockTimeout  string `json:"lock_timeout,omitempty"` // default "3m"
+	// WriteRequires: who must have a change of replicated configuration before it is acknowledged: local (this data center,
+	// the default) or majority (of the data centers of the topology, when this one is the master).
+	WriteRequires string `json:"write_requires,omitempty"`
 }
 
 // DataCenterView is /v1/data-center as it is answered. WriteEnabled is always set in a view.

@@ -89,6 +89,7 @@ type PeerStanding struct {
 	YieldedTo     string          `json:"yielded_to,omitempty"`
 	Promotions    []PeerPromotion `json:"promotions"` // oldest first
 	MastershipKey []byte          `json:"mastership_key"`
+	Secured       bool            `json:"secured,omitempty"` // of a master: a majority of the members stands in its epoch
 }
 
 // PeerPromotion begins an epoch, signed by who holds it.

@@ -23,6 +23,7 @@ type PeerHello struct {
 	Edits           int       `json:"edits,omitempty"`          // replicated objects that a write-enabled clone holds otherwise than its master
 	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
 	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
+	WriteRequires   string    `json:"write_requires,omitempty"` // local or majority; absent from an older version
 }
 
 // PeerAgreement installs or changes the clone's half: PUT /peer/v1/replication/agreements/{id}, called by the master.

@@ -117,6 +117,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
+		MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})

@@ -36,7 +36,7 @@ func mdcPosition(p wire.PeerPosition) mdc.Position {
 
 // WireStanding is a standing as it travels.
 func WireStanding(st topology.Standing) wire.PeerStanding {
-	out := wire.PeerStanding{ClusterID: st.ClusterID, Role: st.Role, Position: peerPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey,
+	out := wire.PeerStanding{ClusterID: st.ClusterID, Role: st.Role, Position: peerPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey, Secured: st.Secured,
 		Promotions: make([]wire.PeerPromotion, 0, len(st.Promotions))}
 	for _, p := range st.Promotions {
 		out.Promotions = append(out.Promotions, wire.PeerPromotion{Epoch: p.Epoch.Number, EpochHolder: p.Epoch.ClusterID, Base: peerPosition(p.Base), Time: p.Time, Forced: p.Forced, Signature: p.Signature})
@@ -46,7 +46,7 @@ func WireStanding(st topology.Standing) wire.PeerStanding {
 
 // Standing reverses WireStanding.
 func Standing(st wire.PeerStanding) topology.Standing {
-	out := topology.Standing{ClusterID: st.ClusterID, Role: st.Role, Position: mdcPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey}
+	out := topology.Standing{ClusterID: st.ClusterID, Role: st.Role, Position: mdcPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey, Secured: st.Secured}
 	for _, p := range st.Promotions {
 		out.Promotions = append(out.Promotions, mdc.Promotion{Epoch: mdc.Epoch{Number: p.Epoch, ClusterID: p.EpochHolder}, Base: mdcPosition(p.Base), Time: p.Time, Forced: p.Forced, Signature: p.Signature})
 	}

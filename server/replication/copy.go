@@ -105,7 +105,7 @@ func (p *pursuit) switchTo(ctx context.Context, staging *journal.Staging, pos md
 	p.f.update(p.s, func(s *side) { m = s.mark })
 	m.Copy, m.LastSuccess = true, p.f.c.Clock.Now() // ready only when the master has confirmed it, so that both sides say so
 	err := staging.Switch(ctx, pos, objects, func(tx *journal.Tx) error {
-		if err := p.f.following(tx, p.s.id); err != nil {
+		if err := p.f.following(tx, p.a); err != nil {
 			return err
 		}
 		return writeMark(tx.Writer(), p.s.id, m)

@@ -126,7 +126,7 @@ func (c *comparison) write(ctx context.Context, items []journal.Item) error {
 }
 
 func (c *comparison) mend(tx *journal.Tx, items []journal.Item) (n uint64, err error) {
-	if err := c.f.following(tx, c.a.Identifier); err != nil {
+	if err := c.f.following(tx, c.a); err != nil {
 		return 0, err
 	}
 	touched, known, err := tx.Touched(c.own)

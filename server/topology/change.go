@@ -99,7 +99,7 @@ func (s *Agreements) Delete(ctx context.Context, actor Actor, identifier string,
 	if err := s.removeAtClone(ctx, a, force); err != nil {
 		return err
 	}
-	return s.dropHalf(ctx, actor, a)
+	return s.dropHalf(ctx, actor, a, false)
 }
 
 func stillEnabled(at, identifier string) error {
@@ -127,9 +127,13 @@ func (s *Agreements) removeAtClone(ctx context.Context, a mdc.Agreement, force b
 	return unreachable(a.Target, "clone_unreachable", " Nothing was deleted; try again when it answers, or delete with force to drop this side alone.", err)
 }
 
-// dropHalf removes the master's half, its mark, and the key of a target that no other agreement names.
-func (s *Agreements) dropHalf(ctx context.Context, actor Actor, a mdc.Agreement) error {
+// dropHalf removes the master's half, its mark, and the key of a target that no other agreement names: it is no member any
+// more. never says that it has not become one, so that no majority need know.
+func (s *Agreements) dropHalf(ctx context.Context, actor Actor, a mdc.Agreement, never bool) error {
 	return s.c.Log.Update(ctx, func(tx *journal.Tx) error {
+		if never {
+			tx.Alone()
+		}
 		if err := tx.Delete(mdc.AgreementKind(), a.Identifier, actor.Name); err != nil {
 			return err
 		}

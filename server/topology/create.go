@@ -208,6 +208,10 @@ func (s *Agreements) writeHalf(ctx context.Context, actor Actor, in mdc.Agreemen
 		if err := s.unchanged(tx, in, half); err != nil {
 			return err
 		}
+		if err := s.c.MayJoin(&tx.Snapshot); err != nil {
+			return err
+		}
+		tx.Alone() // the clone has nothing yet, and its own first copy brings it this change
 		if err := s.ownEpoch(tx, actor); err != nil {
 			return err
 		}
@@ -317,7 +321,7 @@ func refused(err error) bool {
 func (s *Agreements) takeBack(ctx context.Context, actor Actor, half mdc.Agreement, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
-	if err := s.dropHalf(ctx, actor, half); err != nil {
+	if err := s.dropHalf(ctx, actor, half, true); err != nil {
 		s.c.Logger.Error("cannot take back half an agreement", "agreement", half.Identifier, "error", err)
 	}
 	return cause

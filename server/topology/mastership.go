@@ -52,16 +52,18 @@ type MastershipConfig struct {
 	Link         MastershipLink
 	ConflictLink ConflictLink
 	Conflicts    string                    // directory of the conflict files
-	Feed         Side                      // replication's master side
+	Feed         Clones                    // replication's master side
 	Follower     Side                      // replication's clone side
 	Wake         func(source string)       // makes the follower ask now; must not block
 	State        func(string) PartnerState // Partners.State
 	// Copied marks in a transaction that the copy that an agreement keeps up is in force here already.
 	Copied func(tx *journal.Tx, agreement, reason string) error
 	// Audit writes the audit record of an act in the act's own transaction.
-	Audit  func(tx store.Writer, actor Actor, action, target string) error
-	Clock  clock.Clock
-	Logger *slog.Logger // nil = none
+	Audit func(tx store.Writer, actor Actor, action, target string) error
+	Clock clock.Clock
+	// SecureTime bounds the wait for a majority; 0 = SecureTime.
+	SecureTime time.Duration
+	Logger     *slog.Logger // nil = none
 }
 
 // Mastership decides who may change the topology's configuration: it promotes and demotes this data center, and fences it when
@@ -73,6 +75,7 @@ type Mastership struct {
 
 	mu       sync.Mutex // guards all below
 	bound    bool       // this is a master that clones follow
+	counts   bool       // this is a master whose changes a majority must have
 	follows  string     // whose clone this is; "" = nobody's
 	beat     time.Time
 	checking chan struct{} // not nil: everybody is being asked, and changes wait for its closing
@@ -98,6 +101,9 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.SecureTime <= 0 {
+		c.SecureTime = SecureTime
+	}
 	m := &Mastership{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), beat: c.Clock.Now(), suspects: map[string]bool{}}
 	if err := m.refresh(context.Background()); err != nil {
 		return nil, err
@@ -119,9 +125,9 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	return m, nil
 }
 
-// refresh reads whether this is a master that clones follow.
+// refresh reads whether this is a master that clones follow, and who must have its changes.
 func (m *Mastership) refresh(ctx context.Context) error {
-	var role, follows string
+	var role, follows, requires string
 	masters := 0
 	err := m.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		masters, follows = 0, ""
@@ -129,7 +135,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		role = d.Role
+		role, requires = d.Role, d.WriteRequires
 		return each(v, func(a *mdc.Agreement) error {
 			if a.Side == mdc.SideMaster {
 				masters++
@@ -149,6 +155,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		m.beat = m.c.Clock.Now()
 	}
 	m.bound, m.follows = bound, follows
+	m.counts = role == mdc.RoleMaster && requires == mdc.WriteMajority
 	if role == mdc.RoleStandalone {
 		m.fenced = nil
 	}

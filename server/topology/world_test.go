@@ -320,7 +320,7 @@ func (s *site) open() {
 	s.signer, err = topology.OpenSigner(ctx, s.store, newWrapper(t))
 	must(t, err)
 	s.agreements, err = topology.NewAgreements(topology.AgreementsConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
-		Feed: s.feed, Follower: s.follower, Clock: clock.System{},
+		Feed: s.feed, Follower: s.follower, Clock: clock.System{}, MayJoin: func(v *journal.Snapshot) error { return s.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})
@@ -399,7 +399,7 @@ func (s *site) sayHello(ctx context.Context, asker string) (h topology.Hello, er
 	profile := p.Object.(*mdc.PartnerProfile)
 	return topology.Hello{ClusterID: s.id, Time: time.Now(), Role: d.Object.(*mdc.DataCenter).Role, AgentID: profile.AgentID,
 		AllowManagement: profile.AllowManagement, AdminURL: "https://admin." + s.id, Objects: objects, PublicKey: s.keys.Public(),
-		Epoch: s.position().Epoch, Sequence: s.position().Sequence, MastershipKey: s.signer.Public(),
+		Epoch: s.position().Epoch, Sequence: s.position().Sequence, MastershipKey: s.signer.Public(), WriteRequires: d.Object.(*mdc.DataCenter).WriteRequires,
 		CertificateExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
 }
 
