@@ -125,6 +125,8 @@ type AgreementView struct {
 	StartingSequence uint64 `json:"starting_sequence"`
 	LastSequence     uint64 `json:"last_sequence"` // the last one that the clone has
 	LagEntries       uint64 `json:"lag_entries"`
+	// ReplicationIdentity is whom the clone asks as: a name of this agreement's own, with a credential that only it opens with.
+	ReplicationIdentity string `json:"replication_identity"`
 }
 
 // ReplicationStatus is /v1/replication/status.

@@ -62,6 +62,7 @@ type Node struct {
 	trust      *trust.Store
 	links      *links
 	keys       *replication.Keys
+	identities *replication.Identities
 	feed       *replication.Feed
 	follower   *replication.Follower
 	partners   *topology.Partners

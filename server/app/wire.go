@@ -91,10 +91,14 @@ func (n *Node) wireTrust(ctx context.Context) error {
 
 func (n *Node) wireReplication(ctx context.Context) error {
 	var err error
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
 		return err
 	}
 	if n.signer, err = topology.OpenSigner(ctx, n.state, n.key); err != nil {
+		return err
+	}
+	if n.identities, err = replication.NewIdentities(n.state, n.key); err != nil {
 		return err
 	}
 	n.feed, err = replication.NewFeed(ctx, replication.FeedConfig{Log: n.journal, Store: n.state, Keys: n.keys, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
@@ -102,9 +106,13 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links},
+	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links, n.identities.Secret},
 		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
-		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) }})
+		Fork:    func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
+		Unknown: func(agreement string) { n.mastership.Unknown(agreement) },
+		Audit: func(tx store.Writer, actor, action, target string) error {
+			return record.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
+		}})
 	if err != nil {
 		return err
 	}
@@ -114,10 +122,9 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
-		MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
+		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})

@@ -20,7 +20,7 @@ func (p *pursuit) copy(ctx context.Context, at mdc.Position, reason string) erro
 			m.State, m.Reason = mdc.AgreementStale, "a new copy is taken: "+clip(reason)
 		}
 	})
-	p.f.c.Logger.Info("replication takes a snapshot", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
+	p.log().Info("replication takes a snapshot", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watch := time.AfterFunc(silence, cancel)
@@ -106,6 +106,9 @@ func (p *pursuit) switchTo(ctx context.Context, staging *journal.Staging, pos md
 	m.Copy, m.LastSuccess = true, p.f.c.Clock.Now() // ready only when the master has confirmed it, so that both sides say so
 	err := staging.Switch(ctx, pos, objects, func(tx *journal.Tx) error {
 		if err := p.f.following(tx, p.a); err != nil {
+			return err
+		}
+		if err := p.f.c.Audit(tx.Writer(), mdc.ReplicationIdentity(p.s.id), "copy", mdc.DataCenterKind().Name+"/"+p.a.Source); err != nil {
 			return err
 		}
 		return writeMark(tx.Writer(), p.s.id, m)

@@ -45,6 +45,8 @@ type AgreementsConfig struct {
 	Link      Link
 	Feed      Master // replication's master side
 	Follower  Clone  // replication's clone side
+	// Identities keeps the credentials of agreements.
+	Identities Identities
 	// MayJoin refuses another member of the topology while too few of the present ones answer; v is the state without it.
 	MayJoin func(v *journal.Snapshot) error
 	// Audit writes the audit record of an act in the act's own transaction.
@@ -65,8 +67,8 @@ type Agreements struct {
 
 // NewAgreements refuses bad wiring.
 func NewAgreements(c AgreementsConfig) (*Agreements, error) {
-	if c.Log == nil || c.Signer == nil || c.Link == nil || c.Feed == nil || c.Follower == nil || c.MayJoin == nil || c.Audit == nil || c.Clock == nil {
-		return nil, errors.New("new agreements: log, signer, link, feed, follower, the rule of joining, audit and clock are needed")
+	if c.Log == nil || c.Signer == nil || c.Link == nil || c.Feed == nil || c.Follower == nil || c.Identities == nil || c.MayJoin == nil || c.Audit == nil || c.Clock == nil {
+		return nil, errors.New("new agreements: log, signer, link, feed, follower, identities, the rule of joining, audit and clock are needed")
 	}
 	if !mdc.ValidClusterID(c.ClusterID) || len(c.PublicKey) != 32 {
 		return nil, errors.New("new agreements: a cluster id and a public key of 32 bytes are needed")

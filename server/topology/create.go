@@ -293,6 +293,9 @@ func (s *Agreements) complete(ctx context.Context, actor Actor, half mdc.Agreeme
 			return err
 		}
 		return s.c.Log.Update(ctx, func(tx *journal.Tx) error {
+			if _, err := s.c.Identities.Register(tx.Writer(), half.Identifier, done.Identity); err != nil {
+				return err
+			}
 			return tx.Writer().Delete([]byte(pendingPrefix + half.Identifier))
 		})
 	}

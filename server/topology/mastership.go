@@ -40,7 +40,8 @@ type MastershipLink interface {
 	Present(ctx context.Context, clusterID string, s Standing) error
 	Handover(ctx context.Context, clusterID string, h Handover) (mdc.Position, error)
 	Take(ctx context.Context, clusterID string, wait time.Duration) (Outcome, error)
-	Follow(ctx context.Context, clusterID string, a mdc.Agreement) (mdc.Agreement, error)
+	// Follow also tells the SHA-256 of the credential that will be shown; nil = none.
+	Follow(ctx context.Context, clusterID string, a mdc.Agreement, identity []byte) (mdc.Agreement, error)
 }
 
 // MastershipConfig wires a Mastership.
@@ -56,6 +57,8 @@ type MastershipConfig struct {
 	Follower     Side                      // replication's clone side
 	Wake         func(source string)       // makes the follower ask now; must not block
 	State        func(string) PartnerState // Partners.State
+	// Identities keeps the credentials of agreements.
+	Identities Identities
 	// Copied marks in a transaction that the copy that an agreement keeps up is in force here already.
 	Copied func(tx *journal.Tx, agreement, reason string) error
 	// Audit writes the audit record of an act in the act's own transaction.
@@ -85,6 +88,7 @@ type Mastership struct {
 	unproved bool
 	suspects map[string]bool // partners that may know a later epoch, or that have not heard of ours
 	announce bool            // members are to be told of our epoch
+	unknown  map[string]bool // agreements whose master does not know the credential that is shown
 }
 
 var _ journal.Gate = (*Mastership)(nil)
@@ -92,7 +96,7 @@ var _ journal.Gate = (*Mastership)(nil)
 // NewMastership refuses bad wiring. It becomes the journal's gate: changes of replicated objects at a master with clones wait
 // until Run has asked whether somebody else was promoted meanwhile.
 func NewMastership(c MastershipConfig) (*Mastership, error) {
-	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Copied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
+	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Identities == nil || c.Copied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
 		return nil, errors.New("new mastership: a part is missing")
 	}
 	if !mdc.ValidClusterID(c.ClusterID) || len(c.PublicKey) != 32 {
@@ -104,7 +108,7 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	if c.SecureTime <= 0 {
 		c.SecureTime = SecureTime
 	}
-	m := &Mastership{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), beat: c.Clock.Now(), suspects: map[string]bool{}}
+	m := &Mastership{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), beat: c.Clock.Now(), suspects: map[string]bool{}, unknown: map[string]bool{}}
 	if err := m.refresh(context.Background()); err != nil {
 		return nil, err
 	}
@@ -304,10 +308,12 @@ func (m *Mastership) beats(ctx context.Context) {
 func (m *Mastership) works(ctx context.Context) {
 	tick := time.NewTicker(workEvery)
 	defer tick.Stop()
+	m.introduceAll(ctx)
 	for {
 		m.check(ctx)
 		m.announceAll(ctx)
 		m.examine(ctx)
+		m.remind(ctx)
 		m.followAll(ctx)
 		select {
 		case <-m.wake:

@@ -220,6 +220,9 @@ func (m *Mastership) becomeMaster(tx *journal.Tx, actor Actor, now situation) er
 		if err := tx.Put(mdc.AgreementKind(), &a, actor.Name); err != nil {
 			return err
 		}
+		if err := m.c.Identities.Forget(tx.Writer(), a.Identifier); err != nil { // the clone makes one of its own, and follows with it
+			return err
+		}
 		if err := tx.Writer().Delete([]byte(followPrefix + a.Identifier)); err != nil {
 			return err
 		}
