@@ -127,6 +127,9 @@ type AgreementView struct {
 	LagEntries       uint64 `json:"lag_entries"`
 	// ReplicationIdentity is whom the clone asks as: a name of this agreement's own, with a credential that only it opens with.
 	ReplicationIdentity string `json:"replication_identity"`
+	// KeptConflict is the conflict file at the clone that keeps objects of its own which the first copy replaced: in the answer
+	// to the agreement's creation, and at the clone. Absent when there were none.
+	KeptConflict string `json:"kept_conflict,omitempty"`
 }
 
 // ReplicationStatus is /v1/replication/status.

@@ -34,9 +34,17 @@ type SequenceRange struct {
 	Last  uint64 `json:"last"`
 }
 
-// Conflict describes a file of changes that the master in force does not have.
+// Why a conflict file was kept.
+const (
+	ConflictOvertaken   = "overtaken"
+	ConflictOverwritten = "overwritten"
+	ConflictEdited      = "edited"
+)
+
+// Conflict describes a file of what was made in a data center and the master in force does not have.
 type Conflict struct {
 	ID           string    `json:"id"`
+	Reason       string    `json:"reason"`     // overtaken: changes that lost against a promotion; overwritten: objects that a first copy replaced; edited: changes of a clone alone that were ended
 	ClusterID    string    `json:"cluster_id"` // where the file lies
 	Epoch        uint64    `json:"epoch"`      // the one that lost
 	EpochHolder  string    `json:"epoch_holder"`

@@ -59,6 +59,8 @@ type PeerAgreementState struct {
 	Sequence    uint64 `json:"sequence"`
 	Digest      string `json:"digest"`
 	Error       string `json:"error,omitempty"`
+	// KeptConflict is the conflict file with the clone's own objects that the first copy replaced.
+	KeptConflict string `json:"kept_conflict,omitempty"`
 	// IdentityHash is the SHA-256 of the credential that the clone will show; absent from an older version.
 	IdentityHash []byte `json:"identity_hash,omitempty"`
 }

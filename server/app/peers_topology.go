@@ -43,7 +43,7 @@ func (t topologyLink) send(ctx context.Context, method, clusterID string, a mdc.
 	in := wireAgreement(a)
 	var out wire.PeerAgreementState
 	err := t.links.do(ctx, clusterID, client.Request{Method: method, Path: agreementPath(a.Identifier), In: in, Out: &out, Timeout: -1})
-	return topology.Installed{State: out.State, Error: out.Error, Identity: out.IdentityHash, Position: mdc.Position{Epoch: mdc.Epoch{Number: out.Epoch, ClusterID: out.EpochHolder},
+	return topology.Installed{State: out.State, Error: out.Error, Identity: out.IdentityHash, Kept: out.KeptConflict, Position: mdc.Position{Epoch: mdc.Epoch{Number: out.Epoch, ClusterID: out.EpochHolder},
 		Sequence: out.Sequence, Digest: out.Digest}}, err
 }
 

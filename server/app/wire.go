@@ -108,7 +108,10 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	}
 	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links, n.identities.Secret},
 		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
-		Fork:    func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
+		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
+		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
+			return n.mastership.KeepOwn(ctx, source, staged, winner)
+		},
 		Unknown: func(agreement string) { n.mastership.Unknown(agreement) },
 		Audit: func(tx store.Writer, actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})

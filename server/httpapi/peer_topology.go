@@ -88,5 +88,5 @@ func (s *Server) peerRemove(c *call) error {
 
 func agreementState(i topology.Installed) wire.PeerAgreementState {
 	return wire.PeerAgreementState{State: i.State, Epoch: i.Position.Epoch.Number, EpochHolder: i.Position.Epoch.ClusterID,
-		Sequence: i.Position.Sequence, Digest: i.Position.Digest, Error: i.Error, IdentityHash: i.Identity}
+		Sequence: i.Position.Sequence, Digest: i.Position.Digest, Error: i.Error, IdentityHash: i.Identity, KeptConflict: i.Kept}
 }

@@ -103,6 +103,15 @@ func (p *pursuit) fence(at, pos mdc.Position) error {
 func (p *pursuit) switchTo(ctx context.Context, staging *journal.Staging, pos mdc.Position, objects uint64) error {
 	var m mark
 	p.f.update(p.s, func(s *side) { m = s.mark })
+	if !m.Copy {
+		kept, err := p.f.c.Overwrite(ctx, p.a.Source, staging, pos.Epoch)
+		if err != nil {
+			return fmt.Errorf("nothing was replaced: %w", err)
+		}
+		if m.Kept = kept; kept != "" {
+			p.log().Warn("objects made here that the first copy replaces are kept as a conflict file", "agreement", p.s.id, "source", p.a.Source, "file", kept)
+		}
+	}
 	m.Copy, m.LastSuccess = true, p.f.c.Clock.Now() // ready only when the master has confirmed it, so that both sides say so
 	err := staging.Switch(ctx, pos, objects, func(tx *journal.Tx) error {
 		if err := p.f.following(tx, p.a); err != nil {

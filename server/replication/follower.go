@@ -36,6 +36,10 @@ type Config struct {
 	// Fork is told before a copy of another epoch takes the place of what is here, and keeps what source does not have. With
 	// an error nothing is replaced. nil = nothing is kept.
 	Fork func(ctx context.Context, source string) error
+	// Overwrite is told before the first copy of an agreement takes the place of what is here, and keeps what was made here and
+	// the copy does not have; it gives the name of the file, "" = there is none. With an error nothing is replaced. nil = nothing
+	// is kept.
+	Overwrite func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error)
 	// Unknown is told of an agreement whose master does not know the credential that is shown. It must not block. nil = nobody
 	// is told.
 	Unknown func(agreement string)
@@ -65,6 +69,9 @@ func New(c Config) (*Follower, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Overwrite == nil {
+		c.Overwrite = func(context.Context, string, *journal.Staging, mdc.Epoch) (string, error) { return "", nil }
 	}
 	if c.Unknown == nil {
 		c.Unknown = func(string) {}

@@ -18,7 +18,8 @@ const markPrefix = "h/a/"
 type mark struct {
 	State       string    `json:"state"`
 	Reason      string    `json:"reason,omitempty"`
-	Copy        bool      `json:"copy"` // a copy of this agreement's master is in force
+	Copy        bool      `json:"copy"`           // a copy of this agreement's master is in force
+	Kept        string    `json:"kept,omitempty"` // the conflict file of what the first copy replaced
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`

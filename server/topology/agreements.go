@@ -34,6 +34,8 @@ type Master interface {
 type Clone interface {
 	Side
 	Bootstrap(ctx context.Context, identifier string) error
+	// Kept names the conflict file of what the first copy replaced; "" = none.
+	Kept(identifier string) string
 }
 
 // AgreementsConfig wires Agreements.
@@ -85,6 +87,7 @@ type View struct {
 	State        string // mdc.Agreement…
 	LastSequence uint64 // the last one that the clone has
 	LagEntries   uint64
+	Kept         string // at the clone: the conflict file with its own objects that the first copy replaced; "" = none
 }
 
 // Get gives one agreement by its identifier. fault.NotFound.
@@ -132,7 +135,7 @@ func (s *Agreements) view(ctx context.Context, a mdc.Agreement) (v View, err err
 	v.Agreement = a
 	var side Side = s.c.Feed
 	if a.Side == mdc.SideClone {
-		side = s.c.Follower
+		side, v.Kept = s.c.Follower, s.c.Follower.Kept(a.Identifier)
 	}
 	v.State, v.LastSequence, v.LagEntries, err = side.Progress(ctx, a)
 	return v, err

@@ -179,6 +179,7 @@ func (s *Agreements) installed(ctx context.Context, a mdc.Agreement) (out Instal
 	if out.State, _, _, err = s.c.Follower.Progress(ctx, a); err != nil {
 		return out, err
 	}
+	out.Kept = s.c.Follower.Kept(a.Identifier)
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		if out.Position, err = v.Position(); err != nil {
 			return err

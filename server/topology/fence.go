@@ -172,10 +172,32 @@ func (m *Mastership) KeepFork(ctx context.Context, source string) error {
 	}
 	base, found := parts(now.ours, lineage{at: s.Position, chain: s.Promotions})
 	if !found {
-		return nil // the first copy from another topology, which its agreement allowed to overwrite what is here
+		return nil // a copy from another topology
 	}
 	_, _, err = m.c.Log.KeepTail(ctx, m.c.Conflicts, base, s.Position.Epoch)
 	return err
+}
+
+// KeepOwn keeps the objects made here that the first copy from source replaces, as a conflict file (MSS-03), and gives its
+// name; "" = there are none. What was copied from that source before, and not changed since, is its own. The follower asks for
+// it (Config.Overwrite of replication).
+func (m *Mastership) KeepOwn(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error) {
+	theirs := false
+	err = m.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		pos, err := v.Position()
+		if err == nil {
+			theirs, err = copiedFrom(v, pos, source)
+		}
+		return err
+	})
+	if err != nil || theirs {
+		return "", err
+	}
+	c, found, err := staged.KeepDisplaced(ctx, m.c.Conflicts, winner)
+	if err != nil || !found {
+		return "", err
+	}
+	return c.ID, nil
 }
 
 var errMoved = errors.New("the journal moved on meanwhile")

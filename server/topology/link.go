@@ -57,6 +57,7 @@ type Installed struct {
 	State    string // mdc.Agreement…
 	Position mdc.Position
 	Error    string // the last one, "" when all is well
+	Kept     string // the conflict file with its own objects that the first copy replaced; "" = none
 	Identity []byte // SHA-256 of the credential that it will show; empty from an older version
 }
 

@@ -330,7 +330,10 @@ func (s *site) open() {
 	must(t, err)
 	l := link{s.w, s.id}
 	s.follower, err = replication.New(replication.Config{Log: s.log, Store: s.store, Keys: s.keys, Sources: l, ClusterID: s.id, Clock: clock.System{},
-		Fork:    func(ctx context.Context, source string) error { return s.mastership.KeepFork(ctx, source) },
+		Fork: func(ctx context.Context, source string) error { return s.mastership.KeepFork(ctx, source) },
+		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
+			return s.mastership.KeepOwn(ctx, source, staged, winner)
+		},
 		Unknown: func(agreement string) { s.mastership.Unknown(agreement) }, Audit: func(tx store.Writer, actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
 		}})
