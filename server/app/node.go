@@ -61,6 +61,7 @@ type Node struct {
 	keyring    *keyring
 	trust      *trust.Store
 	links      *links
+	epochs     *epochs
 	keys       *replication.Keys
 	identities *replication.Identities
 	feed       *replication.Feed

@@ -85,7 +85,11 @@ func (n *Node) wireTrust(ctx context.Context) error {
 		return err
 	}
 	n.listeners[2].tls = n.trust.ServerTLS()
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log}
+	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
+		return err
+	}
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log,
+		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	return nil
 }
 
@@ -183,7 +187,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

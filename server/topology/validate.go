@@ -352,7 +352,7 @@ func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
 // versions checks that the two work together, and the order to upgrade in: clones before their master, because a clone
 // stops at a record that it does not know.
 func (r *report) versions(own *mdc.DataCenter, p *mdc.Partner, h Hello) {
-	gap, known := versionGap(r.v.c.Version, h.Version)
+	gap, known := VersionGap(r.v.c.Version, h.Version)
 	both := fmt.Sprintf("%s runs %s, %s runs %s.", r.v.c.ClusterID, r.v.c.Version, p.ClusterID, h.Version)
 	switch {
 	case !known || gap == 0:
