@@ -46,7 +46,7 @@ func (c *comparison) discard(ctx context.Context) error {
 	}
 	n := 0
 	err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
-		if err := c.f.following(tx, c.a.Identifier); err != nil {
+		if err := c.f.following(tx, c.a); err != nil {
 			return err
 		}
 		n, err = tx.DiscardAll()
