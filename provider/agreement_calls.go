@@ -42,6 +42,10 @@ func (r *agreementResource) Create(ctx context.Context, req resource.CreateReque
 		r.suggestImport(ctx, plan, err, &resp.Diagnostics)
 		return
 	}
+	if view.KeptConflict != "" {
+		resp.Diagnostics.AddWarning("The clone's own objects were replaced",
+			fmt.Sprintf("The first copy replaced objects that %s had of its own, as overwrite allows. They are kept there in the file %s: concord replication conflicts show %s --at %s lists them, and each can be applied anew at the master.", view.Target, view.KeptConflict, view.KeptConflict, view.Target))
+	}
 	r.settled(ctx, &view)
 	plan.fill(view)
 	r.keep(ctx, &plan, res.ETag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)

@@ -113,7 +113,7 @@ func lives(root string) map[string]life {
 	return map[string]life{
 		"data center": {address: "concord_data_center.x", path: "/v1/data-center", singleton: true, drift: map[string]any{"display_name": "by hand"},
 			first:  `resource "concord_data_center" "x" { cluster_id = "NYDC" }`,
-			second: block(`resource "concord_data_center" "x"`, `cluster_id = "NYDC"`, `display_name = "New York"`, `role = "master"`, `lock_timeout = "2m"`)},
+			second: block(`resource "concord_data_center" "x"`, `cluster_id = "NYDC"`, `display_name = "New York"`, `role = "master"`, `lock_timeout = "2m"`, `write_requires = "majority"`)},
 		"partner profile": {address: "concord_partner_profile.x", path: "/v1/partner-profile", singleton: true, drift: map[string]any{"allow_management": false},
 			first:  block(`resource "concord_partner_profile" "x"`, `agent_id = "a"`, `allow_management = true`),
 			second: block(`resource "concord_partner_profile" "x"`, `agent_id = "b"`, `allow_management = true`)},

@@ -53,6 +53,7 @@ func TestRefusedAtPlan(t *testing.T) {
 		"method":                   {`resource "concord_application" "x" { name = "a", hosts = ["a"], resources = { r = { paths = ["/"], methods = ["TRACE"] } } }`, `value must be one of`},
 		"protection":               {`resource "concord_application" "x" { name = "a", hosts = ["a"], resources = { r = { paths = ["/"], protection = "none" } } }`, `value must be one of`},
 		"effect":                   {`resource "concord_authorization_policy" "x" { name = "a", rules = [{ effect = "maybe" }] }`, `value must be one of`},
+		"who must have a change":   {`resource "concord_data_center" "x" { cluster_id = "NYDC", write_requires = "all" }`, `"local" "majority"`},
 		"lock time-out":            {`resource "concord_data_center" "x" { cluster_id = "NYDC", lock_timeout = "25h" }`, `not between 1s and 24h`},
 		"setting's name":           {`resource "concord_setting" "x" { name = "a/b", value = "" }`, `letters, digits and`},
 		"override's kind":          {`resource "concord_override" "x" { kind = "user", name = "a", values = "{}" }`, `value must be one of`},

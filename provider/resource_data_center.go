@@ -34,6 +34,12 @@ const (
 	clone      = "clone"
 )
 
+// Who must have a change.
+const (
+	writeLocal    = "local"
+	writeMajority = "majority"
+)
+
 type dataCenterResource struct {
 	base[dataCenterModel, wire.DataCenterView, *dataCenterModel]
 }
@@ -64,6 +70,8 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 			"lock_timeout": schema.StringAttribute{Optional: true, Computed: true, CustomType: attr.DurationType{}, Default: stringdefault.StaticString("3m"),
 				Validators:    []validator.String{attr.DurationBetween(time.Second, 24*time.Hour)},
 				PlanModifiers: []planmodifier.String{attr.KeepMeaning()}, MarkdownDescription: "How long an administrator's lock on an object lasts that says nothing else, `1s` to `24h`. Default `3m`."},
+			"write_requires": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(writeLocal), Validators: []validator.String{stringvalidator.OneOf(writeLocal, writeMajority)},
+				MarkdownDescription: "Who must have a change of replicated configuration before this data center, as the master, acknowledges it. `local`, the default: this one alone. `majority`: more than half of the data centers of the topology, so that two masters never both acknowledge, whatever was promoted by force. With two data centers both are needed then: while one is down the configuration cannot be changed (sign-ins go on). Declare it alike in every data center."},
 			"state": schema.StringAttribute{Computed: true,
 				MarkdownDescription: "`active`: serves, and is in no agreement. `bootstrapping`: takes its first copy. `replication_ready`: in an agreement, and in step."},
 			"epoch":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
@@ -138,19 +146,20 @@ func (r *dataCenterResource) sameDataCenter(ctx context.Context, req resource.Mo
 
 type dataCenterModel struct {
 	noSecret
-	ID           types.String  `tfsdk:"id"`
-	ClusterID    types.String  `tfsdk:"cluster_id"`
-	DisplayName  types.String  `tfsdk:"display_name"`
-	Role         types.String  `tfsdk:"role"`
-	WriteEnabled types.Bool    `tfsdk:"write_enabled"`
-	SecurityMode types.String  `tfsdk:"security_mode"`
-	LockTimeout  attr.Duration `tfsdk:"lock_timeout"`
-	State        types.String  `tfsdk:"state"`
-	Epoch        types.Int64   `tfsdk:"epoch"`
-	LastSequence types.Int64   `tfsdk:"last_sequence"`
-	PeerURL      types.String  `tfsdk:"peer_url"`
-	RuntimeURL   types.String  `tfsdk:"runtime_url"`
-	Version      types.String  `tfsdk:"version"`
+	ID            types.String  `tfsdk:"id"`
+	ClusterID     types.String  `tfsdk:"cluster_id"`
+	DisplayName   types.String  `tfsdk:"display_name"`
+	Role          types.String  `tfsdk:"role"`
+	WriteEnabled  types.Bool    `tfsdk:"write_enabled"`
+	SecurityMode  types.String  `tfsdk:"security_mode"`
+	LockTimeout   attr.Duration `tfsdk:"lock_timeout"`
+	WriteRequires types.String  `tfsdk:"write_requires"`
+	State         types.String  `tfsdk:"state"`
+	Epoch         types.Int64   `tfsdk:"epoch"`
+	LastSequence  types.Int64   `tfsdk:"last_sequence"`
+	PeerURL       types.String  `tfsdk:"peer_url"`
+	RuntimeURL    types.String  `tfsdk:"runtime_url"`
+	Version       types.String  `tfsdk:"version"`
 }
 
 func (m *dataCenterModel) key() string          { return m.ClusterID.ValueString() }
@@ -159,7 +168,7 @@ func (m *dataCenterModel) ident() *types.String { return &m.ID }
 // body says write_enabled only where it was written: a later promotion decides it anew otherwise.
 func (m *dataCenterModel) body(config *dataCenterModel, _ bool) any {
 	return wire.DataCenter{ClusterID: m.ClusterID.ValueString(), DisplayName: m.DisplayName.ValueString(), Role: m.Role.ValueString(),
-		WriteEnabled: config.WriteEnabled.ValueBoolPointer(), SecurityMode: m.SecurityMode.ValueString(), LockTimeout: m.LockTimeout.ValueString()}
+		WriteEnabled: config.WriteEnabled.ValueBoolPointer(), SecurityMode: m.SecurityMode.ValueString(), LockTimeout: m.LockTimeout.ValueString(), WriteRequires: m.WriteRequires.ValueString()}
 }
 
 func (m *dataCenterModel) fill(v wire.DataCenterView) {
@@ -168,7 +177,7 @@ func (m *dataCenterModel) fill(v wire.DataCenterView) {
 	m.DisplayName = keepText(m.DisplayName, v.DisplayName)
 	m.Role, m.SecurityMode = types.StringValue(v.Role), types.StringValue(v.SecurityMode)
 	m.WriteEnabled = orFalse(v.WriteEnabled)
-	m.LockTimeout = attr.DurationValue(v.LockTimeout)
+	m.LockTimeout, m.WriteRequires = attr.DurationValue(v.LockTimeout), types.StringValue(v.WriteRequires)
 	m.State = types.StringValue(v.State)
 	m.Epoch, m.LastSequence = number(v.Epoch), number(v.LastSequence)
 	m.PeerURL, m.RuntimeURL = types.StringValue(v.PeerURL), types.StringValue(v.RuntimeURL)

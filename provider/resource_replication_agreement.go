@@ -67,12 +67,13 @@ func (r *agreementResource) Schema(ctx context.Context, _ resource.SchemaRequest
 				MarkdownDescription: "How often the clone asks where `follow` is `false`, `1s` to `24h`; default `15m`."},
 			"overwrite": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 				MarkdownDescription: "Whether replicated objects that the clone has of its own may be replaced when the agreement is created; default `false`, which refuses the agreement where there are any. A later change has no effect."},
-			"identifier":        schema.StringAttribute{Computed: true, PlanModifiers: steady, MarkdownDescription: "Identifier that both sides keep the agreement by."},
-			"state":             schema.StringAttribute{Computed: true, MarkdownDescription: "`bootstrapping` (the first copy is under way), `ready`, `disabled`, `stale` (the clone cannot ask its master, or has not asked; it serves the copy that it has and goes on by itself) or `stopped` (an error that needs a person)."},
-			"starting_sequence": schema.Int64Attribute{Computed: true, PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()}, MarkdownDescription: "Number of the master's last change when the agreement was made."},
-			"last_sequence":     schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that the clone has."},
-			"lag_entries":       schema.Int64Attribute{Computed: true, MarkdownDescription: "How many changes the clone is behind."},
-			"timeouts":          agreementTimeouts(ctx),
+			"identifier":           schema.StringAttribute{Computed: true, PlanModifiers: steady, MarkdownDescription: "Identifier that both sides keep the agreement by."},
+			"replication_identity": schema.StringAttribute{Computed: true, PlanModifiers: steady, MarkdownDescription: "Whom the clone asks its master as, `replication/` and the identifier: it has a credential of its own that gives access to this agreement's journal and copy and to nothing else. The clone makes it; disabling and enabling the agreement makes another one."},
+			"state":                schema.StringAttribute{Computed: true, MarkdownDescription: "`bootstrapping` (the first copy is under way), `ready`, `disabled`, `stale` (the clone cannot ask its master, or has not asked; it serves the copy that it has and goes on by itself) or `stopped` (an error that needs a person)."},
+			"starting_sequence":    schema.Int64Attribute{Computed: true, PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()}, MarkdownDescription: "Number of the master's last change when the agreement was made."},
+			"last_sequence":        schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that the clone has."},
+			"lag_entries":          schema.Int64Attribute{Computed: true, MarkdownDescription: "How many changes the clone is behind."},
+			"timeouts":             agreementTimeouts(ctx),
 		},
 	}
 }
@@ -144,22 +145,23 @@ func (r *agreementResource) ValidateConfig(ctx context.Context, req resource.Val
 
 type agreementModel struct {
 	noSecret
-	ID               types.String   `tfsdk:"id"`
-	Name             types.String   `tfsdk:"name"`
-	Source           types.String   `tfsdk:"source"`
-	Target           types.String   `tfsdk:"target"`
-	DocumentType     types.String   `tfsdk:"document_type"`
-	Enabled          types.Bool     `tfsdk:"enabled"`
-	Follow           types.Bool     `tfsdk:"follow"`
-	WaitForSync      types.Bool     `tfsdk:"wait_for_sync"`
-	PollInterval     attr.Duration  `tfsdk:"poll_interval"`
-	Overwrite        types.Bool     `tfsdk:"overwrite"`
-	Identifier       types.String   `tfsdk:"identifier"`
-	State            types.String   `tfsdk:"state"`
-	StartingSequence types.Int64    `tfsdk:"starting_sequence"`
-	LastSequence     types.Int64    `tfsdk:"last_sequence"`
-	LagEntries       types.Int64    `tfsdk:"lag_entries"`
-	Timeouts         timeouts.Value `tfsdk:"timeouts"`
+	ID                  types.String   `tfsdk:"id"`
+	Name                types.String   `tfsdk:"name"`
+	Source              types.String   `tfsdk:"source"`
+	Target              types.String   `tfsdk:"target"`
+	DocumentType        types.String   `tfsdk:"document_type"`
+	Enabled             types.Bool     `tfsdk:"enabled"`
+	Follow              types.Bool     `tfsdk:"follow"`
+	WaitForSync         types.Bool     `tfsdk:"wait_for_sync"`
+	PollInterval        attr.Duration  `tfsdk:"poll_interval"`
+	Overwrite           types.Bool     `tfsdk:"overwrite"`
+	Identifier          types.String   `tfsdk:"identifier"`
+	ReplicationIdentity types.String   `tfsdk:"replication_identity"`
+	State               types.String   `tfsdk:"state"`
+	StartingSequence    types.Int64    `tfsdk:"starting_sequence"`
+	LastSequence        types.Int64    `tfsdk:"last_sequence"`
+	LagEntries          types.Int64    `tfsdk:"lag_entries"`
+	Timeouts            timeouts.Value `tfsdk:"timeouts"`
 }
 
 func (m *agreementModel) key() string          { return m.Name.ValueString() }
@@ -181,5 +183,6 @@ func (m *agreementModel) fill(v wire.AgreementView) {
 		m.Overwrite = types.BoolValue(v.Overwrite)
 	}
 	m.Identifier, m.State = types.StringValue(v.Identifier), types.StringValue(v.State)
+	m.ReplicationIdentity = types.StringValue(v.ReplicationIdentity)
 	m.StartingSequence, m.LastSequence, m.LagEntries = number(v.StartingSequence), number(v.LastSequence), number(v.LagEntries)
 }

@@ -28,6 +28,10 @@ const (
 // CodeLocked is the code of the one conflict that passes by itself: another administrator holds the lock.
 const CodeLocked = "locked"
 
+// CodeNotConfirmed is the code of a change that is written and not acknowledged (write_requires). A repeat under a condition
+// would meet the caller's own change, so it is left to the caller.
+const CodeNotConfirmed = "not_confirmed_by_majority"
+
 // keepWarm hides the pool's CloseIdleConnections from the retrying client, which would drop every warm connection
 // whenever one request fails or one caller gives up.
 type keepWarm struct{ http.RoundTripper }
@@ -90,7 +94,7 @@ func passing(r Request, res *http.Response, err error) bool {
 	}
 	switch res.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return retryAfter(res.Header) <= maxRetryAfter
+		return retryAfter(res.Header) <= maxRetryAfter && peekCode(res) != CodeNotConfirmed
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return r.IfMatch == "" && !r.IfNoneMatch
 	case http.StatusConflict:

@@ -13,6 +13,7 @@ import (
 // TestRepeats: what is repeated, and what is not, when the first answer is the one in the case and the second is 200.
 func TestRepeats(t *testing.T) {
 	locked := wire.Problem{Status: 409, Code: client.CodeLocked, Detail: "locked by ann"}
+	late := wire.Problem{Status: 503, Code: client.CodeNotConfirmed, Detail: "written, not acknowledged"}
 	cases := map[string]struct {
 		req     client.Request
 		first   wire.Problem
@@ -28,6 +29,7 @@ func TestRepeats(t *testing.T) {
 		"put 412":                     {client.Request{Method: http.MethodPut, IfMatch: `"a"`}, wire.Problem{Status: 412}, "1", false},
 		"put 409":                     {client.Request{Method: http.MethodPut}, wire.Problem{Status: 409, Code: "in_use"}, "1", false},
 		"put 409 locked":              {client.Request{Method: http.MethodPut, IfMatch: `"a"`}, locked, "1", true},
+		"put 503 not confirmed":       {client.Request{Method: http.MethodPut}, late, "1", false},
 		"put 409 locked, no time":     {client.Request{Method: http.MethodPut}, locked, "", false},
 		"put 503 with a condition":    {client.Request{Method: http.MethodPut, IfNoneMatch: true}, wire.Problem{Status: 503}, "", true},
 		"put 504 with a condition":    {client.Request{Method: http.MethodPut, IfNoneMatch: true}, wire.Problem{Status: 504}, "", false},

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -37,6 +38,8 @@ type DataCenter struct {
 type Options struct {
 	Clock  clock.Clock  // nil = the machine's
 	Logger *slog.Logger // nil = the test's output
+	// Version is what the data centers say they run; "" = one that is no release.
+	Version string
 }
 
 // Start runs one data center for each cluster id, unlinked and standalone, with default options.
@@ -58,7 +61,7 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 			l.Address, l.Advertise = "127.0.0.1:0", "127.0.0.1:0"
 		}
-		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: "test", Clock: o.Clock}}
+		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })
 		out = append(out, d)

@@ -10,6 +10,9 @@ type DataCenter struct {
 	WriteEnabled *bool  `json:"write_enabled,omitempty"`
 	SecurityMode string `json:"security_mode,omitempty"`
 	LockTimeout  string `json:"lock_timeout,omitempty"` // default "3m"
+	// WriteRequires: who must have a change of replicated configuration before it is acknowledged: local (this data center,
+	// the default) or majority (of the data centers of the topology, when this one is the master).
+	WriteRequires string `json:"write_requires,omitempty"`
 }
 
 // DataCenterView is /v1/data-center as it is answered. WriteEnabled is always set in a view.
@@ -122,6 +125,11 @@ type AgreementView struct {
 	StartingSequence uint64 `json:"starting_sequence"`
 	LastSequence     uint64 `json:"last_sequence"` // the last one that the clone has
 	LagEntries       uint64 `json:"lag_entries"`
+	// ReplicationIdentity is whom the clone asks as: a name of this agreement's own, with a credential that only it opens with.
+	ReplicationIdentity string `json:"replication_identity"`
+	// KeptConflict is the conflict file at the clone that keeps objects of its own which the first copy replaced: in the answer
+	// to the agreement's creation, and at the clone. Absent when there were none.
+	KeptConflict string `json:"kept_conflict,omitempty"`
 }
 
 // ReplicationStatus is /v1/replication/status.

@@ -34,9 +34,17 @@ type SequenceRange struct {
 	Last  uint64 `json:"last"`
 }
 
-// Conflict describes a file of changes that the master in force does not have.
+// Why a conflict file was kept.
+const (
+	ConflictOvertaken   = "overtaken"
+	ConflictOverwritten = "overwritten"
+	ConflictEdited      = "edited"
+)
+
+// Conflict describes a file of what was made in a data center and the master in force does not have.
 type Conflict struct {
 	ID           string    `json:"id"`
+	Reason       string    `json:"reason"`     // overtaken: changes that lost against a promotion; overwritten: objects that a first copy replaced; edited: changes of a clone alone that were ended
 	ClusterID    string    `json:"cluster_id"` // where the file lies
 	Epoch        uint64    `json:"epoch"`      // the one that lost
 	EpochHolder  string    `json:"epoch_holder"`
@@ -89,6 +97,7 @@ type PeerStanding struct {
 	YieldedTo     string          `json:"yielded_to,omitempty"`
 	Promotions    []PeerPromotion `json:"promotions"` // oldest first
 	MastershipKey []byte          `json:"mastership_key"`
+	Secured       bool            `json:"secured,omitempty"` // of a master: a majority of the members stands in its epoch
 }
 
 // PeerPromotion begins an epoch, signed by who holds it.

@@ -23,6 +23,7 @@ type PeerHello struct {
 	Edits           int       `json:"edits,omitempty"`          // replicated objects that a write-enabled clone holds otherwise than its master
 	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
 	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
+	WriteRequires   string    `json:"write_requires,omitempty"` // local or majority; absent from an older version
 }
 
 // PeerAgreement installs or changes the clone's half: PUT /peer/v1/replication/agreements/{id}, called by the master.
@@ -40,6 +41,16 @@ type PeerAgreement struct {
 	StartingSequence uint64 `json:"starting_sequence"`
 }
 
+// SchemeReplication is the Authorization scheme by which a clone shows the credential of an agreement's replication identity:
+// "Concord-Replication IDENTIFIER:SECRET", the secret in base64url without padding.
+const SchemeReplication = "Concord-Replication"
+
+// PeerFollow is POST /peer/v1/mastership/follow: the agreement that the caller follows this master by, and what it will show.
+type PeerFollow struct {
+	PeerAgreement
+	IdentityHash []byte `json:"identity_hash,omitempty"` // SHA-256 of the credential; absent from an older version
+}
+
 // PeerAgreementState is the clone's answer.
 type PeerAgreementState struct {
 	State       string `json:"state"`
@@ -48,6 +59,10 @@ type PeerAgreementState struct {
 	Sequence    uint64 `json:"sequence"`
 	Digest      string `json:"digest"`
 	Error       string `json:"error,omitempty"`
+	// KeptConflict is the conflict file with the clone's own objects that the first copy replaced.
+	KeptConflict string `json:"kept_conflict,omitempty"`
+	// IdentityHash is the SHA-256 of the credential that the clone will show; absent from an older version.
+	IdentityHash []byte `json:"identity_hash,omitempty"`
 }
 
 // JournalRecord is one change in transport. Body is absent for a delete; Sealed replaces Body for secret kinds.

@@ -29,3 +29,10 @@ const (
 	HeaderNode      = "X-Concord-Node"    // node that answered
 	HeaderLock      = "Concord-Lock"      // fencing number of the lock that a writer holds
 )
+
+// Header names that every message between data centers carries, besides HeaderCluster, in both directions.
+const (
+	HeaderEpoch   = "X-Concord-Epoch"   // the sender's epoch, "NUMBER/CLUSTER-ID"
+	HeaderVersion = "X-Concord-Version" // the sender's version
+	HeaderTime    = "X-Concord-Time"    // the sender's clock, RFC 3339 in UTC
+)

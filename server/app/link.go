@@ -24,6 +24,7 @@ type links struct {
 		Partner(ctx context.Context, clusterID string) (*mdc.Partner, error)
 	}
 	config func(clusterID string) *tls.Config // verifies the partner's identity against its own pool
+	label  label
 	logger *slog.Logger
 
 	mu   sync.Mutex // guards open
@@ -120,6 +121,7 @@ func (k *link) close() {
 // answered last (OAM-44); what any of them answers is the answer.
 func (l *links) do(ctx context.Context, clusterID string, req client.Request) error {
 	var res client.Response
+	req.Header = l.label.on(req.Header)
 	err := l.each(ctx, clusterID, func(ctx context.Context, c *client.Client) (err error) {
 		res, err = c.Do(ctx, req)
 		return err
@@ -132,6 +134,7 @@ func (l *links) do(ctx context.Context, clusterID string, req client.Request) er
 
 // stream is do with the body left open, for as long as ctx lasts.
 func (l *links) stream(ctx context.Context, clusterID string, req client.Request) (res *http.Response, err error) {
+	req.Header = l.label.on(req.Header)
 	err = l.each(ctx, clusterID, func(_ context.Context, c *client.Client) (err error) {
 		res, err = c.Stream(ctx, req)
 		return err

@@ -61,7 +61,9 @@ type Node struct {
 	keyring    *keyring
 	trust      *trust.Store
 	links      *links
+	epochs     *epochs
 	keys       *replication.Keys
+	identities *replication.Identities
 	feed       *replication.Feed
 	follower   *replication.Follower
 	partners   *topology.Partners

@@ -28,8 +28,12 @@ func (s replicationSources) Digests(ctx context.Context, source, agreement strin
 	if q.Kind != "" && q.Bucket >= 0 {
 		in.Bucket = &q.Bucket
 	}
+	header, err := s.shown(ctx, agreement)
+	if err != nil {
+		return out, err
+	}
 	var got wire.PeerDigests
-	err = s.links.do(ctx, source, client.Request{Method: http.MethodPost, Path: "/peer/v1/replication/digests", In: in, Out: &got, Timeout: digestsTime})
+	err = s.links.do(ctx, source, client.Request{Method: http.MethodPost, Path: "/peer/v1/replication/digests", Header: header, In: in, Out: &got, Timeout: digestsTime})
 	out = replication.Digests{At: positionOf(got.At), More: got.More, Kinds: map[string]journal.Sum{}}
 	for kind, sum := range got.Kinds {
 		out.Kinds[kind] = journal.Sum(sum)
@@ -45,8 +49,12 @@ func (s replicationSources) Digests(ctx context.Context, source, agreement strin
 
 // Objects asks a master for single objects.
 func (s replicationSources) Objects(ctx context.Context, source, agreement, kind string, names []string) (out replication.Objects, err error) {
+	header, err := s.shown(ctx, agreement)
+	if err != nil {
+		return out, err
+	}
 	var got wire.PeerObjects
-	err = s.links.do(ctx, source, client.Request{Method: http.MethodPost, Path: "/peer/v1/replication/objects",
+	err = s.links.do(ctx, source, client.Request{Method: http.MethodPost, Path: "/peer/v1/replication/objects", Header: header,
 		In: wire.PeerObjectsRequest{Agreement: agreement, Kind: kind, Names: names}, Out: &got, Timeout: digestsTime})
 	out = replication.Objects{At: positionOf(got.At), Names: got.Names}
 	for _, l := range got.Objects {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -63,9 +64,15 @@ func (l mastershipLink) Take(ctx context.Context, clusterID string, wait time.Du
 	return out, err
 }
 
-// Follow asks a new master for its half of an agreement.
-func (l mastershipLink) Follow(ctx context.Context, clusterID string, a mdc.Agreement) (mdc.Agreement, error) {
-	return a, l.post(ctx, clusterID, "/follow", wireAgreement(a), nil, 0)
+// Follow asks a new master for its half of an agreement, and tells it the identity's hash. A master of an older version takes
+// no identity and asks for none.
+func (l mastershipLink) Follow(ctx context.Context, clusterID string, a mdc.Agreement, identity []byte) (mdc.Agreement, error) {
+	in := wireAgreement(a)
+	err := l.post(ctx, clusterID, "/follow", wire.PeerFollow{PeerAgreement: in, IdentityHash: identity}, nil, 0)
+	if fault.Is(err, fault.Invalid) {
+		err = l.post(ctx, clusterID, "/follow", in, nil, 0)
+	}
+	return a, err
 }
 
 func (l mastershipLink) post(ctx context.Context, clusterID, path string, in, out any, limit time.Duration) error {
@@ -104,7 +111,7 @@ func (n *Node) wireMastership(context.Context) (err error) {
 	link := mastershipLink{n.links}
 	n.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer,
 		Link: link, ConflictLink: link, Conflicts: filepath.Join(n.cfg.DataDir, "conflicts"), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
-		State: n.partners.State, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
+		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})

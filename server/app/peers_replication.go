@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +23,20 @@ import (
 // maxSnapshotLine is the longest line of a snapshot: one object in JSON.
 const maxSnapshotLine = 4 << 20
 
-// replicationSources asks masters over the links.
-type replicationSources struct{ links *links }
+// replicationSources asks masters over the links, under the identity of the agreement that it asks for (OAM-50).
+type replicationSources struct {
+	links  *links
+	secret func(ctx context.Context, agreement string) ([]byte, error) // nil = there is none
+}
+
+// shown is the header by which a question shows the agreement's credential.
+func (s replicationSources) shown(ctx context.Context, agreement string) (http.Header, error) {
+	secret, err := s.secret(ctx, agreement)
+	if err != nil || secret == nil {
+		return nil, err
+	}
+	return http.Header{"Authorization": {wire.SchemeReplication + " " + agreement + ":" + base64.RawURLEncoding.EncodeToString(secret)}}, nil
+}
 
 var _ replication.Sources = replicationSources{}
 
@@ -32,7 +45,11 @@ func (s replicationSources) Journal(ctx context.Context, source, agreement strin
 	q := url.Values{"agreement": {agreement}, "after": {strconv.FormatUint(at.Sequence, 10)}, "epoch": {strconv.FormatUint(at.Epoch.Number, 10)},
 		"epoch_holder": {at.Epoch.ClusterID}, "digest": {at.Digest}, "wait": {wait.String()}}
 	var out wire.JournalPage
-	err := s.links.do(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/journal", Query: q, Out: &out, Timeout: -1})
+	header, err := s.shown(ctx, agreement)
+	if err != nil {
+		return replication.Page{}, err
+	}
+	err = s.links.do(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/journal", Header: header, Query: q, Out: &out, Timeout: -1})
 	if err != nil {
 		return replication.Page{}, err
 	}
@@ -47,7 +64,11 @@ func (s replicationSources) Journal(ctx context.Context, source, agreement strin
 
 // Snapshot reads a whole copy, line by line. The follower ends the context of one that has fallen silent.
 func (s replicationSources) Snapshot(ctx context.Context, source, agreement string, begin func(mdc.Position) error, item func(replication.Item) error) (uint64, error) {
-	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/snapshot", Query: url.Values{"agreement": {agreement}}})
+	header, err := s.shown(ctx, agreement)
+	if err != nil {
+		return 0, err
+	}
+	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/snapshot", Header: header, Query: url.Values{"agreement": {agreement}}})
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,7 @@ func (t topologyLink) Hello(ctx context.Context, clusterID string) (topology.Hel
 	expires, err := t.links.certificateExpires(ctx, clusterID)
 	return topology.Hello{ClusterID: h.ClusterID, NodeName: h.NodeName, Version: h.Version, Time: h.Time, Role: h.Role, AgentID: h.AgentID,
 		AllowManagement: h.AllowManagement, Epoch: mdc.Epoch{Number: h.Epoch, ClusterID: h.EpochHolder}, Sequence: h.Sequence, Ready: h.Ready,
-		AdminURL: h.AdminURL, Objects: h.Objects, Edits: h.Edits, PublicKey: h.PublicKey, MastershipKey: h.MastershipKey, CertificateExpiresAt: expires}, err
+		AdminURL: h.AdminURL, Objects: h.Objects, Edits: h.Edits, PublicKey: h.PublicKey, MastershipKey: h.MastershipKey, WriteRequires: h.WriteRequires, CertificateExpiresAt: expires}, err
 }
 
 // InstallAgreement writes the clone's half and waits for its first copy.
@@ -43,7 +43,7 @@ func (t topologyLink) send(ctx context.Context, method, clusterID string, a mdc.
 	in := wireAgreement(a)
 	var out wire.PeerAgreementState
 	err := t.links.do(ctx, clusterID, client.Request{Method: method, Path: agreementPath(a.Identifier), In: in, Out: &out, Timeout: -1})
-	return topology.Installed{State: out.State, Error: out.Error, Position: mdc.Position{Epoch: mdc.Epoch{Number: out.Epoch, ClusterID: out.EpochHolder},
+	return topology.Installed{State: out.State, Error: out.Error, Identity: out.IdentityHash, Kept: out.KeptConflict, Position: mdc.Position{Epoch: mdc.Epoch{Number: out.Epoch, ClusterID: out.EpochHolder},
 		Sequence: out.Sequence, Digest: out.Digest}}, err
 }
 

@@ -85,16 +85,24 @@ func (n *Node) wireTrust(ctx context.Context) error {
 		return err
 	}
 	n.listeners[2].tls = n.trust.ServerTLS()
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log}
+	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
+		return err
+	}
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log,
+		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	return nil
 }
 
 func (n *Node) wireReplication(ctx context.Context) error {
 	var err error
+	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
 		return err
 	}
 	if n.signer, err = topology.OpenSigner(ctx, n.state, n.key); err != nil {
+		return err
+	}
+	if n.identities, err = replication.NewIdentities(n.state, n.key); err != nil {
 		return err
 	}
 	n.feed, err = replication.NewFeed(ctx, replication.FeedConfig{Log: n.journal, Store: n.state, Keys: n.keys, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
@@ -102,9 +110,16 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links},
+	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links, n.identities.Secret},
 		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
-		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) }})
+		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
+		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
+			return n.mastership.KeepOwn(ctx, source, staged, winner)
+		},
+		Unknown: func(agreement string) { n.mastership.Unknown(agreement) },
+		Audit: func(tx store.Writer, actor, action, target string) error {
+			return record.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
+		}})
 	if err != nil {
 		return err
 	}
@@ -114,9 +129,9 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
+		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})
@@ -172,7 +187,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

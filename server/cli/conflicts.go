@@ -16,9 +16,10 @@ import (
 func (p *program) replicationConflicts(t *target) *cobra.Command {
 	var at string
 	c := &cobra.Command{
-		Use: "conflicts", Short: "List, show and reapply changes that lost against a promotion", Args: usageArgs(cobra.NoArgs),
-		Long: "A master that was overtaken keeps the changes that the new master does not have. Ask the new master with --at and the\n" +
-			"cluster id of the data center that keeps them; look at each change, and reapply those that are still wanted.",
+		Use: "conflicts", Short: "List, show and reapply what a promotion or a first copy replaced", Args: usageArgs(cobra.NoArgs),
+		Long: "A master that was overtaken keeps the changes that the new master does not have; a data center that becomes a clone keeps\n" +
+			"the objects of its own that the first copy replaces. Ask the master with --at and the cluster id of the data center that\n" +
+			"keeps them; look at each change, and reapply those that are still wanted.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringVar(&at, "at", "", "`CLUSTER-ID` of the clone that keeps the file (default: the data center at the endpoint)")
@@ -46,9 +47,9 @@ func (p *program) conflictList(t *target, cluster *string) *cobra.Command {
 			}
 			rows := make([][]string, len(page.Items))
 			for i, k := range page.Items {
-				rows[i] = []string{k.ID, k.ClusterID, number(k.Epoch) + "/" + k.EpochHolder, number(k.Winner) + "/" + k.WinnerHolder, number(k.BaseSequence), strconv.Itoa(k.Records), yesNo(k.Complete)}
+				rows[i] = []string{k.ID, k.Reason, k.ClusterID, number(k.Epoch) + "/" + k.EpochHolder, number(k.Winner) + "/" + k.WinnerHolder, number(k.BaseSequence), strconv.Itoa(k.Records), yesNo(k.Complete)}
 			}
-			return p.table([]string{"CONFLICT", "AT", "EPOCH", "LOST AGAINST", "AFTER SEQUENCE", "CHANGES", "COMPLETE"}, rows)
+			return p.table([]string{"CONFLICT", "REASON", "AT", "EPOCH", "LOST AGAINST", "AFTER SEQUENCE", "CHANGES", "COMPLETE"}, rows)
 		})}
 }
 

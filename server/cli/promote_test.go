@@ -55,6 +55,7 @@ func TestFailoverVerbs(t *testing.T) {
 	}
 	id := all[0].ID
 	check(ny, cli.ExitFine, id, "replication", "conflicts", "list")
+	check(ny, cli.ExitFine, "overtaken", "replication", "conflicts", "list")
 	var changes []wire.ConflictChange
 	if err := json.Unmarshal([]byte(check(ld, cli.ExitFine, "tail", "replication", "conflicts", "show", id, "--at", "NYDC", "-o", "json")), &changes); err != nil || len(changes) != 1 {
 		t.Fatalf("changes %+v, %v", changes, err)

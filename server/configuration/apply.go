@@ -101,6 +101,9 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	switch {
 	case bytes.Equal(old, body):
 		res.Outcome = Unchanged
+		if op.Kind.Scope == mdc.Replicated {
+			p.tx.Vouch() // it may be the repeat of one that was written and not acknowledged
+		}
 		return res, nil
 	case old == nil && !op.Kind.Singleton:
 		res.Outcome = Created

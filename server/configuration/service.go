@@ -15,7 +15,8 @@ import (
 )
 
 // Guard is a rule of one kind that needs more than the object: it sees the transaction, the object as it was (nil when
-// new) and as it shall be (nil when deleted), and refuses with a fault. It must not write.
+// new) and as it shall be (nil when deleted), and refuses with a fault. It writes nothing
+// but what cannot stay without the object.
 type Guard func(tx *journal.Tx, was, will mdc.Object) error
 
 // Config wires a Service.

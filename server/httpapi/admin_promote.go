@@ -19,7 +19,7 @@ func (s *Server) mastershipRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/v1/data-center/promote", summary: "Make this clone the master; a refusal says what would be lost", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, handle: s.promote},
 		{method: http.MethodPost, path: "/v1/data-center/demote", summary: "Hand this master's role to a clone", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, handle: s.demote},
-		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, here or at a clone", query: []string{"cluster_id"}, out: wire.Page[wire.Conflict]{}, handle: s.listConflicts},
+		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, and of objects that a first copy replaced, here or at a clone", query: []string{"cluster_id"}, out: wire.Page[wire.Conflict]{}, handle: s.listConflicts},
 		{method: http.MethodGet, path: conflict, summary: "Read the changes of a conflict file", query: []string{"cluster_id", "after", "limit"}, out: wire.ConflictView{}, handle: s.getConflict},
 		{method: http.MethodPost, path: conflict + "/reapply", summary: "Apply one change of a conflict file anew, at the master", in: wire.Reapply{}, out: wire.ConflictChange{}, handle: s.reapply},
 	}
@@ -89,7 +89,7 @@ func (s *Server) listConflicts(c *call) error {
 }
 
 func conflictView(k journal.Conflict) wire.Conflict {
-	return wire.Conflict{ID: k.ID, ClusterID: k.ClusterID, Epoch: k.Epoch.Number, EpochHolder: k.Epoch.ClusterID, Winner: k.Winner.Number, WinnerHolder: k.Winner.ClusterID,
+	return wire.Conflict{ID: k.ID, Reason: k.Reason, ClusterID: k.ClusterID, Epoch: k.Epoch.Number, EpochHolder: k.Epoch.ClusterID, Winner: k.Winner.Number, WinnerHolder: k.Winner.ClusterID,
 		BaseSequence: k.Base.Sequence, LastSequence: k.End.Sequence, Time: k.Time, Records: k.Records, Complete: k.Complete}
 }
 

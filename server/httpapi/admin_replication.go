@@ -138,7 +138,7 @@ func agreementView(v topology.View) wire.AgreementView {
 		Agreement: wire.Agreement{Name: v.Name, Source: v.Source, Target: v.Target, DocumentType: v.DocumentType, Enabled: &enabled,
 			PollInterval: v.PollInterval.String(), Follow: &follow, WaitForSync: v.WaitForSync, Overwrite: v.Overwrite},
 		ID: v.Identifier, Identifier: v.Identifier, Side: v.Side, State: v.State, StartingSequence: v.StartingSequence,
-		LastSequence: v.LastSequence, LagEntries: v.LagEntries,
+		LastSequence: v.LastSequence, LagEntries: v.LagEntries, ReplicationIdentity: mdc.ReplicationIdentity(v.Identifier), KeptConflict: v.Kept,
 	}
 }
 

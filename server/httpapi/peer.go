@@ -15,7 +15,7 @@ const partnerKey = "concord.partner"
 func (s *Server) declarePeer() {
 	o := &s.peer
 	o.add(
-		route{method: http.MethodGet, path: "/peer/v1/hello", summary: "Who answers, and where it stands", out: wire.PeerHello{}, handle: s.peerHello},
+		route{method: http.MethodGet, path: peerHelloPath, summary: "Who answers, and where it stands", out: wire.PeerHello{}, handle: s.peerHello},
 		route{method: http.MethodPut, path: "/peer/v1/replication/agreements/{id}", summary: "Install the clone's half of an agreement; answers when the copy is in force", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, handle: s.peerInstall},
 		route{method: http.MethodPatch, path: "/peer/v1/replication/agreements/{id}", summary: "Change the clone's half", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, handle: s.peerChange},
 		route{method: http.MethodDelete, path: "/peer/v1/replication/agreements/{id}", summary: "Remove the clone's half", status: http.StatusNoContent, handle: s.peerRemove},
@@ -35,7 +35,7 @@ func (s *Server) declarePeer() {
 // Peer is the handler of the peer listener.
 func (s *Server) Peer() http.Handler {
 	e := quiet()
-	s.peer.mount(e, s.base(), s.provePartner)
+	s.peer.mount(e, append(s.base(), s.label), s.provePeer)
 	return e
 }
 

@@ -20,7 +20,7 @@ func (s *Server) peerMastershipRoutes() []route {
 		{method: http.MethodPost, path: base, summary: "Tell where the caller stands; a later epoch that is proved is obeyed", in: wire.PeerStanding{}, status: http.StatusNoContent, handle: s.peerPresent},
 		{method: http.MethodPost, path: base + "/handover", summary: "A step of a handover; for the master's clone", in: wire.PeerHandover{}, out: wire.PeerPosition{}, handle: s.peerHandover},
 		{method: http.MethodPost, path: base + "/take", summary: "Take the caller's place; for the master that is followed", in: wire.PeerTake{}, out: wire.MastershipOutcome{}, handle: s.peerTake},
-		{method: http.MethodPost, path: base + "/follow", summary: "Follow this new master by an agreement that was with the former one; for members", in: wire.PeerAgreement{}, out: wire.PeerAgreement{}, handle: s.peerFollow},
+		{method: http.MethodPost, path: base + "/follow", summary: "Follow this new master by an agreement that was with the former one; for members", in: wire.PeerFollow{}, out: wire.PeerAgreement{}, handle: s.peerFollow},
 		{method: http.MethodGet, path: "/peer/v1/replication/conflicts", summary: "Conflict files; for the master that is followed", out: wire.PeerConflicts{}, handle: s.peerConflicts},
 		{method: http.MethodGet, path: "/peer/v1/replication/conflicts/{id}", summary: "Records of a conflict file; for the master that is followed", query: []string{"after", "limit"}, out: wire.PeerConflict{}, handle: s.peerConflict},
 	}
@@ -36,7 +36,7 @@ func mdcPosition(p wire.PeerPosition) mdc.Position {
 
 // WireStanding is a standing as it travels.
 func WireStanding(st topology.Standing) wire.PeerStanding {
-	out := wire.PeerStanding{ClusterID: st.ClusterID, Role: st.Role, Position: peerPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey,
+	out := wire.PeerStanding{ClusterID: st.ClusterID, Role: st.Role, Position: peerPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey, Secured: st.Secured,
 		Promotions: make([]wire.PeerPromotion, 0, len(st.Promotions))}
 	for _, p := range st.Promotions {
 		out.Promotions = append(out.Promotions, wire.PeerPromotion{Epoch: p.Epoch.Number, EpochHolder: p.Epoch.ClusterID, Base: peerPosition(p.Base), Time: p.Time, Forced: p.Forced, Signature: p.Signature})
@@ -46,7 +46,7 @@ func WireStanding(st topology.Standing) wire.PeerStanding {
 
 // Standing reverses WireStanding.
 func Standing(st wire.PeerStanding) topology.Standing {
-	out := topology.Standing{ClusterID: st.ClusterID, Role: st.Role, Position: mdcPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey}
+	out := topology.Standing{ClusterID: st.ClusterID, Role: st.Role, Position: mdcPosition(st.Position), YieldedTo: st.YieldedTo, MastershipKey: st.MastershipKey, Secured: st.Secured}
 	for _, p := range st.Promotions {
 		out.Promotions = append(out.Promotions, mdc.Promotion{Epoch: mdc.Epoch{Number: p.Epoch, ClusterID: p.EpochHolder}, Base: mdcPosition(p.Base), Time: p.Time, Forced: p.Forced, Signature: p.Signature})
 	}
@@ -104,16 +104,17 @@ func (s *Server) peerTake(c *call) error {
 }
 
 func (s *Server) peerFollow(c *call) error {
-	var in wire.PeerAgreement
-	if err := c.decode(&in); err != nil {
+	var follow wire.PeerFollow
+	if err := c.decode(&follow); err != nil {
 		return err
 	}
+	in := follow.PeerAgreement
 	o, err := kindRoutes{kind: mdc.AgreementKind()}.object(in)
 	if err != nil {
 		return err
 	}
 	a, _ := o.(*mdc.Agreement)
-	half, err := s.c.Mastership.Adopt(c.Request.Context(), c.partner(), *a)
+	half, err := s.c.Mastership.Adopt(c.Request.Context(), c.partner(), *a, follow.IdentityHash)
 	if err != nil {
 		return err
 	}

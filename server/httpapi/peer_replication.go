@@ -3,6 +3,7 @@ package httpapi
 import (
 	"compress/gzip"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +16,23 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 )
+
+// replica is who asks for an agreement's journal, copy, digests or objects: what the certificate proves, and the credential of
+// the agreement's identity where one is shown (OAM-50). One that is for another agreement, or cannot be read, is refused.
+func (c *call) replica(agreement string) (replication.Caller, error) {
+	by := replication.Caller{ClusterID: c.partner()}
+	sent := c.Request.Header.Values("Authorization")
+	if len(sent) == 0 {
+		return by, nil
+	}
+	shown, ok := strings.CutPrefix(sent[0], wire.SchemeReplication+" "+agreement+":")
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(shown)
+	if !ok || err != nil || len(sent) > 1 || len(secret) == 0 || len(secret) > 64 {
+		return by, replication.WrongIdentity(agreement)
+	}
+	by.Secret = secret
+	return by, nil
+}
 
 // peerJournal answers a clone's long poll. The clone's position is in the query, so that the poll acknowledges it.
 func (s *Server) peerJournal(c *call) error {
@@ -52,9 +70,10 @@ const trustInterval = 2 * time.Second
 // pollJournal waits for news. A partner that loses our trust meanwhile gets none of them, and is told soon (SEC-43, FLT-22).
 func (s *Server) pollJournal(c *call, at mdc.Position, wait time.Duration) (page replication.Page, err error) {
 	end := time.Now().Add(min(wait, replication.MaxWait))
-	for {
+	by, err := c.replica(c.Query("agreement"))
+	for err == nil {
 		asked, left := time.Now(), time.Until(end)
-		if page, err = s.c.Feed.Journal(c.Request.Context(), c.partner(), c.Query("agreement"), at, min(left, trustInterval)); err != nil {
+		if page, err = s.c.Feed.Journal(c.Request.Context(), by, c.Query("agreement"), at, min(left, trustInterval)); err != nil {
 			return page, err
 		}
 		if err := s.stillPartner(c); err != nil {
@@ -65,6 +84,7 @@ func (s *Server) pollJournal(c *call, at mdc.Position, wait time.Duration) (page
 			return page, nil
 		}
 	}
+	return page, err
 }
 
 // stillPartner checks the caller's certificate under the trust of this moment, for answers that took a while.
@@ -79,6 +99,10 @@ func (s *Server) stillPartner(c *call) error {
 // peerSnapshot streams every replicated object as lines of JSON, compressed where the caller takes that. A failure in
 // the middle breaks the connection: the clone misses the last line and starts again.
 func (s *Server) peerSnapshot(c *call) error {
+	by, err := c.replica(c.Query("agreement"))
+	if err != nil {
+		return err
+	}
 	var out io.Writer = c.Writer
 	var zip *gzip.Writer
 	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
@@ -86,7 +110,7 @@ func (s *Server) peerSnapshot(c *call) error {
 		out = zip
 	}
 	lines := json.NewEncoder(out)
-	n, err := s.c.Feed.Snapshot(c.Request.Context(), c.partner(), c.Query("agreement"),
+	n, err := s.c.Feed.Snapshot(c.Request.Context(), by, c.Query("agreement"),
 		func(p mdc.Position) error {
 			c.Header("Content-Type", "application/x-ndjson")
 			if zip != nil {

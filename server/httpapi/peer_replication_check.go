@@ -71,11 +71,15 @@ func (s *Server) peerDigests(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
+	by, err := c.replica(in.Agreement)
+	if err != nil {
+		return err
+	}
 	q := replication.Question{Kind: in.Kind, Bucket: -1, After: in.After}
 	if in.Bucket != nil {
 		q.Bucket = *in.Bucket
 	}
-	d, err := s.c.Feed.Digests(c.Request.Context(), c.partner(), in.Agreement, q)
+	d, err := s.c.Feed.Digests(c.Request.Context(), by, in.Agreement, q)
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,11 @@ func (s *Server) peerObjects(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	o, err := s.c.Feed.Objects(c.Request.Context(), c.partner(), in.Agreement, in.Kind, in.Names)
+	by, err := c.replica(in.Agreement)
+	if err != nil {
+		return err
+	}
+	o, err := s.c.Feed.Objects(c.Request.Context(), by, in.Agreement, in.Kind, in.Names)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (s *Server) peerHello(c *call) error {
 	return c.answer(wire.PeerHello{ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version, Time: s.c.Clock.Now(), Role: d.Role,
 		AgentID: profile.AgentID, AllowManagement: profile.AllowManagement, Epoch: pos.Epoch.Number, EpochHolder: pos.Epoch.ClusterID,
 		Sequence: pos.Sequence, Ready: len(s.c.Readiness()) == 0, AdminURL: s.c.Addresses.Admin, Objects: objects, Edits: edits, PublicKey: s.c.Keys.Public(),
-		MastershipKey: s.c.MastershipKey})
+		MastershipKey: s.c.MastershipKey, WriteRequires: d.WriteRequires})
 }
 
 // peerAgreement reads an agreement and checks that body and address name the same one.
@@ -88,5 +88,5 @@ func (s *Server) peerRemove(c *call) error {
 
 func agreementState(i topology.Installed) wire.PeerAgreementState {
 	return wire.PeerAgreementState{State: i.State, Epoch: i.Position.Epoch.Number, EpochHolder: i.Position.Epoch.ClusterID,
-		Sequence: i.Position.Sequence, Digest: i.Position.Digest, Error: i.Error}
+		Sequence: i.Position.Sequence, Digest: i.Position.Digest, Error: i.Error, IdentityHash: i.Identity, KeptConflict: i.Kept}
 }

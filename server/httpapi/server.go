@@ -16,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/console"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
@@ -37,6 +38,7 @@ type Config struct {
 	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
 	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
 	Cursors       Sealer
+	Epoch         func() mdc.Epoch // in which this data center stands
 	Journal       *journal.Log
 	Configuration *configuration.Service
 	Agreements    *topology.Agreements
@@ -77,7 +79,7 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Sessions == nil || c.Trust == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Authority == nil || c.Pages == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)

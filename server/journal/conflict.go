@@ -24,14 +24,23 @@ const (
 	tailPage        = 1 << 20
 )
 
-// Conflict describes a file of changes that were made here and that the master now in force does not have (SEC-50).
+// Why a conflict file was kept.
+const (
+	ReasonOvertaken   = "overtaken"   // changes of an epoch that lost against a promotion
+	ReasonOverwritten = "overwritten" // objects made here that the first copy of a master replaced
+	ReasonEdited      = "edited"      // changes that were made on a clone alone, and ended
+)
+
+// Conflict describes a file of what was made here and the master now in force does not have: changes after the last position
+// that both have (SEC-50), or objects that its first copy replaced (MSS-03).
 type Conflict struct {
-	ID        string       `json:"id"`         // the file's name without its suffix
-	ClusterID string       `json:"cluster_id"` // where the changes were made or copied to
-	Epoch     mdc.Epoch    `json:"epoch"`      // the one that lost
-	Winner    mdc.Epoch    `json:"winner"`     // the one in force
-	Base      mdc.Position `json:"base"`       // the last position that both have
-	End       mdc.Position `json:"end"`        // where this data center stood
+	Reason    string       `json:"reason,omitempty"` // Reason…
+	ID        string       `json:"id"`               // the file's name without its suffix
+	ClusterID string       `json:"cluster_id"`       // where the changes were made or copied to
+	Epoch     mdc.Epoch    `json:"epoch"`            // the one that lost
+	Winner    mdc.Epoch    `json:"winner"`           // the one in force
+	Base      mdc.Position `json:"base"`             // the last position that both have
+	End       mdc.Position `json:"end"`              // where this data center stood
 	Time      time.Time    `json:"time"`
 	Records   int          `json:"records"`
 	Complete  bool         `json:"complete"` // false: the journal here no longer reached back to the base
@@ -54,7 +63,7 @@ func (l *Log) KeepTail(ctx context.Context, dir string, base mdc.Position, winne
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(kept, func(k Conflict) bool { return k.End == c.End && k.Base == c.Base }); i >= 0 {
+		if i := slices.IndexFunc(kept, func(k Conflict) bool { return k.Reason == c.Reason && k.End == c.End && k.Base == c.Base }); i >= 0 {
 			c, found = kept[i], true
 			return nil
 		}
@@ -74,10 +83,10 @@ func (l *Log) KeepEdits(ctx context.Context, dir string) (c Conflict, kept []Edi
 		if kept, err = s.Edits(); err != nil || len(kept) == 0 {
 			return err
 		}
-		if c, err = s.conflictHead(mdc.Epoch{}); err != nil {
+		if c, err = s.describe(mdc.Epoch{}); err != nil {
 			return err
 		}
-		c.ID, c.Base, c.Winner, c.Records = c.ID+"-edits", c.End, c.End.Epoch, len(kept)
+		c.ID, c.Base, c.Winner, c.Records, c.Reason = c.ID+"-edits", c.End, c.End.Epoch, len(kept), ReasonEdited
 		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error { return writeEdits(w, c, kept) })
 	})
 	if err != nil {
@@ -100,18 +109,24 @@ func writeEdits(w io.Writer, c Conflict, kept []Edit) error {
 	return nil
 }
 
-func (s *Snapshot) conflictHead(winner mdc.Epoch) (Conflict, error) {
+// describe begins the description of a file that is kept now.
+func (s *Snapshot) describe(winner mdc.Epoch) (Conflict, error) {
 	pos, err := s.Position()
 	if err != nil {
 		return Conflict{}, err
 	}
 	now := s.l.c.Clock.Now().UTC()
-	return Conflict{ClusterID: s.l.c.ClusterID, Epoch: pos.Epoch, Winner: winner, End: pos, Time: now, Complete: true,
+	return Conflict{Reason: ReasonOvertaken, ClusterID: s.l.c.ClusterID, Epoch: pos.Epoch, Winner: winner, End: pos, Time: now, Complete: true,
 		ID: fmt.Sprintf("%s-%d-%s", now.Format("20060102T150405.000000Z"), pos.Epoch.Number, pos.Epoch.ClusterID)}, nil
 }
 
+// same says whether another file keeps the same objects that a copy replaced.
+func (c Conflict) same(k Conflict) bool {
+	return c.Reason == k.Reason && c.End == k.End && c.Winner == k.Winner && c.Records == k.Records
+}
+
 func (s *Snapshot) conflict(base mdc.Position, winner mdc.Epoch) (Conflict, error) {
-	c, err := s.conflictHead(winner)
+	c, err := s.describe(winner)
 	if err != nil {
 		return c, err
 	}
@@ -123,6 +138,11 @@ func (s *Snapshot) conflict(base mdc.Position, winner mdc.Epoch) (Conflict, erro
 	return c, s.eachOfTail(base.Sequence, func(Record) error { c.Records++; return nil })
 }
 
+// byItself names the kinds that data centers write by themselves.
+func byItself(kind string) bool {
+	return kind == mdc.PromotionKind().Name || kind == mdc.DataCenterKeyKind().Name
+}
+
 func (s *Snapshot) eachOfTail(base uint64, visit func(Record) error) error {
 	for after := base; ; {
 		records, err := s.Records(after, tailPage)
@@ -131,7 +151,7 @@ func (s *Snapshot) eachOfTail(base uint64, visit func(Record) error) error {
 		}
 		for _, r := range records {
 			after = r.Sequence
-			if r.Kind == mdc.PromotionKind().Name || r.Kind == mdc.DataCenterKeyKind().Name {
+			if byItself(r.Kind) {
 				continue
 			}
 			if err := visit(r); err != nil {
@@ -141,19 +161,41 @@ func (s *Snapshot) eachOfTail(base uint64, visit func(Record) error) error {
 	}
 }
 
+// Tail says whether there are changes after the sequence base that are not of promotions alone. Where the journal no longer
+// reaches back that far there may be, and it says so.
+func (s *Snapshot) Tail(base uint64) (found bool, err error) {
+	pos, err := s.Position()
+	if err != nil || pos.Sequence <= base {
+		return false, err
+	}
+	if _, reaches, err := s.DigestAt(base); err != nil || !reaches {
+		return true, err
+	}
+	err = s.eachOfTail(base, func(Record) error {
+		found = true
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return found, err
+}
+
 func (s *Snapshot) writeTail(w io.Writer, c Conflict) error {
 	lines := json.NewEncoder(w)
 	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
 		return err
 	}
-	return s.eachOfTail(c.Base.Sequence, func(r Record) (err error) {
-		if r.Operation == Put {
-			if r.Body, err = s.l.atRest(s.l.kinds[r.Kind], r.Name, r.Body); err != nil {
-				return err
-			}
+	return s.eachOfTail(c.Base.Sequence, func(r Record) error { return s.writeRecord(lines, r) })
+}
+
+func (s *Snapshot) writeRecord(lines *json.Encoder, r Record) (err error) {
+	if r.Operation == Put {
+		if r.Body, err = s.l.atRest(s.l.kinds[r.Kind], r.Name, r.Body); err != nil {
+			return err
 		}
-		return lines.Encode(conflictLine{Record: &r})
-	})
+	}
+	return lines.Encode(conflictLine{Record: &r})
 }
 
 // writeDurably writes a file for the owner alone: a crash leaves all of it or none.
@@ -267,7 +309,10 @@ func readConflict(dir, id string, visit func(Record) error) (c Conflict, err err
 			return c, fmt.Errorf("read conflict %s: it is damaged", id)
 		}
 		if first {
-			if c = *l.Conflict; visit == nil {
+			if c = *l.Conflict; c.Reason == "" { // an older version wrote it
+				c.Reason = ReasonOvertaken
+			}
+			if visit == nil {
 				return c, nil
 			}
 			continue

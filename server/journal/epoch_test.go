@@ -98,6 +98,8 @@ type gate struct {
 	held    chan struct{}
 	refusal error
 	confirm error
+	few     error          // of Enough
+	quorum  journal.Quorum // of Enough
 	asked   atomic.Int64
 }
 
@@ -110,6 +112,53 @@ func (g *gate) Admit() (<-chan struct{}, error) {
 }
 
 func (g *gate) Confirm(context.Context) error { return g.confirm }
+
+func (g *gate) Enough(*journal.Snapshot) (journal.Quorum, error) { return g.quorum, g.few }
+
+// others is a quorum that notes where it was asked.
+type others struct {
+	at  mdc.Position
+	err error
+}
+
+func (o *others) Secure(_ context.Context, at mdc.Position) error {
+	o.at = at
+	return o.err
+}
+
+// TestQuorum: what too few can have is not written; what too few have yet is written and not acknowledged, also when it is
+// written again; what brings a member in does not wait (FLT-17).
+func TestQuorum(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t, "NYDC")
+	few, late := errors.New("too few"), errors.New("not there yet")
+	write := func(also func(*journal.Tx)) error {
+		return l.Update(t.Context(), func(tx *journal.Tx) error {
+			if also != nil {
+				also(tx)
+			}
+			return tx.Put(mdc.GroupKind(), group("a", "1"), "test")
+		})
+	}
+	l.SetGate(&gate{few: few})
+	before := position(t, l)
+	if err := write(nil); !errors.Is(err, few) || position(t, l) != before {
+		t.Errorf("with too few: %v, at %+v", err, position(t, l))
+	}
+	o := &others{err: late}
+	l.SetGate(&gate{quorum: o})
+	if err := write(nil); !errors.Is(err, late) || position(t, l) == before || o.at != position(t, l) {
+		t.Errorf("too late: %v, asked for %+v", err, o.at)
+	}
+	if err := l.Update(t.Context(), func(tx *journal.Tx) error { tx.Vouch(); return nil }); !errors.Is(err, late) || o.at != position(t, l) {
+		t.Errorf("vouching for what is there: %v", err)
+	}
+	must(t, l.Update(t.Context(), func(*journal.Tx) error { return nil }))
+	must(t, write((*journal.Tx).Alone))
+	must(t, write((*journal.Tx).Ungated))
+	o.err = nil
+	must(t, write(nil))
+}
 
 // TestGate: changes of replicated objects are held, refused or not acknowledged; local ones and a master's records pass.
 func TestGate(t *testing.T) {

@@ -128,13 +128,24 @@ func (l *Log) Update(ctx context.Context, fn func(*Tx) error) error {
 
 func (l *Log) update(ctx context.Context, fn func(*Tx) error) error {
 	var changes []Change
+	var quorum Quorum
+	var at mdc.Position
 	gate, gated := l.gateNow(), false
 	err := l.c.Store.Update(ctx, func(w store.Writer) error {
 		tx := &Tx{Snapshot: Snapshot{r: w, l: l}, w: w, gate: gate}
-		if err := fn(tx); err != nil {
+		err := fn(tx)
+		if err == nil {
+			quorum, err = tx.quorum()
+		}
+		if err != nil {
 			return err
 		}
 		changes, gated = tx.changes, tx.gated
+		if quorum != nil {
+			if at, err = tx.Position(); err != nil {
+				return err
+			}
+		}
 		return tx.flush()
 	})
 	if err != nil {
@@ -142,9 +153,12 @@ func (l *Log) update(ctx context.Context, fn func(*Tx) error) error {
 	}
 	l.publish(changes)
 	if gated {
-		return gate.Confirm(ctx)
+		err = gate.Confirm(ctx)
 	}
-	return nil
+	if err == nil && quorum != nil {
+		err = quorum.Secure(ctx, at)
+	}
+	return err
 }
 
 // View runs fn on one consistent snapshot.

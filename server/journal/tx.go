@@ -22,6 +22,8 @@ type Tx struct {
 	w       store.Writer
 	gate    Gate // nil: open
 	gated   bool // a change passed the gate, so the gate is asked again before it is acknowledged
+	alone   bool // see Alone
+	vouched bool // see Vouch
 	lanes   *setDigest
 	locals  *setDigest // of the local objects; nil: none was changed
 	moved   bool       // the position changed

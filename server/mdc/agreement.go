@@ -37,6 +37,9 @@ type Agreement struct {
 	StartingSequence uint64   `json:"starting_sequence"`
 }
 
+// ReplicationIdentity is the name under which the clone of an agreement asks its master, and acts at the clone (OAM-50).
+func ReplicationIdentity(identifier string) string { return "replication/" + identifier }
+
 // AgreementKind describes agreements. They are kept by identifier.
 func AgreementKind() Kind {
 	return Kind{Name: "replication_agreement", Scope: Local, RefersTo: []string{"partner"},

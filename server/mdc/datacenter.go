@@ -27,6 +27,12 @@ const (
 	StateReplicationReady = "replication_ready" // in an agreement, and in step
 )
 
+// Who must have a change of replicated configuration before the master acknowledges it.
+const (
+	WriteLocal    = "local"    // the master alone
+	WriteMajority = "majority" // a majority of the data centers of the topology, the master included
+)
+
 // DataCenter is what an administrator declares of the data center that answers. Its identity (cluster id) is the node's
 // configuration; epoch, position and state are the journal's.
 type DataCenter struct {
@@ -36,7 +42,8 @@ type DataCenter struct {
 	WriteEnabled *bool  `json:"write_enabled,omitempty"` // nil: true but on a clone (OAM-04); what is written on a clone is an edit of its own
 	SecurityMode string `json:"security_mode"`
 
-	LockTimeout Duration `json:"lock_timeout"` // how long an administrator's lock lasts that says nothing else (MSS-05)
+	LockTimeout   Duration `json:"lock_timeout"`   // how long an administrator's lock lasts that says nothing else (MSS-05)
+	WriteRequires string   `json:"write_requires"` // counts where this data center is the master (trust.md "Epoch and promotion")
 }
 
 // Limits of the time that an administrator's lock may last, and what counts when nothing is said.
@@ -50,7 +57,7 @@ const (
 func DataCenterKind() Kind {
 	return Kind{Name: "data_center", Collection: "data-center", Scope: Local, Singleton: true,
 		New: func() Object {
-			return &DataCenter{Role: RoleStandalone, SecurityMode: ModeCert, LockTimeout: Duration(DefaultLockTimeout)}
+			return &DataCenter{Role: RoleStandalone, SecurityMode: ModeCert, LockTimeout: Duration(DefaultLockTimeout), WriteRequires: WriteLocal}
 		}}
 }
 
@@ -65,8 +72,12 @@ func (d *DataCenter) Writable() bool {
 // ObjectName is SingletonName.
 func (d *DataCenter) ObjectName() string { return SingletonName }
 
-// Normalize has nothing to do.
-func (d *DataCenter) Normalize() {}
+// Normalize names the default.
+func (d *DataCenter) Normalize() {
+	if d.WriteRequires == "" {
+		d.WriteRequires = WriteLocal
+	}
+}
 
 // Validate checks names and enumerations.
 func (d *DataCenter) Validate() []fault.Field {
@@ -79,6 +90,7 @@ func (d *DataCenter) Validate() []fault.Field {
 		"this version links data centers in mode cert only; declare security_mode = \"cert\" and the partners' trusted certificates")
 	c.want(d.LockTimeout.D() >= MinLockTimeout && d.LockTimeout.D() <= MaxLockTimeout, "/lock_timeout", "%s is not between %s and %s", d.LockTimeout,
 		Duration(MinLockTimeout), Duration(MaxLockTimeout))
+	c.oneOf("/write_requires", d.WriteRequires, WriteLocal, WriteMajority)
 	if d.WriteEnabled != nil {
 		c.want(*d.WriteEnabled || d.Role == RoleClone, "/write_enabled", "only a clone can be closed to writes")
 	}

@@ -22,7 +22,7 @@ func examples(t *testing.T) map[string]mdc.Object {
 	policy := mdc.DefaultSessionPolicy()
 	policy.ContinueOnSyncFailure, policy.SignInURL = true, "https://login.example.com"
 	return map[string]mdc.Object{
-		"data_center":         &mdc.DataCenter{ClusterID: "NYDC", DisplayName: "New York", Role: mdc.RoleMaster, WriteEnabled: &open, SecurityMode: mdc.ModeCert, LockTimeout: mdc.Duration(18e10)},
+		"data_center":         &mdc.DataCenter{ClusterID: "NYDC", DisplayName: "New York", Role: mdc.RoleMaster, WriteEnabled: &open, SecurityMode: mdc.ModeCert, LockTimeout: mdc.Duration(18e10), WriteRequires: mdc.WriteMajority},
 		"partner_profile":     &mdc.PartnerProfile{AgentID: "concord-ny", AllowManagement: true},
 		"partner":             &mdc.Partner{ClusterID: "LDC", AgentID: "concord-ld", Primary: []string{"b:1", "a:1"}, Secondary: []string{"[::1]:9444"}, SecurityMode: mdc.ModeCert, RESTEndpoint: "https://admin.ldc"},
 		"trusted_certificate": &mdc.TrustedCertificate{Name: "root", CertificatePEM: newCertificate(t, "root", nil).pem, Partner: "LDC"},
@@ -212,7 +212,7 @@ func TestHostileObjects(t *testing.T) {
 				&mdc.Agent{Name: bad, Hosts: []string{bad}, StartPage: bad},
 				&mdc.Application{Name: bad, Hosts: []string{bad + "/"}, Resources: map[string]mdc.Resource{bad: {Paths: []string{bad}, Methods: []string{bad}, Protection: bad, AuthenticationScheme: bad}}},
 				&mdc.AuthorizationPolicy{Name: bad, Rules: []mdc.Rule{{Effect: bad, Users: []string{bad}}}},
-				&mdc.DataCenter{ClusterID: bad, Role: bad, SecurityMode: bad},
+				&mdc.DataCenter{ClusterID: bad, Role: bad, SecurityMode: bad, WriteRequires: bad},
 				&mdc.PartnerProfile{AgentID: bad},
 				&mdc.Partner{ClusterID: bad, AgentID: bad, Primary: []string{bad}, SecurityMode: bad, RESTEndpoint: bad},
 				&mdc.TrustedCertificate{Name: bad, CertificatePEM: bad, Partner: bad},

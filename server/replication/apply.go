@@ -55,7 +55,7 @@ func (p *pursuit) refuse(ctx context.Context, reached uint64, batch []journal.Re
 
 func (p *pursuit) commit(ctx context.Context, batch []journal.Record) error {
 	err := p.f.c.Log.Update(ctx, func(tx *journal.Tx) error {
-		if err := p.f.following(tx, p.s.id); err != nil {
+		if err := p.f.following(tx, p.a); err != nil {
 			return err
 		}
 		for _, rec := range batch {

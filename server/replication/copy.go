@@ -20,7 +20,7 @@ func (p *pursuit) copy(ctx context.Context, at mdc.Position, reason string) erro
 			m.State, m.Reason = mdc.AgreementStale, "a new copy is taken: "+clip(reason)
 		}
 	})
-	p.f.c.Logger.Info("replication takes a snapshot", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
+	p.log().Info("replication takes a snapshot", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watch := time.AfterFunc(silence, cancel)
@@ -103,9 +103,21 @@ func (p *pursuit) fence(at, pos mdc.Position) error {
 func (p *pursuit) switchTo(ctx context.Context, staging *journal.Staging, pos mdc.Position, objects uint64) error {
 	var m mark
 	p.f.update(p.s, func(s *side) { m = s.mark })
+	if !m.Copy {
+		kept, err := p.f.c.Overwrite(ctx, p.a.Source, staging, pos.Epoch)
+		if err != nil {
+			return fmt.Errorf("nothing was replaced: %w", err)
+		}
+		if m.Kept = kept; kept != "" {
+			p.log().Warn("objects made here that the first copy replaces are kept as a conflict file", "agreement", p.s.id, "source", p.a.Source, "file", kept)
+		}
+	}
 	m.Copy, m.LastSuccess = true, p.f.c.Clock.Now() // ready only when the master has confirmed it, so that both sides say so
 	err := staging.Switch(ctx, pos, objects, func(tx *journal.Tx) error {
-		if err := p.f.following(tx, p.s.id); err != nil {
+		if err := p.f.following(tx, p.a); err != nil {
+			return err
+		}
+		if err := p.f.c.Audit(tx.Writer(), mdc.ReplicationIdentity(p.s.id), "copy", mdc.DataCenterKind().Name+"/"+p.a.Source); err != nil {
 			return err
 		}
 		return writeMark(tx.Writer(), p.s.id, m)

@@ -31,10 +31,10 @@ type Digests struct {
 }
 
 // Digests answers a clone that compares itself with this master. Errors as of Journal.
-func (f *Feed) Digests(ctx context.Context, caller, agreement string, q Question) (out Digests, err error) {
+func (f *Feed) Digests(ctx context.Context, by Caller, agreement string, q Question) (out Digests, err error) {
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
 		out = Digests{}
-		if err := admit(s, caller, agreement); err != nil {
+		if err := f.admit(s, by, agreement); err != nil {
 			return err
 		}
 		if out.At, err = s.Position(); err != nil {
@@ -81,7 +81,7 @@ func replicated(name string) (mdc.Kind, error) {
 
 // Objects gives single objects of a kind to a clone that repairs itself, secret ones sealed: as many of the names, in
 // order, as fit an answer, and how many of the names those were. What does not exist is left out. Errors as of Journal.
-func (f *Feed) Objects(ctx context.Context, caller, agreement, kindName string, names []string) (out Objects, err error) {
+func (f *Feed) Objects(ctx context.Context, by Caller, agreement, kindName string, names []string) (out Objects, err error) {
 	kind, err := replicated(kindName)
 	if err != nil {
 		return out, err
@@ -91,13 +91,13 @@ func (f *Feed) Objects(ctx context.Context, caller, agreement, kindName string, 
 	}
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
 		out = Objects{}
-		if err := admit(s, caller, agreement); err != nil {
+		if err := f.admit(s, by, agreement); err != nil {
 			return err
 		}
 		if out.At, err = s.Position(); err != nil {
 			return err
 		}
-		box, size := sealer{s: s, keys: f.c.Keys, sender: f.c.ClusterID, recipient: caller}, 0
+		box, size := sealer{s: s, keys: f.c.Keys, sender: f.c.ClusterID, recipient: by.ClusterID}, 0
 		for _, name := range names {
 			body, found, err := s.Body(kind, name)
 			if err != nil {

@@ -10,5 +10,6 @@
 // of being skipped; a clone that has a copy serves it whatever happens to the link; secret objects leave in sealed form only.
 //
 // Keys in the state store, all under "h/": "h/k" the key pair, "h/f/<agreement>" what a clone showed last, "h/a/<agreement>"
-// where the clone's side stands. They are written when the state changes, not with each change of the configuration.
+// where the clone's side stands, "h/s/<agreement>" the clone's credential and "h/i/<agreement>" its SHA-256 at the master. The
+// marks are written when the state changes, not with each change of the configuration.
 package replication

@@ -54,21 +54,22 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 	return f, nil
 }
 
-// Journal gives what follows the position of the clone `caller`: at once when there is something, otherwise it waits up to
+// Journal gives what follows the position of the clone that asks: at once when there is something, otherwise it waits up to
 // min(wait, MaxWait) for the next change. An empty page says that there was none. By asking at a position the clone
-// acknowledges it (OAM-46, OAM-47). fault.Forbidden when caller has no enabled agreement of that identifier here.
-func (f *Feed) Journal(ctx context.Context, caller, agreement string, at mdc.Position, wait time.Duration) (Page, error) {
+// acknowledges it (OAM-46, OAM-47). fault.Forbidden when the caller has no enabled agreement of that identifier here, or does
+// not show its credential.
+func (f *Feed) Journal(ctx context.Context, by Caller, agreement string, at mdc.Position, wait time.Duration) (Page, error) {
 	end := time.NewTimer(max(0, min(wait, MaxWait)))
 	defer end.Stop()
 	for first := true; ; first = false {
 		committed, changed := f.committed(), f.c.Log.Changed() // before the read: what commits in between closes them
-		page, err := f.page(ctx, caller, agreement, at)
+		page, err := f.page(ctx, by, agreement, at)
 		if err != nil {
 			return Page{}, err
 		}
 		if first {
 			f.remember(agreement, at, page.SnapshotFrom == "")
-			f.compare(ctx, caller, at)
+			f.compare(ctx, by.ClusterID, at)
 		}
 		if len(page.Records) > 0 || page.SnapshotFrom != "" || wait <= 0 {
 			return page, nil
@@ -107,10 +108,10 @@ func (f *Feed) Acknowledge(ctx context.Context, agreement string, at mdc.Positio
 	})
 }
 
-func (f *Feed) page(ctx context.Context, caller, agreement string, at mdc.Position) (page Page, err error) {
+func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Position) (page Page, err error) {
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
 		page = Page{}
-		if err := admit(s, caller, agreement); err != nil {
+		if err := f.admit(s, by, agreement); err != nil {
 			return err
 		}
 		pos, err := s.Position()
@@ -130,13 +131,25 @@ func (f *Feed) page(ctx context.Context, caller, agreement string, at mdc.Positi
 			page.SnapshotFrom = fmt.Sprintf("the journal no longer has record %d", at.Sequence+1)
 			return nil
 		}
-		page.Records, err = f.entries(s, caller, records)
+		page.Records, err = f.entries(s, by.ClusterID, records)
 		return err
 	})
 	return page, err
 }
 
-// admit refuses everybody but the target of an enabled agreement of this side (trust.md "Who may call what").
+// admit refuses everybody but the target of an enabled agreement of this side that shows the agreement's credential (trust.md
+// "Who may call what", OAM-50).
+func (f *Feed) admit(s *journal.Snapshot, by Caller, agreement string) error {
+	err := admit(s, by.ClusterID, agreement)
+	if err == nil {
+		err = shows(s.Reader(), agreement, by)
+	}
+	if fault.CodeOf(err) == CodeWrongIdentity {
+		f.c.Logger.Warn("a question does not show its replication identity", "identity", mdc.ReplicationIdentity(agreement), "partner", by.ClusterID)
+	}
+	return err
+}
+
 func admit(s *journal.Snapshot, caller, agreement string) error {
 	o, err := s.Get(mdc.AgreementKind(), agreement)
 	if err != nil && !fault.Is(err, fault.NotFound) {
@@ -168,12 +181,12 @@ func (f *Feed) entries(s *journal.Snapshot, caller string, records []journal.Rec
 	return out, nil
 }
 
-// Snapshot streams every replicated object of one state to the clone `caller`: begin gets the position, item each object.
+// Snapshot streams every replicated object of one state to the clone that asks: begin gets the position, item each object.
 // It gives the number of objects, which the clone compares. Memory does not depend on their number. Errors as of Journal,
 // and whatever begin or item return.
-func (f *Feed) Snapshot(ctx context.Context, caller, agreement string, begin func(mdc.Position) error, item func(Item) error) (objects uint64, err error) {
+func (f *Feed) Snapshot(ctx context.Context, by Caller, agreement string, begin func(mdc.Position) error, item func(Item) error) (objects uint64, err error) {
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		if err := admit(s, caller, agreement); err != nil {
+		if err := f.admit(s, by, agreement); err != nil {
 			return err
 		}
 		pos, err := s.Position()
@@ -183,7 +196,7 @@ func (f *Feed) Snapshot(ctx context.Context, caller, agreement string, begin fun
 		if err := begin(pos); err != nil {
 			return err
 		}
-		box := sealer{s: s, keys: f.c.Keys, sender: f.c.ClusterID, recipient: caller}
+		box := sealer{s: s, keys: f.c.Keys, sender: f.c.ClusterID, recipient: by.ClusterID}
 		return s.Items(func(i journal.Item) error {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -26,17 +26,17 @@ func TestFeedAdmits(t *testing.T) {
 		"no agreement":      {"LDC", "", "no_agreement"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := master.feed.Journal(t.Context(), c.caller, c.agreement, mdc.Position{}, 0)
+			_, err := master.feed.Journal(t.Context(), replication.Caller{ClusterID: c.caller}, c.agreement, mdc.Position{}, 0)
 			wantCode(t, err, c.code)
-			_, err = master.feed.Snapshot(t.Context(), c.caller, c.agreement,
+			_, err = master.feed.Snapshot(t.Context(), replication.Caller{ClusterID: c.caller}, c.agreement,
 				func(mdc.Position) error { return nil }, func(replication.Item) error { return nil })
 			wantCode(t, err, c.code)
 		})
 	}
-	_, err := clone.feed.Journal(t.Context(), "LDC", "ny-ld", mdc.Position{}, 0)
+	_, err := clone.feed.Journal(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", mdc.Position{}, 0)
 	wantCode(t, err, "no_agreement") // the clone's half opens nothing
 	master.enable("ny-ld", false)
-	_, err = master.feed.Journal(t.Context(), "LDC", "ny-ld", mdc.Position{}, 0)
+	_, err = master.feed.Journal(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", mdc.Position{}, 0)
 	wantCode(t, err, "agreement_disabled")
 }
 
@@ -49,7 +49,7 @@ func TestLongPoll(t *testing.T) {
 		pages, errs := make(chan replication.Page, 1), make(chan error, 1)
 		at := master.position()
 		go func() {
-			page, err := master.feed.Journal(ctx, "LDC", "ny-ld", at, time.Hour)
+			page, err := master.feed.Journal(ctx, replication.Caller{ClusterID: "LDC"}, "ny-ld", at, time.Hour)
 			if err != nil {
 				errs <- err
 				return
@@ -109,7 +109,7 @@ func TestFeedStatus(t *testing.T) {
 		t.Errorf("before the first question %+v", st)
 	}
 	at := master.position()
-	_, err := master.feed.Journal(t.Context(), "LDC", "ny-ld", at, 0)
+	_, err := master.feed.Journal(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", at, 0)
 	must(t, err)
 	if st := one(); st.State != mdc.AgreementReady || !st.Healthy || st.LagEntries != 0 || st.LagSeconds != 0 {
 		t.Errorf("in step %+v", st)
@@ -127,7 +127,7 @@ func TestFeedStatus(t *testing.T) {
 	if st := one(); st.State != mdc.AgreementStale || st.Healthy {
 		t.Errorf("silent %+v", st)
 	}
-	page, err := master.feed.Journal(t.Context(), "LDC", "ny-ld", mdc.Position{Epoch: at.Epoch, Sequence: at.Sequence, Digest: "x"}, 0)
+	page, err := master.feed.Journal(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", mdc.Position{Epoch: at.Epoch, Sequence: at.Sequence, Digest: "x"}, 0)
 	must(t, err)
 	if page.SnapshotFrom == "" || one().DigestEqual != nil {
 		t.Errorf("diverged: page %+v, status %+v", page, one())

@@ -137,7 +137,7 @@ func TestTwoClones(t *testing.T) {
 	}
 	// A box for one clone is no use to the other.
 	pos := master.position()
-	_, err := master.feed.Journal(t.Context(), "TDC", "ny-ld", pos, 0)
+	_, err := master.feed.Journal(t.Context(), replication.Caller{ClusterID: "TDC"}, "ny-ld", pos, 0)
 	wantCode(t, err, "no_agreement")
 }
 

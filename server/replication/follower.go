@@ -35,7 +35,16 @@ type Config struct {
 	Clock     clock.Clock
 	// Fork is told before a copy of another epoch takes the place of what is here, and keeps what source does not have. With
 	// an error nothing is replaced. nil = nothing is kept.
-	Fork   func(ctx context.Context, source string) error
+	Fork func(ctx context.Context, source string) error
+	// Overwrite is told before the first copy of an agreement takes the place of what is here, and keeps what was made here and
+	// the copy does not have; it gives the name of the file, "" = there is none. With an error nothing is replaced. nil = nothing
+	// is kept.
+	Overwrite func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error)
+	// Unknown is told of an agreement whose master does not know the credential that is shown. It must not block. nil = nobody
+	// is told.
+	Unknown func(agreement string)
+	// Audit writes the audit record of what the replication identity did, in the act's own transaction. nil = none.
+	Audit  func(tx store.Writer, actor, action, target string) error
 	Logger *slog.Logger // nil = none
 }
 
@@ -60,6 +69,15 @@ func New(c Config) (*Follower, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Overwrite == nil {
+		c.Overwrite = func(context.Context, string, *journal.Staging, mdc.Epoch) (string, error) { return "", nil }
+	}
+	if c.Unknown == nil {
+		c.Unknown = func(string) {}
+	}
+	if c.Audit == nil {
+		c.Audit = func(store.Writer, string, string, string) error { return nil }
 	}
 	f := &Follower{c: c, kinds: map[string]mdc.Kind{}, refresh: make(chan struct{}, 1), sides: map[string]*side{}, news: make(chan struct{})}
 	for _, k := range mdc.Kinds() {

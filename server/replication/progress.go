@@ -32,6 +32,12 @@ func (f *Follower) Progress(ctx context.Context, a mdc.Agreement) (state string,
 	return state, last, lag, err
 }
 
+// Kept gives the name of the conflict file with the objects made here that an agreement's first copy replaced; "" = none.
+func (f *Follower) Kept(agreement string) string {
+	m, _ := f.look(agreement)
+	return m.Kept
+}
+
 // remembered copies what is in memory. It is taken before the store is read: a state never shows before the objects that
 // led to it.
 func (f *Follower) remembered() map[string]side {

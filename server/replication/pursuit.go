@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -192,9 +194,12 @@ func (p *pursuit) failed(ctx context.Context, err error) {
 		}
 	})
 	p.f.update(p.s, (*side).turned)
-	p.f.c.Logger.Debug("replication round failed", "agreement", p.a.Identifier, "source", p.a.Source, "failures", failures, "error", err)
+	if fault.CodeOf(err) == CodeWrongIdentity {
+		p.f.c.Unknown(p.a.Identifier)
+	}
+	p.log().Debug("replication round failed", "agreement", p.a.Identifier, "source", p.a.Source, "failures", failures, "error", err)
 	if failures == 2 {
-		p.f.c.Logger.Warn("replication has no answer", "agreement", p.a.Identifier, "source", p.a.Source, "error", err)
+		p.log().Warn("replication has no answer", "agreement", p.a.Identifier, "source", p.a.Source, "error", err)
 	}
 }
 
@@ -215,7 +220,12 @@ func (p *pursuit) stopped(ctx context.Context, reason string) {
 		m.LastError, m.LastErrorAt = clip(reason), now
 	})
 	p.f.update(p.s, (*side).turned)
-	p.f.c.Logger.Error("replication stopped", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
+	p.log().Error("replication stopped", "agreement", p.a.Identifier, "source", p.a.Source, "reason", reason)
+}
+
+// log names the identity under which this data center asks.
+func (p *pursuit) log() *slog.Logger {
+	return p.f.c.Logger.With("actor", mdc.ReplicationIdentity(p.a.Identifier))
 }
 
 // clip bounds what is kept and shown of an error that another data center may have worded.

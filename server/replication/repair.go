@@ -6,6 +6,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // What one repair may hold in memory. A clone that differs in more is better off with a whole copy.
@@ -45,7 +46,7 @@ func (c *comparison) discard(ctx context.Context) error {
 	}
 	n := 0
 	err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
-		if err := c.f.following(tx, c.a.Identifier); err != nil {
+		if err := c.f.following(tx, c.a); err != nil {
 			return err
 		}
 		n, err = tx.DiscardAll()
@@ -110,8 +111,10 @@ func (c *comparison) write(ctx context.Context, items []journal.Item) error {
 		}
 		n := uint64(0)
 		err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
-			n, err = c.mend(tx, items[from:to])
-			return err
+			if n, err = c.mend(tx, items[from:to]); err != nil || n == 0 {
+				return err
+			}
+			return c.f.c.Audit(tx.Writer(), mdc.ReplicationIdentity(c.a.Identifier), "repair", fmt.Sprintf("%d objects", n))
 		})
 		if err != nil {
 			return err
@@ -121,12 +124,12 @@ func (c *comparison) write(ctx context.Context, items []journal.Item) error {
 	if len(items) == 0 {
 		return nil
 	}
-	c.f.c.Logger.Warn("replication repaired objects that differed from the master", "agreement", c.a.Identifier, "source", c.a.Source, "objects", c.verdict.Repaired)
+	c.f.c.Logger.Warn("replication repaired objects that differed from the master", "actor", mdc.ReplicationIdentity(c.a.Identifier), "agreement", c.a.Identifier, "source", c.a.Source, "objects", c.verdict.Repaired)
 	return nil
 }
 
 func (c *comparison) mend(tx *journal.Tx, items []journal.Item) (n uint64, err error) {
-	if err := c.f.following(tx, c.a.Identifier); err != nil {
+	if err := c.f.following(tx, c.a); err != nil {
 		return 0, err
 	}
 	touched, known, err := tx.Touched(c.own)

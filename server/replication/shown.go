@@ -22,17 +22,20 @@ type shown struct {
 	At    mdc.Position `json:"at"`
 	Equal bool         `json:"equal"` // that position lies on our journal
 	Time  time.Time    `json:"time"`
+	moved time.Time    // when it showed another position than before; zero = not since the start
 	dirty bool         // not kept yet
 }
 
 func (f *Feed) remember(agreement string, at mdc.Position, equal bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if was := f.shown[agreement]; was.At != at || was.Equal != equal {
+	was, now := f.shown[agreement], f.c.Clock.Now()
+	if was.At != at || was.Equal != equal {
+		was.moved = now
 		close(f.moved)
 		f.moved = make(chan struct{})
 	}
-	f.shown[agreement] = shown{At: at, Equal: equal, Time: f.c.Clock.Now(), dirty: true}
+	f.shown[agreement] = shown{At: at, Equal: equal, Time: now, moved: was.moved, dirty: true}
 }
 
 func (f *Feed) recall(agreement string) (shown, bool) {
@@ -41,6 +44,24 @@ func (f *Feed) recall(agreement string) (shown, bool) {
 	s, ok := f.shown[agreement]
 	return s, ok
 }
+
+// Shown gives the position on this journal that the clone of an agreement said it stands at, durably; found is false when it
+// has said none, or one that does not lie on it. moved is when it last said another one than before, a sign of life that a
+// question which hangs on a dead connection does not give; zero = not since the start.
+func (f *Feed) Shown(agreement string) (at mdc.Position, moved time.Time, found bool) {
+	s, ok := f.recall(agreement)
+	return s.At, s.moved, ok && s.Equal
+}
+
+// Moved gives a channel that is closed when a clone shows another position.
+func (f *Feed) Moved() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved
+}
+
+// Closing gives a channel that is closed when Run ends.
+func (f *Feed) Closing() <-chan struct{} { return f.closing }
 
 func (f *Feed) load(ctx context.Context) error {
 	return f.c.Store.View(ctx, func(r store.Reader) error {

@@ -18,7 +18,8 @@ const markPrefix = "h/a/"
 type mark struct {
 	State       string    `json:"state"`
 	Reason      string    `json:"reason,omitempty"`
-	Copy        bool      `json:"copy"` // a copy of this agreement's master is in force
+	Copy        bool      `json:"copy"`           // a copy of this agreement's master is in force
+	Kept        string    `json:"kept,omitempty"` // the conflict file of what the first copy replaced
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
@@ -185,14 +186,14 @@ func (f *Follower) still(tx *journal.Tx, agreement string) error {
 	return err
 }
 
-// following says in a transaction that the agreement is still there and enabled. Nothing of a master is written without
-// it: once an administrator has ended an agreement, no late answer changes this data center.
-func (f *Follower) following(tx *journal.Tx, agreement string) error {
-	o, err := tx.Get(mdc.AgreementKind(), agreement)
+// following says in a transaction that the agreement is still there, enabled, and with the same master. Nothing of a master is written without
+// it: once an administrator has ended an agreement, or it was turned to another master, no late answer changes this data center.
+func (f *Follower) following(tx *journal.Tx, agreement mdc.Agreement) error {
+	o, err := tx.Get(mdc.AgreementKind(), agreement.Identifier)
 	if err != nil {
 		return err
 	}
-	if a, ok := o.(*mdc.Agreement); !ok || !a.Enabled || a.Side != mdc.SideClone {
+	if a, ok := o.(*mdc.Agreement); !ok || !a.Enabled || a.Side != mdc.SideClone || !mdc.SameName(a.Source, agreement.Source) {
 		return errGone
 	}
 	return nil

@@ -131,7 +131,7 @@ func (s sources) Journal(ctx context.Context, source, agreement string, at mdc.P
 		<-ctx.Done()
 		return replication.Page{}, ctx.Err()
 	}
-	page, err := master.feed.Journal(ctx, s.self, agreement, at, wait)
+	page, err := master.feed.Journal(ctx, replication.Caller{ClusterID: s.self}, agreement, at, wait)
 	if err != nil {
 		return page, err
 	}
@@ -156,7 +156,7 @@ func (s sources) Snapshot(ctx context.Context, source, agreement string, begin f
 	s.l.takes[s.self]++
 	tap := s.l.item
 	s.l.mu.Unlock()
-	return master.feed.Snapshot(ctx, s.self, agreement, begin, func(i replication.Item) error {
+	return master.feed.Snapshot(ctx, replication.Caller{ClusterID: s.self}, agreement, begin, func(i replication.Item) error {
 		if _, err := s.l.reach(s.self, source); err != nil {
 			return err
 		}

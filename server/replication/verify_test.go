@@ -29,7 +29,7 @@ func (s sources) Digests(ctx context.Context, source, agreement string, q replic
 	if ask != nil {
 		ask()
 	}
-	return master.feed.Digests(ctx, s.self, agreement, q)
+	return master.feed.Digests(ctx, replication.Caller{ClusterID: s.self}, agreement, q)
 }
 
 func (s sources) Objects(ctx context.Context, source, agreement, kind string, names []string) (replication.Objects, error) {
@@ -37,7 +37,7 @@ func (s sources) Objects(ctx context.Context, source, agreement, kind string, na
 	if err != nil {
 		return replication.Objects{}, err
 	}
-	out, err := master.feed.Objects(ctx, s.self, agreement, kind, names)
+	out, err := master.feed.Objects(ctx, replication.Caller{ClusterID: s.self}, agreement, kind, names)
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
 	s.l.fetched += len(out.Items)
@@ -227,13 +227,13 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Errorf("status %+v", st)
 	}
 	stranger := newSite(t, l, "TDC", clock.System{})
-	_, err = master.feed.Digests(t.Context(), stranger.id, "ny-ld", replication.Question{})
+	_, err = master.feed.Digests(t.Context(), replication.Caller{ClusterID: stranger.id}, "ny-ld", replication.Question{})
 	wantCode(t, err, "no_agreement")
-	_, err = master.feed.Objects(t.Context(), stranger.id, "ny-ld", "group", []string{"g0"})
+	_, err = master.feed.Objects(t.Context(), replication.Caller{ClusterID: stranger.id}, "ny-ld", "group", []string{"g0"})
 	wantCode(t, err, "no_agreement")
-	_, err = master.feed.Objects(t.Context(), "LDC", "ny-ld", "group", make([]string, 501))
+	_, err = master.feed.Objects(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", "group", make([]string, 501))
 	wantCode(t, err, "too_many_names")
-	_, err = master.feed.Objects(t.Context(), "LDC", "ny-ld", "partner", []string{"g0"})
+	_, err = master.feed.Objects(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", "partner", []string{"g0"})
 	wantCode(t, err, "unknown_kind")
 }
 

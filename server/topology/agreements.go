@@ -34,6 +34,8 @@ type Master interface {
 type Clone interface {
 	Side
 	Bootstrap(ctx context.Context, identifier string) error
+	// Kept names the conflict file of what the first copy replaced; "" = none.
+	Kept(identifier string) string
 }
 
 // AgreementsConfig wires Agreements.
@@ -45,6 +47,10 @@ type AgreementsConfig struct {
 	Link      Link
 	Feed      Master // replication's master side
 	Follower  Clone  // replication's clone side
+	// Identities keeps the credentials of agreements.
+	Identities Identities
+	// MayJoin refuses another member of the topology while too few of the present ones answer; v is the state without it.
+	MayJoin func(v *journal.Snapshot) error
 	// Audit writes the audit record of an act in the act's own transaction.
 	Audit  func(tx store.Writer, actor Actor, action, target string) error
 	Clock  clock.Clock
@@ -63,8 +69,8 @@ type Agreements struct {
 
 // NewAgreements refuses bad wiring.
 func NewAgreements(c AgreementsConfig) (*Agreements, error) {
-	if c.Log == nil || c.Signer == nil || c.Link == nil || c.Feed == nil || c.Follower == nil || c.Audit == nil || c.Clock == nil {
-		return nil, errors.New("new agreements: log, signer, link, feed, follower, audit and clock are needed")
+	if c.Log == nil || c.Signer == nil || c.Link == nil || c.Feed == nil || c.Follower == nil || c.Identities == nil || c.MayJoin == nil || c.Audit == nil || c.Clock == nil {
+		return nil, errors.New("new agreements: log, signer, link, feed, follower, identities, the rule of joining, audit and clock are needed")
 	}
 	if !mdc.ValidClusterID(c.ClusterID) || len(c.PublicKey) != 32 {
 		return nil, errors.New("new agreements: a cluster id and a public key of 32 bytes are needed")
@@ -81,6 +87,7 @@ type View struct {
 	State        string // mdc.Agreement…
 	LastSequence uint64 // the last one that the clone has
 	LagEntries   uint64
+	Kept         string // at the clone: the conflict file with its own objects that the first copy replaced; "" = none
 }
 
 // Get gives one agreement by its identifier. fault.NotFound.
@@ -128,7 +135,7 @@ func (s *Agreements) view(ctx context.Context, a mdc.Agreement) (v View, err err
 	v.Agreement = a
 	var side Side = s.c.Feed
 	if a.Side == mdc.SideClone {
-		side = s.c.Follower
+		side, v.Kept = s.c.Follower, s.c.Follower.Kept(a.Identifier)
 	}
 	v.State, v.LastSequence, v.LagEntries, err = side.Progress(ctx, a)
 	return v, err

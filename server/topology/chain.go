@@ -20,6 +20,7 @@ type Standing struct {
 	YieldedTo     string          // to whom it gave mastership up, while nobody has taken it over; "" = to nobody
 	Promotions    []mdc.Promotion // the chain of its epoch, oldest first
 	MastershipKey []byte          // Ed25519, 32 bytes; of the data center that answers
+	Secured       bool            // of a master: a majority of the members stands in its epoch
 }
 
 // lineage is a position and the epochs that it came through.

@@ -26,14 +26,21 @@ func (s *Agreements) Update(ctx context.Context, actor Actor, identifier string,
 	if err := settingsOnly(was, will); err != nil {
 		return View{}, err
 	}
+	var clone Installed
 	if was.Side == mdc.SideMaster && will != was {
-		if err := s.tellClone(ctx, will); err != nil {
+		if clone, err = s.tellClone(ctx, will); err != nil {
 			return View{}, err
 		}
 	}
 	if will != was {
 		err = s.c.Log.Update(ctx, func(tx *journal.Tx) error {
 			if err := s.stillIs(tx, was); err != nil {
+				return err
+			}
+			if _, err := s.c.Identities.Register(tx.Writer(), identifier, clone.Identity); err != nil {
+				return err
+			}
+			if err := s.renew(tx, was, will); err != nil {
 				return err
 			}
 			return s.put(tx, actor, will)
@@ -65,21 +72,21 @@ func (s *Agreements) stillIs(tx *journal.Tx, was mdc.Agreement) error {
 }
 
 // tellClone has the clone change its half.
-func (s *Agreements) tellClone(ctx context.Context, a mdc.Agreement) error {
+func (s *Agreements) tellClone(ctx context.Context, a mdc.Agreement) (Installed, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	_, err := s.c.Link.ChangeAgreement(ctx, a.Target, a)
+	clone, err := s.c.Link.ChangeAgreement(ctx, a.Target, a)
 	switch {
 	case err == nil:
-		return nil
+		return clone, nil
 	case fault.Is(err, fault.NotFound) && !a.Enabled:
-		return nil // no half there: as disabled as can be
+		return clone, nil // no half there: as disabled as can be
 	case fault.Is(err, fault.NotFound):
-		return fault.New(fault.Conflict, "clone_half_missing", "%s no longer has its half of the agreement; delete the agreement here and create it again.", a.Target)
+		return clone, fault.New(fault.Conflict, "clone_half_missing", "%s no longer has its half of the agreement; delete the agreement here and create it again.", a.Target)
 	case refused(err):
-		return s.worded(a.Target, err)
+		return clone, s.worded(a.Target, err)
 	}
-	return unreachable(a.Target, "clone_unreachable", " Nothing was changed; apply again when it answers.", err)
+	return clone, unreachable(a.Target, "clone_unreachable", " Nothing was changed; apply again when it answers.", err)
 }
 
 // Delete ends an agreement (OAM-53). It must be disabled on both sides first: Conflict agreement_enabled. At the master the
@@ -99,7 +106,7 @@ func (s *Agreements) Delete(ctx context.Context, actor Actor, identifier string,
 	if err := s.removeAtClone(ctx, a, force); err != nil {
 		return err
 	}
-	return s.dropHalf(ctx, actor, a)
+	return s.dropHalf(ctx, actor, a, false)
 }
 
 func stillEnabled(at, identifier string) error {
@@ -127,10 +134,14 @@ func (s *Agreements) removeAtClone(ctx context.Context, a mdc.Agreement, force b
 	return unreachable(a.Target, "clone_unreachable", " Nothing was deleted; try again when it answers, or delete with force to drop this side alone.", err)
 }
 
-// dropHalf removes the master's half, its mark, and the key of a target that no other agreement names.
-func (s *Agreements) dropHalf(ctx context.Context, actor Actor, a mdc.Agreement) error {
+// dropHalf removes the master's half, its mark, and the key of a target that no other agreement names: it is no member any
+// more. never says that it has not become one, so that no majority need know.
+func (s *Agreements) dropHalf(ctx context.Context, actor Actor, a mdc.Agreement, never bool) error {
 	return s.c.Log.Update(ctx, func(tx *journal.Tx) error {
-		if err := tx.Delete(mdc.AgreementKind(), a.Identifier, actor.Name); err != nil {
+		if never {
+			tx.Alone()
+		}
+		if err := drop(tx, s.c.Identities, actor, a.Identifier); err != nil {
 			return err
 		}
 		if err := tx.Writer().Delete([]byte(pendingPrefix + a.Identifier)); err != nil {

@@ -25,6 +25,9 @@ func (s *Agreements) Install(ctx context.Context, caller string, a mdc.Agreement
 		if err := s.admit(tx, caller, a); err != nil {
 			return err
 		}
+		if err := s.identify(tx, a.Identifier); err != nil {
+			return err
+		}
 		return s.put(tx, partnerActor(caller), a)
 	})
 	if err != nil {
@@ -76,7 +79,7 @@ func (s *Agreements) admit(tx *journal.Tx, caller string, a mdc.Agreement) error
 			known = true
 		default:
 			known = true
-			if err := tx.Delete(mdc.AgreementKind(), other.Identifier, partnerActor(caller).Name); err != nil {
+			if err := drop(tx, s.c.Identities, partnerActor(caller), other.Identifier); err != nil {
 				return err
 			}
 		}
@@ -135,6 +138,12 @@ func (s *Agreements) Change(ctx context.Context, caller string, a mdc.Agreement)
 		if half == was {
 			return nil
 		}
+		if was.Enabled || !half.Enabled {
+			return s.put(tx, partnerActor(caller), half)
+		}
+		if _, err := s.c.Identities.Make(tx.Writer(), half.Identifier); err != nil { // its answer tells the source
+			return err
+		}
 		return s.put(tx, partnerActor(caller), half)
 	})
 	if err != nil {
@@ -170,7 +179,14 @@ func (s *Agreements) installed(ctx context.Context, a mdc.Agreement) (out Instal
 	if out.State, _, _, err = s.c.Follower.Progress(ctx, a); err != nil {
 		return out, err
 	}
-	out.Position, err = s.c.Log.Position(ctx)
+	out.Kept = s.c.Follower.Kept(a.Identifier)
+	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		if out.Position, err = v.Position(); err != nil {
+			return err
+		}
+		out.Identity, err = s.c.Identities.Hash(v.Reader(), a.Identifier)
+		return err
+	})
 	return out, err
 }
 
@@ -195,7 +211,7 @@ func (s *Agreements) endFollowing(tx *journal.Tx, actor Actor, half mdc.Agreemen
 	if err := tx.Writer().Put([]byte(endedKey), b, 0); err != nil {
 		return err
 	}
-	if err := tx.Delete(mdc.AgreementKind(), half.Identifier, actor.Name); err != nil {
+	if err := drop(tx, s.c.Identities, actor, half.Identifier); err != nil {
 		return err
 	}
 	return s.audit(tx, actor, journal.Delete, half.Identifier)

@@ -43,10 +43,13 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 		mdc.DataCenterKey{ClusterID: target.ClusterID, PublicKey: hello.PublicKey, MastershipKey: hello.MastershipKey}); err != nil {
 		return View{}, err
 	}
-	if err := s.complete(ctx, actor, *half); err != nil {
+	kept, err := s.complete(ctx, actor, *half)
+	if err != nil {
 		return View{}, err
 	}
-	return s.Get(ctx, half.Identifier)
+	v, err := s.Get(ctx, half.Identifier)
+	v.Kept = kept
+	return v, err
 }
 
 // claim lets one creation for a target run at a time.
@@ -208,6 +211,10 @@ func (s *Agreements) writeHalf(ctx context.Context, actor Actor, in mdc.Agreemen
 		if err := s.unchanged(tx, in, half); err != nil {
 			return err
 		}
+		if err := s.c.MayJoin(&tx.Snapshot); err != nil {
+			return err
+		}
+		tx.Alone() // the clone has nothing yet, and its own first copy brings it this change
 		if err := s.ownEpoch(tx, actor); err != nil {
 			return err
 		}
@@ -279,26 +286,33 @@ func putKey(tx *journal.Tx, actor Actor, k mdc.DataCenterKey) error {
 	return tx.Put(kind, &k, actor.Name)
 }
 
-// complete has the clone write its half and wait for its first copy, then takes the mark away.
-func (s *Agreements) complete(ctx context.Context, actor Actor, half mdc.Agreement) error {
+// complete has the clone write its half and wait for its first copy, then takes the mark away. It gives the name of the file in
+// which the clone keeps what the copy replaced.
+func (s *Agreements) complete(ctx context.Context, actor Actor, half mdc.Agreement) (kept string, err error) {
 	asking, cancel := context.WithTimeout(ctx, installTime)
 	defer cancel()
 	done, err := s.c.Link.InstallAgreement(asking, half.Target, half)
 	if err == nil {
-		if err := s.c.Feed.Acknowledge(ctx, half.Identifier, done.Position); err != nil {
-			return err
+		if done.Kept != "" {
+			s.c.Logger.Warn("the clone keeps objects of its own that the copy replaced", "clone", half.Target, "agreement", half.Identifier, "file", done.Kept)
 		}
-		return s.c.Log.Update(ctx, func(tx *journal.Tx) error {
+		if err := s.c.Feed.Acknowledge(ctx, half.Identifier, done.Position); err != nil {
+			return "", err
+		}
+		return done.Kept, s.c.Log.Update(ctx, func(tx *journal.Tx) error {
+			if _, err := s.c.Identities.Register(tx.Writer(), half.Identifier, done.Identity); err != nil {
+				return err
+			}
 			return tx.Writer().Delete([]byte(pendingPrefix + half.Identifier))
 		})
 	}
 	if refused(err) {
-		return s.takeBack(ctx, actor, half, s.worded(half.Target, err))
+		return "", s.takeBack(ctx, actor, half, s.worded(half.Target, err))
 	}
 	if f, ok := asFault(err); ok {
-		return f
+		return "", f
 	}
-	return unreachable(half.Target, "partner_unreachable", " The agreement is half made; apply again to complete it.", err)
+	return "", unreachable(half.Target, "partner_unreachable", " The agreement is half made; apply again to complete it.", err)
 }
 
 // refused says whether the clone decided against the agreement and wrote nothing.
@@ -317,7 +331,7 @@ func refused(err error) bool {
 func (s *Agreements) takeBack(ctx context.Context, actor Actor, half mdc.Agreement, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
-	if err := s.dropHalf(ctx, actor, half); err != nil {
+	if err := s.dropHalf(ctx, actor, half, true); err != nil {
 		s.c.Logger.Error("cannot take back half an agreement", "agreement", half.Identifier, "error", err)
 	}
 	return cause

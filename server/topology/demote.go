@@ -120,8 +120,8 @@ func (m *Mastership) Give(ctx context.Context, caller string, wait time.Duration
 }
 
 // Adopt takes a clone over that follows this new master by itself: it writes the master's half of the agreement that the clone
-// keeps. Faults: Invalid; Forbidden not_a_member; Conflict not_master, agreement_exists.
-func (m *Mastership) Adopt(ctx context.Context, caller string, a mdc.Agreement) (half mdc.Agreement, err error) {
+// keeps, and takes the SHA-256 of the credential that it will show; nil = none. Faults: Invalid; Forbidden not_a_member; Conflict not_master, agreement_exists.
+func (m *Mastership) Adopt(ctx context.Context, caller string, a mdc.Agreement, identity []byte) (half mdc.Agreement, err error) {
 	fields := a.Validate()
 	if !mdc.ValidName(a.Identifier) {
 		fields = append(fields, fault.Field{Pointer: "/identifier", Detail: "is no valid name"})
@@ -144,8 +144,14 @@ func (m *Mastership) Adopt(ctx context.Context, caller string, a mdc.Agreement) 
 		if now.role != mdc.RoleMaster {
 			return fault.New(fault.Conflict, "not_master", "%s is a %s.", m.c.ClusterID, now.role)
 		}
-		half, err = m.adopt(tx, now, caller, a)
-		return err
+		if half, err = m.adopt(tx, now, caller, a); err != nil {
+			return err
+		}
+		changed, err := m.c.Identities.Register(tx.Writer(), half.Identifier, identity)
+		if err != nil || !changed {
+			return err
+		}
+		return m.c.Audit(tx.Writer(), partnerActor(caller), "identify", mdc.AgreementKind().Name+"/"+half.Identifier)
 	})
 	return half, err
 }
@@ -159,7 +165,7 @@ func (m *Mastership) adopt(tx *journal.Tx, now situation, caller string, a mdc.A
 		case h.Identifier == a.Identifier:
 			return h, fault.New(fault.Conflict, "agreement_exists", "The agreement %s is one between %s and %s here.", h.Identifier, h.Source, h.Target)
 		case ours: // a pair has one
-			if err := tx.Delete(mdc.AgreementKind(), h.Identifier, actor.Name); err != nil {
+			if err := drop(tx, m.c.Identities, actor, h.Identifier); err != nil {
 				return h, err
 			}
 		}
@@ -179,9 +185,7 @@ func (m *Mastership) followAll(ctx context.Context) {
 		return
 	}
 	for _, a := range due {
-		asking, cancel := context.WithTimeout(ctx, standTime)
-		_, err := m.c.Link.Follow(asking, a.Source, a)
-		cancel()
+		err := m.follow(ctx, a)
 		if err != nil {
 			m.c.Logger.Debug("the new master does not take this clone yet", "master", a.Source, "error", err)
 			continue
@@ -203,6 +207,17 @@ func (m *Mastership) followAll(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		m.c.Logger.Warn("cannot note that a new master was followed", "error", err)
 	}
+}
+
+func (m *Mastership) follow(ctx context.Context, a mdc.Agreement) error {
+	identity, err := m.identity(ctx, a.Identifier)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, standTime)
+	defer cancel()
+	_, err = m.c.Link.Follow(ctx, a.Source, a, identity)
+	return err
 }
 
 // following gives the agreements whose new master may lack its half, and the marks of those that are gone.

@@ -14,5 +14,5 @@
 //
 // Keys in the state store, all under "t/": "t/p/<agreement>" an agreement that is half made, "t/s/<partner>" what is known of
 // a partner, "t/c" where the last agreement that was followed here ended, "t/k" the wrapped mastership key, "t/e" the latest epoch that was proved, "t/y"
-// to whom mastership was given up, "t/f/<agreement>" one whose new master may lack its half.
+// to whom mastership was given up, "t/f/<agreement>" one whose master may lack its half, or the clone's credential.
 package topology

@@ -16,7 +16,13 @@ func (m *Mastership) Standing(ctx context.Context, caller string) (out Standing,
 			return err
 		}
 		s, err := look(v)
+		if err != nil {
+			return err
+		}
 		out = Standing{ClusterID: m.c.ClusterID, Role: s.role, Position: s.ours.at, YieldedTo: s.yielded.To, Promotions: s.ours.chain, MastershipKey: m.c.Signer.Public()}
+		if s.role == mdc.RoleMaster {
+			out.Secured, err = m.secured(v, s.ours.at.Epoch)
+		}
 		return err
 	})
 	return out, err
@@ -74,7 +80,7 @@ func (m *Mastership) consider(ctx context.Context, s Standing) error {
 		}
 	case now.role == mdc.RoleClone && followed != nil && mdc.SameName(followed.Source, s.ClusterID) && mdc.SameName(s.YieldedTo, m.c.ClusterID) && s.Position == now.ours.at:
 		m.c.Logger.Info("completes the handover that was cut off", "from", s.ClusterID)
-		_, err := m.raise(ctx, Actor{Name: "system:handover"}, false, &s.Position)
+		_, err := m.raise(ctx, Actor{Name: "system:handover"}, false, &s.Position, 0)
 		return err
 	}
 	return nil
@@ -113,10 +119,13 @@ func (m *Mastership) reFollow(ctx context.Context, a mdc.Agreement, latest mdc.E
 // overtaken obeys a later epoch that was proved: whose changes nobody else has are kept in a file first (SEC-50, FLT-17).
 func (m *Mastership) overtaken(ctx context.Context, now situation, s Standing, base mdc.Position) error {
 	holder := s.Position.Epoch.ClusterID
-	if now.role == mdc.RoleMaster {
-		m.fence(s)
-	}
 	for range 16 {
+		if err := m.contest(ctx, s, base); err != nil {
+			return err
+		}
+		if now.role == mdc.RoleMaster {
+			m.fence(s) // what was let through before that moves the position, and is weighed again
+		}
 		kept, found, err := m.c.Log.KeepTail(ctx, m.c.Conflicts, base, s.Position.Epoch)
 		if err != nil {
 			return err
@@ -163,10 +172,32 @@ func (m *Mastership) KeepFork(ctx context.Context, source string) error {
 	}
 	base, found := parts(now.ours, lineage{at: s.Position, chain: s.Promotions})
 	if !found {
-		return nil // the first copy from another topology, which its agreement allowed to overwrite what is here
+		return nil // a copy from another topology
 	}
 	_, _, err = m.c.Log.KeepTail(ctx, m.c.Conflicts, base, s.Position.Epoch)
 	return err
+}
+
+// KeepOwn keeps the objects made here that the first copy from source replaces, as a conflict file (MSS-03), and gives its
+// name; "" = there are none. What was copied from that source before, and not changed since, is its own. The follower asks for
+// it (Config.Overwrite of replication).
+func (m *Mastership) KeepOwn(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error) {
+	theirs := false
+	err = m.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		pos, err := v.Position()
+		if err == nil {
+			theirs, err = copiedFrom(v, pos, source)
+		}
+		return err
+	})
+	if err != nil || theirs {
+		return "", err
+	}
+	c, found, err := staged.KeepDisplaced(ctx, m.c.Conflicts, winner)
+	if err != nil || !found {
+		return "", err
+	}
+	return c.ID, nil
 }
 
 var errMoved = errors.New("the journal moved on meanwhile")
@@ -178,7 +209,11 @@ func (m *Mastership) fence(s Standing) {
 	f.Hint = m.c.State(holder).Hello.AdminURL
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	again := m.fenced != nil
 	m.fenced = f
 	m.thawLocked()
+	if again {
+		return
+	}
 	m.c.Logger.Error("fenced: another data center was promoted", "master", holder, "epoch", s.Position.Epoch.String())
 }

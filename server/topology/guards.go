@@ -10,7 +10,8 @@ import (
 )
 
 // Guards gives the rules of the kinds that topology watches over, by kind name; app hands them to configuration. A guard
-// sees the object as it was (nil when new) and as it shall be (nil when deleted), and does not write.
+// sees the object as it was (nil when new) and as it shall be (nil when deleted), and does not write, but for the key of a
+// partner that goes.
 func Guards(clusterID string) map[string]func(tx *journal.Tx, was, will mdc.Object) error {
 	return map[string]func(tx *journal.Tx, was, will mdc.Object) error{
 		mdc.DataCenterKind().Name: dataCenterGuard(clusterID),
@@ -81,9 +82,17 @@ func unedited(s *journal.Snapshot, clusterID string) error {
 	return diverged(clusterID, n, "Only then can it be standalone")
 }
 
-// partnerGuard refuses a partner with our own id: after cloning a data center by copying it, both have one id (OAM-05).
+// partnerGuard refuses a partner with our own id: after cloning a data center by copying it, both have one id (OAM-05). With a
+// partner of the master goes its key, by which it counts as a member: it may be gone for good and in no agreement here.
 func partnerGuard(clusterID string) func(tx *journal.Tx, was, will mdc.Object) error {
-	return func(_ *journal.Tx, _, will mdc.Object) error {
+	return func(tx *journal.Tx, was, will mdc.Object) error {
+		if gone, ok := was.(*mdc.Partner); ok && gone != nil && will == nil {
+			d, err := dataCenter(&tx.Snapshot)
+			if err != nil || d.Role == mdc.RoleClone {
+				return err
+			}
+			return dropKey(tx, Actor{Name: "system:partners"}, gone.ClusterID)
+		}
 		p, ok := will.(*mdc.Partner)
 		if !ok || !mdc.SameName(p.ClusterID, clusterID) {
 			return nil

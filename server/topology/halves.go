@@ -27,6 +27,9 @@ func (s *Agreements) UpdateOwn(ctx context.Context, actor Actor, identifier stri
 			if err := s.stillIs(tx, was); err != nil {
 				return err
 			}
+			if err := s.renew(tx, was, will); err != nil {
+				return err
+			}
 			return s.put(tx, actor, will)
 		})
 	}
@@ -50,8 +53,14 @@ func (s *Agreements) UpdateClone(ctx context.Context, actor Actor, identifier st
 	if err := settingsOnly(own, will); err != nil {
 		return err
 	}
-	if err := s.tellClone(ctx, will); err != nil {
+	clone, err := s.tellClone(ctx, will)
+	if err != nil {
 		return err
 	}
-	return s.c.Log.Update(ctx, func(tx *journal.Tx) error { return s.audit(tx, actor, "change_clone", identifier) })
+	return s.c.Log.Update(ctx, func(tx *journal.Tx) error {
+		if _, err := s.c.Identities.Register(tx.Writer(), identifier, clone.Identity); err != nil {
+			return err
+		}
+		return s.audit(tx, actor, "change_clone", identifier)
+	})
 }

@@ -256,6 +256,10 @@ func (m *Mastership) thawLocked() {
 // that was acknowledged lies behind it, whether or not changes are still held.
 func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at mdc.Position, err error) {
 	if h.Force {
+		err := m.c.Log.View(ctx, func(v *journal.Snapshot) error { return m.mayYield(v, caller, h.At) })
+		if err != nil {
+			return at, err
+		}
 		if err := m.keepAfter(ctx, h.At, caller); err != nil {
 			return at, err
 		}
@@ -267,6 +271,11 @@ func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at m
 		}
 		if at, err = tx.Position(); err != nil {
 			return err
+		}
+		if h.Force {
+			if err := m.mayYield(&tx.Snapshot, caller, h.At); err != nil {
+				return err
+			}
 		}
 		if at != h.At && !h.Force {
 			return fault.New(fault.Conflict, "moved_on", "%s stands at sequence %d now, not at %d.", m.c.ClusterID, at.Sequence, h.At.Sequence)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // Link reaches partners over the peer listener by cluster id. An error that the partner worded is a fault.Error with its
@@ -34,8 +35,21 @@ type Hello struct {
 	Edits           int    // replicated objects that an administrator of a write-enabled clone made differ from its master's
 	PublicKey       []byte // X25519, 32 bytes
 	MastershipKey   []byte // Ed25519, 32 bytes; empty from an older version
+	WriteRequires   string // mdc.Write…; "" from an older version
 
 	CertificateExpiresAt time.Time // of the certificate it showed; the link knows it, not the partner's word
+}
+
+// Identities keeps the credentials by which clones ask their masters: the clone's secret, and its SHA-256 at the master.
+type Identities interface {
+	// Make gives the clone's side of an agreement a new secret, and its SHA-256.
+	Make(tx store.Writer, agreement string) (hash []byte, err error)
+	// Hash gives the SHA-256 of the clone's secret; nil when there is none.
+	Hash(r store.Reader, agreement string) (hash []byte, err error)
+	// Register keeps what a clone said; an empty one changes nothing.
+	Register(tx store.Writer, agreement string, hash []byte) (changed bool, err error)
+	// Forget removes both.
+	Forget(tx store.Writer, agreement string) error
 }
 
 // Installed is what the clone answers about its half of an agreement.
@@ -43,6 +57,8 @@ type Installed struct {
 	State    string // mdc.Agreement…
 	Position mdc.Position
 	Error    string // the last one, "" when all is well
+	Kept     string // the conflict file with its own objects that the first copy replaced; "" = none
+	Identity []byte // SHA-256 of the credential that it will show; empty from an older version
 }
 
 // Actor is who asks, for journal and audit.

@@ -40,7 +40,8 @@ type MastershipLink interface {
 	Present(ctx context.Context, clusterID string, s Standing) error
 	Handover(ctx context.Context, clusterID string, h Handover) (mdc.Position, error)
 	Take(ctx context.Context, clusterID string, wait time.Duration) (Outcome, error)
-	Follow(ctx context.Context, clusterID string, a mdc.Agreement) (mdc.Agreement, error)
+	// Follow also tells the SHA-256 of the credential that will be shown; nil = none.
+	Follow(ctx context.Context, clusterID string, a mdc.Agreement, identity []byte) (mdc.Agreement, error)
 }
 
 // MastershipConfig wires a Mastership.
@@ -52,16 +53,20 @@ type MastershipConfig struct {
 	Link         MastershipLink
 	ConflictLink ConflictLink
 	Conflicts    string                    // directory of the conflict files
-	Feed         Side                      // replication's master side
+	Feed         Clones                    // replication's master side
 	Follower     Side                      // replication's clone side
 	Wake         func(source string)       // makes the follower ask now; must not block
 	State        func(string) PartnerState // Partners.State
+	// Identities keeps the credentials of agreements.
+	Identities Identities
 	// Copied marks in a transaction that the copy that an agreement keeps up is in force here already.
 	Copied func(tx *journal.Tx, agreement, reason string) error
 	// Audit writes the audit record of an act in the act's own transaction.
-	Audit  func(tx store.Writer, actor Actor, action, target string) error
-	Clock  clock.Clock
-	Logger *slog.Logger // nil = none
+	Audit func(tx store.Writer, actor Actor, action, target string) error
+	Clock clock.Clock
+	// SecureTime bounds the wait for a majority; 0 = SecureTime.
+	SecureTime time.Duration
+	Logger     *slog.Logger // nil = none
 }
 
 // Mastership decides who may change the topology's configuration: it promotes and demotes this data center, and fences it when
@@ -73,6 +78,7 @@ type Mastership struct {
 
 	mu       sync.Mutex // guards all below
 	bound    bool       // this is a master that clones follow
+	counts   bool       // this is a master whose changes a majority must have
 	follows  string     // whose clone this is; "" = nobody's
 	beat     time.Time
 	checking chan struct{} // not nil: everybody is being asked, and changes wait for its closing
@@ -82,6 +88,7 @@ type Mastership struct {
 	unproved bool
 	suspects map[string]bool // partners that may know a later epoch, or that have not heard of ours
 	announce bool            // members are to be told of our epoch
+	unknown  map[string]bool // agreements whose master does not know the credential that is shown
 }
 
 var _ journal.Gate = (*Mastership)(nil)
@@ -89,7 +96,7 @@ var _ journal.Gate = (*Mastership)(nil)
 // NewMastership refuses bad wiring. It becomes the journal's gate: changes of replicated objects at a master with clones wait
 // until Run has asked whether somebody else was promoted meanwhile.
 func NewMastership(c MastershipConfig) (*Mastership, error) {
-	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Copied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
+	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Identities == nil || c.Copied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
 		return nil, errors.New("new mastership: a part is missing")
 	}
 	if !mdc.ValidClusterID(c.ClusterID) || len(c.PublicKey) != 32 {
@@ -98,7 +105,10 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	m := &Mastership{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), beat: c.Clock.Now(), suspects: map[string]bool{}}
+	if c.SecureTime <= 0 {
+		c.SecureTime = SecureTime
+	}
+	m := &Mastership{c: c, turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), beat: c.Clock.Now(), suspects: map[string]bool{}, unknown: map[string]bool{}}
 	if err := m.refresh(context.Background()); err != nil {
 		return nil, err
 	}
@@ -119,9 +129,9 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	return m, nil
 }
 
-// refresh reads whether this is a master that clones follow.
+// refresh reads whether this is a master that clones follow, and who must have its changes.
 func (m *Mastership) refresh(ctx context.Context) error {
-	var role, follows string
+	var role, follows, requires string
 	masters := 0
 	err := m.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		masters, follows = 0, ""
@@ -129,7 +139,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		role = d.Role
+		role, requires = d.Role, d.WriteRequires
 		return each(v, func(a *mdc.Agreement) error {
 			if a.Side == mdc.SideMaster {
 				masters++
@@ -149,6 +159,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		m.beat = m.c.Clock.Now()
 	}
 	m.bound, m.follows = bound, follows
+	m.counts = role == mdc.RoleMaster && requires == mdc.WriteMajority
 	if role == mdc.RoleStandalone {
 		m.fenced = nil
 	}
@@ -297,10 +308,12 @@ func (m *Mastership) beats(ctx context.Context) {
 func (m *Mastership) works(ctx context.Context) {
 	tick := time.NewTicker(workEvery)
 	defer tick.Stop()
+	m.introduceAll(ctx)
 	for {
 		m.check(ctx)
 		m.announceAll(ctx)
 		m.examine(ctx)
+		m.remind(ctx)
 		m.followAll(ctx)
 		select {
 		case <-m.wake:

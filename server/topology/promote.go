@@ -125,7 +125,11 @@ func (m *Mastership) succeed(ctx context.Context, actor Actor, a mdc.Agreement, 
 		if err != nil {
 			return Outcome{}, err
 		}
-		if _, err := m.c.Link.Handover(ctx, a.Source, Handover{Agreement: a.Identifier, Step: StepYield, At: own, Force: true}); err != nil {
+		_, err = m.c.Link.Handover(ctx, a.Source, Handover{Agreement: a.Identifier, Step: StepYield, At: own, Force: true})
+		if fault.CodeOf(err) == codeAhead {
+			return Outcome{}, err
+		}
+		if err != nil {
 			out.MayBeLost = !refused(err) // it may go on until it hears of the new epoch
 			m.c.Logger.Warn("the former master could not be told to step down; it will hear of the new epoch", "master", a.Source, "error", err)
 		}
@@ -135,7 +139,7 @@ func (m *Mastership) succeed(ctx context.Context, actor Actor, a mdc.Agreement, 
 
 // promote raises the epoch and completes the outcome. Members are told by Run.
 func (m *Mastership) promote(ctx context.Context, actor Actor, out Outcome, want *mdc.Position) (Outcome, error) {
-	p, err := m.raise(ctx, actor, out.Forced, want)
+	p, err := m.raise(ctx, actor, out.Forced, want, 0)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -146,8 +150,8 @@ func (m *Mastership) promote(ctx context.Context, actor Actor, out Outcome, want
 }
 
 // raise begins an epoch of this data center's own, in one transaction with its role and its agreements. With want it does so at
-// that position only.
-func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *mdc.Position) (mdc.Promotion, error) {
+// that position only; a forced one is later than the number above, too.
+func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *mdc.Position, above uint64) (mdc.Promotion, error) {
 	heard, err := m.highest(ctx)
 	if err != nil {
 		return mdc.Promotion{}, err
@@ -164,7 +168,7 @@ func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *
 		}
 		number := now.ours.at.Epoch.Number
 		if forced {
-			number = max(number, now.latest.Number, heard)
+			number = max(number, now.latest.Number, heard, above)
 		}
 		if p, err = begin(tx, m.c.Signer, m.c.Clock.Now(), mdc.Epoch{Number: number + 1, ClusterID: m.c.ClusterID}, forced, actor); err != nil {
 			return err
@@ -214,6 +218,9 @@ func (m *Mastership) becomeMaster(tx *journal.Tx, actor Actor, now situation) er
 		}
 		a.Side, a.Source, a.Target, a.StartingSequence = mdc.SideMaster, m.c.ClusterID, a.Source, now.ours.at.Sequence
 		if err := tx.Put(mdc.AgreementKind(), &a, actor.Name); err != nil {
+			return err
+		}
+		if err := m.c.Identities.Forget(tx.Writer(), a.Identifier); err != nil { // the clone makes one of its own, and follows with it
 			return err
 		}
 		if err := tx.Writer().Delete([]byte(followPrefix + a.Identifier)); err != nil {

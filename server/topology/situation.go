@@ -14,7 +14,7 @@ import (
 const (
 	latestKey    = "t/e"  // the latest epoch that was proved here, which may be later than that of the copy
 	yieldedKey   = "t/y"  // to whom mastership was given up
-	followPrefix = "t/f/" // agreements whose new master may not have its half yet
+	followPrefix = "t/f/" // agreements whose master may not have its half yet, or not the clone's credential
 )
 
 // yielded says that mastership was given up for somebody who has not taken over yet.

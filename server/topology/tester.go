@@ -166,7 +166,7 @@ func (t *Tester) identity(p *mdc.Partner, h Hello, err error) Check {
 }
 
 func version(ours string, h Hello) Check {
-	gap, known := versionGap(ours, h.Version)
+	gap, known := VersionGap(ours, h.Version)
 	switch {
 	case !known && ours != h.Version:
 		return pass(CheckVersion, "%s here, %s there: no releases, so they cannot be compared", ours, h.Version)
@@ -176,9 +176,9 @@ func version(ours string, h Hello) Check {
 	return pass(CheckVersion, "%s here, %s there", ours, h.Version)
 }
 
-// versionGap says by how many minor versions theirs is newer than ours; a different major version counts as many. known is
+// VersionGap says by how many minor versions theirs is newer than ours; a different major version counts as many. known is
 // false when one of them is no release.
-func versionGap(ours, theirs string) (gap int, known bool) {
+func VersionGap(ours, theirs string) (gap int, known bool) {
 	a, aMinor, aOK := release(ours)
 	b, bMinor, bOK := release(theirs)
 	if !aOK || !bOK {

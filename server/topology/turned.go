@@ -31,7 +31,7 @@ func (m *Mastership) becomeClone(tx *journal.Tx, actor Actor, master, action str
 		if keep != nil && a.Identifier == keep.Identifier || p == nil && a.Side == mdc.SideClone {
 			continue
 		}
-		if err := tx.Delete(mdc.AgreementKind(), a.Identifier, actor.Name); err != nil {
+		if err := drop(tx, m.c.Identities, actor, a.Identifier); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,7 @@ func chosen(list []mdc.Agreement, master string, p *mdc.Partner) *mdc.Agreement 
 func (m *Mastership) turnRound(tx *journal.Tx, actor Actor, a mdc.Agreement, master string) error {
 	wasMaster := a.Side == mdc.SideMaster
 	if wasMaster && !mdc.SameName(a.Target, master) {
-		if err := tx.Delete(mdc.AgreementKind(), a.Identifier, actor.Name); err != nil {
+		if err := drop(tx, m.c.Identities, actor, a.Identifier); err != nil {
 			return err
 		}
 		a.Identifier = newIdentifier(master, m.c.ClusterID)
@@ -82,5 +82,5 @@ func (m *Mastership) turnRound(tx *journal.Tx, actor Actor, a mdc.Agreement, mas
 		}
 	}
 	m.work()
-	return tx.Writer().Put([]byte(followPrefix+a.Identifier), []byte{1}, 0)
+	return introduce(tx, m.c.Identities, a.Identifier)
 }

@@ -323,6 +323,9 @@ func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View,
 	if own.Role == mdc.RoleMaster && h.Role == mdc.RoleClone {
 		r.clone(p, h, views)
 	}
+	if linked := own.Role != mdc.RoleStandalone && h.Role != mdc.RoleStandalone; linked && h.WriteRequires != "" && h.WriteRequires != own.WriteRequires {
+		r.add(SeverityWarning, "write_requires_differs", subject, fmt.Sprintf("It has write_requires = %q, %s has %q: after a promotion other changes are acknowledged than before.", h.WriteRequires, r.v.c.ClusterID, own.WriteRequires), "Declare one write_requires in every data center.")
+	}
 	r.versions(own, p, h)
 	if skew = skew.Round(time.Millisecond); skew.Abs() > maxSkew {
 		r.add(SeverityError, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
@@ -349,7 +352,7 @@ func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
 // versions checks that the two work together, and the order to upgrade in: clones before their master, because a clone
 // stops at a record that it does not know.
 func (r *report) versions(own *mdc.DataCenter, p *mdc.Partner, h Hello) {
-	gap, known := versionGap(r.v.c.Version, h.Version)
+	gap, known := VersionGap(r.v.c.Version, h.Version)
 	both := fmt.Sprintf("%s runs %s, %s runs %s.", r.v.c.ClusterID, r.v.c.Version, p.ClusterID, h.Version)
 	switch {
 	case !known || gap == 0:

@@ -38,6 +38,8 @@ func TestEdgeFindings(t *testing.T) {
 		"another major":                {at: "NYDC", ours: "2.0.0", theirs: "1.9.0", want: []string{"version_gap"}},
 		"no release":                   {at: "NYDC", ours: "dev", theirs: "1.9.0"},
 		"second master":                {at: "NYDC", hello: func(h *topology.Hello) { h.Role = mdc.RoleMaster }, want: []string{"second_master"}},
+		"it would acknowledge others":  {at: "NYDC", hello: func(h *topology.Hello) { h.WriteRequires = mdc.WriteMajority }, want: []string{"write_requires_differs"}},
+		"older, it says nothing of it": {at: "NYDC", hello: func(h *topology.Hello) { h.WriteRequires = "" }},
 		"clock a little off":           {at: "NYDC", hello: func(h *topology.Hello) { h.Time = h.Time.Add(-3 * time.Second) }, want: []string{"clock_skew"}},
 		"clock far off":                {at: "NYDC", hello: func(h *topology.Hello) { h.Time = h.Time.Add(time.Hour) }, want: []string{"clock_skew"}},
 		"another answers":              {at: "NYDC", hello: func(h *topology.Hello) { h.ClusterID = "TDC" }, want: []string{"wrong_cluster"}},

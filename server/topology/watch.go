@@ -135,6 +135,7 @@ func (m *Mastership) tell(ctx context.Context, clusterID string) {
 	defer cancel()
 	s, err := m.Standing(ctx, clusterID)
 	if err == nil {
+		s.Secured = false // an older version knows no such field; whoever doubts asks for it
 		err = m.c.Link.Present(ctx, clusterID, s)
 	}
 	if err != nil {

@@ -187,7 +187,7 @@ func (l link) Digests(ctx context.Context, to, agreement string, q replication.Q
 	if err != nil {
 		return replication.Digests{}, err
 	}
-	return s.feed.Digests(ctx, l.self, agreement, q)
+	return s.feed.Digests(ctx, l.caller(agreement), agreement, q)
 }
 
 func (l link) Objects(ctx context.Context, to, agreement, kind string, names []string) (replication.Objects, error) {
@@ -195,7 +195,7 @@ func (l link) Objects(ctx context.Context, to, agreement, kind string, names []s
 	if err != nil {
 		return replication.Objects{}, err
 	}
-	return s.feed.Objects(ctx, l.self, agreement, kind, names)
+	return s.feed.Objects(ctx, l.caller(agreement), agreement, kind, names)
 }
 
 func (l link) Standing(ctx context.Context, to string) (out topology.Standing, err error) {
@@ -240,13 +240,25 @@ func (l link) Take(ctx context.Context, to string, wait time.Duration) (out topo
 	return out, l.w.answer(l.self, to, err)
 }
 
-func (l link) Follow(ctx context.Context, to string, a mdc.Agreement) (out mdc.Agreement, err error) {
+func (l link) Follow(ctx context.Context, to string, a mdc.Agreement, identity []byte) (out mdc.Agreement, err error) {
 	s, err := l.w.reach(l.self, to)
 	if err != nil {
 		return out, err
 	}
-	out, err = s.mastership.Adopt(ctx, l.self, a)
+	out, err = s.mastership.Adopt(ctx, l.self, a, identity)
 	return out, l.w.answer(l.self, to, err)
+}
+
+// caller shows the credential that this site has of an agreement.
+func (l link) caller(agreement string) replication.Caller {
+	by := replication.Caller{ClusterID: l.self}
+	l.w.mu.Lock()
+	s := l.w.sites[mdc.FoldName(l.self)]
+	l.w.mu.Unlock()
+	if s != nil && !l.w.is(l.w.mute, "secret "+l.self) {
+		by.Secret, _ = s.identities.Secret(context.Background(), agreement) // a store that is closed gives none
+	}
+	return by
 }
 
 func (l link) Journal(ctx context.Context, to, agreement string, at mdc.Position, wait time.Duration) (replication.Page, error) {
@@ -254,7 +266,7 @@ func (l link) Journal(ctx context.Context, to, agreement string, at mdc.Position
 	if err != nil {
 		return replication.Page{}, err
 	}
-	page, err := s.feed.Journal(ctx, l.self, agreement, at, wait)
+	page, err := s.feed.Journal(ctx, l.caller(agreement), agreement, at, wait)
 	if l.w.is(l.w.mute, "journal "+l.self) {
 		return replication.Page{}, errLink
 	}
@@ -269,7 +281,7 @@ func (l link) Snapshot(ctx context.Context, to, agreement string, begin func(mdc
 	if err != nil {
 		return 0, err
 	}
-	return s.feed.Snapshot(ctx, l.self, agreement, begin, item)
+	return s.feed.Snapshot(ctx, l.caller(agreement), agreement, begin, item)
 }
 
 // site is one data center.
@@ -280,6 +292,7 @@ type site struct {
 	log        *journal.Log
 	audit      *audit.Log
 	keys       *replication.Keys
+	identities *replication.Identities
 	feed       *replication.Feed
 	follower   *replication.Follower
 	agreements *topology.Agreements
@@ -311,16 +324,24 @@ func (s *site) open() {
 	s.audit = audit.New(s.id, clock.System{})
 	s.keys, err = replication.OpenKeys(ctx, s.store, newWrapper(t))
 	must(t, err)
+	s.identities, err = replication.NewIdentities(s.store, newWrapper(t))
+	must(t, err)
 	s.feed, err = replication.NewFeed(ctx, replication.FeedConfig{Log: s.log, Store: s.store, Keys: s.keys, ClusterID: s.id, Clock: clock.System{}})
 	must(t, err)
 	l := link{s.w, s.id}
 	s.follower, err = replication.New(replication.Config{Log: s.log, Store: s.store, Keys: s.keys, Sources: l, ClusterID: s.id, Clock: clock.System{},
-		Fork: func(ctx context.Context, source string) error { return s.mastership.KeepFork(ctx, source) }})
+		Fork: func(ctx context.Context, source string) error { return s.mastership.KeepFork(ctx, source) },
+		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
+			return s.mastership.KeepOwn(ctx, source, staged, winner)
+		},
+		Unknown: func(agreement string) { s.mastership.Unknown(agreement) }, Audit: func(tx store.Writer, actor, action, target string) error {
+			return s.audit.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
+		}})
 	must(t, err)
 	s.signer, err = topology.OpenSigner(ctx, s.store, newWrapper(t))
 	must(t, err)
 	s.agreements, err = topology.NewAgreements(topology.AgreementsConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
-		Feed: s.feed, Follower: s.follower, Clock: clock.System{},
+		Feed: s.feed, Follower: s.follower, Clock: clock.System{}, Identities: s.identities, MayJoin: func(v *journal.Snapshot) error { return s.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})
@@ -335,7 +356,7 @@ func (s *site) open() {
 		c = clock.System{}
 	}
 	s.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
-		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Copied: replication.Copied, Clock: c,
+		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Identities: s.identities, Copied: replication.Copied, Clock: c,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("at", s.id),
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
@@ -399,7 +420,7 @@ func (s *site) sayHello(ctx context.Context, asker string) (h topology.Hello, er
 	profile := p.Object.(*mdc.PartnerProfile)
 	return topology.Hello{ClusterID: s.id, Time: time.Now(), Role: d.Object.(*mdc.DataCenter).Role, AgentID: profile.AgentID,
 		AllowManagement: profile.AllowManagement, AdminURL: "https://admin." + s.id, Objects: objects, PublicKey: s.keys.Public(),
-		Epoch: s.position().Epoch, Sequence: s.position().Sequence, MastershipKey: s.signer.Public(),
+		Epoch: s.position().Epoch, Sequence: s.position().Sequence, MastershipKey: s.signer.Public(), WriteRequires: d.Object.(*mdc.DataCenter).WriteRequires,
 		CertificateExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
 }
 
