@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -40,6 +41,12 @@ func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*htt
 	req, err := retryablehttp.FromRequest(plain)
 	if err != nil {
 		return nil, err
+	}
+	if r.Content != nil {
+		if err := req.SetBody(func() (io.Reader, error) { return r.Content.Open() }); err != nil {
+			return nil, fmt.Errorf("open the content of %s %s: %w", r.Method, r.Path, err)
+		}
+		req.ContentLength = r.Content.Length
 	}
 	rc := &retryablehttp.Client{
 		HTTPClient: &http.Client{Transport: keepWarm{c.pool}, Timeout: limit,

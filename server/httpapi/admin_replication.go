@@ -168,6 +168,7 @@ func (s *Server) replicationStatus(c *call) error {
 		out.Agreements = append(out.Agreements, view)
 		out.Healthy = out.Healthy && view.Healthy
 	}
+	s.judgeBlobs(&out)
 	return c.answer(out)
 }
 

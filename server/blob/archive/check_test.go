@@ -211,7 +211,7 @@ func TestBombsAreRefused(t *testing.T) {
 	zeros := strings.Repeat("\x00", 70<<20)
 	bomb := zipOf(t, entry{name: "z", body: zeros})
 	nested := zipOf(t, entry{name: "0", body: zeros[:8<<20]})
-	for range 3 { // 16 to the third of them
+	for range 2 { // 256 of them
 		var level []entry
 		for i := range 16 {
 			level = append(level, entry{name: fmt.Sprint(i, ".zip"), body: string(nested)})

@@ -3,6 +3,7 @@ package archive
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -74,7 +75,7 @@ type stream struct {
 // Read reads on.
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
-	kept := len(strings.TrimRight(string(p[:n]), "\x00"))
+	kept := len(bytes.TrimRight(p[:n], "\x00"))
 	if kept > 0 {
 		s.zeros = 0
 	}
