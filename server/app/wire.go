@@ -41,13 +41,14 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, users, blobs bool
+	var trusted, keys, users, blobs, links bool
 	for _, c := range changes {
 		all := c.Kind == ""
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
 		users = users || all || c.Kind == "user"
 		blobs = blobs || all || c.Kind == "package"
+		links = links || all || c.Kind == "replication_agreement"
 	}
 	if trusted {
 		n.reloadTrust()
@@ -60,6 +61,9 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if blobs {
 		n.fetcher.Refresh()
+	}
+	if trusted || links { // others may be asked now
+		n.fetcher.Retry()
 	}
 }
 

@@ -51,6 +51,8 @@ type Fetcher struct {
 	c    FetchConfig
 	wake chan struct{} // capacity 1
 
+	surveying sync.Mutex // held by the one survey that runs: an older one must not undo what a newer one found
+
 	mu     sync.Mutex // guards all below
 	absent map[string]*absence
 	retry  bool // pauses are over
@@ -93,8 +95,11 @@ func (f *Fetcher) Retry() {
 	f.Refresh()
 }
 
-// Absent lists the blobs that are missing, by digest.
-func (f *Fetcher) Absent() []Absence {
+// Absent looks which blobs are missing now, and lists them by digest.
+func (f *Fetcher) Absent(ctx context.Context) ([]Absence, error) {
+	if err := f.survey(ctx); err != nil {
+		return nil, fmt.Errorf("list absent blobs: %w", err)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := make([]Absence, 0, len(f.absent))
@@ -104,7 +109,7 @@ func (f *Fetcher) Absent() []Absence {
 		}
 	}
 	slices.SortFunc(out, func(a, b Absence) int { return strings.Compare(a.SHA256, b.SHA256) })
-	return out
+	return out, nil
 }
 
 // Run fetches what is absent until ctx ends, and joins what it started. It gives nil.
@@ -137,6 +142,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 
 // survey compares the packages with what is here.
 func (f *Fetcher) survey(ctx context.Context) error {
+	f.surveying.Lock()
+	defer f.surveying.Unlock()
 	want, err := f.c.Wanted(ctx)
 	if err != nil {
 		return err

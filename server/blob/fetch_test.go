@@ -97,6 +97,15 @@ func (n *net) fetching(t *testing.T, prepare func(dir string)) (*blob.Store, *bl
 	return s, f
 }
 
+func absent(t *testing.T, f *blob.Fetcher) []blob.Absence {
+	t.Helper()
+	all, err := f.Absent(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -160,7 +169,7 @@ func TestFetchVerifiesWhatArrives(t *testing.T) {
 			t.Parallel()
 			n := &net{sources: []string{"A", "B"}, want: map[string]int64{digestOf(b): int64(len(b))}, answer: c.answer}
 			s, f := n.fetching(t, c.before)
-			eventually(t, "it is here", func() bool { return len(f.Absent()) == 0 && has(s, digestOf(b)) })
+			eventually(t, "it is here", func() bool { return len(absent(t, f)) == 0 && has(s, digestOf(b)) })
 			r, _, err := s.Open(digestOf(b))
 			if err != nil {
 				t.Fatal(err)
@@ -231,7 +240,7 @@ func TestFetchesAreBounded(t *testing.T) {
 		f.Retry()
 	}
 	close(open)
-	eventually(t, "all are here", func() bool { return len(f.Absent()) == 0 })
+	eventually(t, "all are here", func() bool { return len(absent(t, f)) == 0 })
 	n.set(func() {
 		if n.most != 2 || len(n.asked) != 6 {
 			t.Errorf("%d at once, asked %d times", n.most, len(n.asked))
@@ -262,13 +271,13 @@ func TestAHostileArchiveIsRefusedAtTheCloneToo(t *testing.T) {
 	}
 	n := &net{sources: []string{"A"}, want: map[string]int64{digestOf(b.Bytes()): int64(b.Len())}, answer: holding(b.Bytes())}
 	s, f := n.fetching(t, nil)
-	eventually(t, "it is refused", func() bool { a := f.Absent(); return len(a) == 1 && strings.Contains(a[0].LastError, "../evil") })
+	eventually(t, "it is refused", func() bool { a := absent(t, f); return len(a) == 1 && strings.Contains(a[0].LastError, "../evil") })
 	if has(s, digestOf(b.Bytes())) {
 		t.Error("it was accepted")
 	}
 	n.set(func() { n.want = nil })
 	f.Refresh()
-	eventually(t, "nobody wants it any more", func() bool { return len(f.Absent()) == 0 })
+	eventually(t, "nobody wants it any more", func() bool { return len(absent(t, f)) == 0 })
 }
 
 // TestWithoutASourceTheReasonIsSaid, and a source that turns up is asked at once.
@@ -278,10 +287,10 @@ func TestWithoutASourceTheReasonIsSaid(t *testing.T) {
 	n := &net{want: map[string]int64{digestOf(b): 10}, answer: holding(b)}
 	_, f := n.fetching(t, nil)
 	eventually(t, "it says why", func() bool {
-		a := f.Absent()
+		a := absent(t, f)
 		return len(a) == 1 && strings.Contains(a[0].LastError, "no enabled replication agreement")
 	})
 	n.set(func() { n.sources = []string{"A"} })
 	f.Retry()
-	eventually(t, "it is here", func() bool { return len(f.Absent()) == 0 })
+	eventually(t, "it is here", func() bool { return len(absent(t, f)) == 0 })
 }

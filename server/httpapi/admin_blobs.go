@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -59,10 +60,10 @@ func blobView(b blob.Info) wire.Blob {
 }
 
 // judgeBlobs tells of contents that are missing here. For a while that is how it has to be: they come after the journal.
-func (s *Server) judgeBlobs(out *wire.ReplicationStatus) {
-	absent := s.c.Fetcher.Absent()
+func (s *Server) judgeBlobs(ctx context.Context, out *wire.ReplicationStatus) error {
+	absent, err := s.c.Fetcher.Absent(ctx)
 	if out.Missing = len(absent); out.Missing == 0 {
-		return
+		return err
 	}
 	oldest := absent[0]
 	for _, a := range absent {
@@ -76,4 +77,5 @@ func (s *Server) judgeBlobs(out *wire.ReplicationStatus) {
 	}
 	out.Reason = fmt.Sprintf("contents of packages are missing here, one of them since %s (%d of %d bytes of %s): %s", oldest.Since.UTC().Format(time.RFC3339), oldest.Have, oldest.Size, oldest.SHA256, why)
 	out.Healthy = out.Healthy && s.c.Clock.Now().Sub(oldest.Since) < patienceWithBlobs
+	return nil
 }

@@ -168,7 +168,9 @@ func (s *Server) replicationStatus(c *call) error {
 		out.Agreements = append(out.Agreements, view)
 		out.Healthy = out.Healthy && view.Healthy
 	}
-	s.judgeBlobs(&out)
+	if err := s.judgeBlobs(ctx, &out); err != nil {
+		return err
+	}
 	return c.answer(out)
 }
 
