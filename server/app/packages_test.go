@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -230,4 +231,57 @@ func TestContentsAreCollectedOnceNobodyNeedsThem(t *testing.T) {
 	if !fault.Is(err, fault.NotFound) {
 		t.Errorf("the other one: %v", fmt.Sprint(err))
 	}
+}
+
+// TestAKillLeavesWholeContentsOrNone: kill -9 in the middle of an upload leaves nothing, right after the answer all of it; the
+// same upload made again goes through (FLT-01, MSS-11).
+func TestAKillLeavesWholeContentsOrNone(t *testing.T) {
+	p := testkit.StartProcesses(t, program(t), "NYDC")[0]
+	for round := range byte(3) {
+		body := content(10+round, 3<<20)
+		sum := sha256.Sum256(body)
+		digest := hex.EncodeToString(sum[:])
+		r, w := io.Pipe()
+		api, refused := p.Admin(), make(chan error, 1)
+		go func() {
+			_, err := api.Do(t.Context(), client.Request{Method: http.MethodPut, Path: "/v1/blobs/" + digest, Timeout: -1,
+				Content: &client.Content{Length: int64(len(body)), Open: func() (io.ReadCloser, error) { return r, nil }}})
+			_ = r.CloseWithError(io.ErrClosedPipe) // whoever writes on need not wait
+			refused <- err
+		}()
+		if _, err := w.Write(body[:2<<20]); err != nil {
+			t.Fatal(err)
+		}
+		p.Within(testkit.Limit, "the upload is under way", func() bool { return len(filesIn(t, p, "incoming")) == 1 })
+		p.Kill()
+		_ = w.Close() // the upload has its end, if it did not have it
+		if err := <-refused; err == nil {
+			t.Fatal("half an upload was acknowledged")
+		}
+		p.Start()
+		if left := append(filesIn(t, p, "incoming"), filesIn(t, p, "whole")...); len(left) != int(round) {
+			t.Errorf("after a kill in the middle: %v", left)
+		}
+		if _, err := p.Upload(body); err != nil {
+			t.Fatal(err)
+		}
+		p.Kill()
+		p.Start()
+		kept, err := os.ReadFile(filepath.Join(p.DataDir, "blobs", "whole", digest+".raw"))
+		if err != nil || !bytes.Equal(kept, body) {
+			t.Errorf("after a kill behind the answer: %d bytes, %v", len(kept), err)
+		}
+	}
+}
+
+func filesIn(t *testing.T, p *testkit.Process, dir string) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(filepath.Join(p.DataDir, "blobs", dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
 }
