@@ -31,7 +31,7 @@ func TestExamplesApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			ny, ldc := twoSites(t)
-			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.ReplaceAll(string(b), "concord.ldc\n", "ldc\n")}
+			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.NewReplacer("concord.ldc\n", "ldc\n", "${path.module}", filepath.Dir(name)).Replace(string(b))}
 			if strings.Contains(string(b), "var.") {
 				step.ConfigVariables = config.Variables{}
 				for _, v := range []string{"first_password", "agent_secret"} {

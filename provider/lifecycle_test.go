@@ -111,6 +111,9 @@ func (l life) imports() string {
 func lives(root string) map[string]life {
 	certificatePath := "/v1/trust/certificates/ldc-root"
 	return map[string]life{
+		"package": {address: "concord_package.x", path: "/v1/packages/p", drift: map[string]any{"file_name": "by hand"}, ignore: []string{"source"},
+			first:  block(`resource "concord_package" "x"`, `name = "p"`, `source = "../LICENSE"`, `users = ["ann"]`),
+			second: block(`resource "concord_package" "x"`, `name = "p"`, `source = "../README.md"`, `description = "other"`, `file_name = "read.me"`)},
 		"data center": {address: "concord_data_center.x", path: "/v1/data-center", singleton: true, drift: map[string]any{"display_name": "by hand"},
 			first:  `resource "concord_data_center" "x" { cluster_id = "NYDC" }`,
 			second: block(`resource "concord_data_center" "x"`, `cluster_id = "NYDC"`, `display_name = "New York"`, `role = "master"`, `lock_timeout = "2m"`, `write_requires = "majority"`)},

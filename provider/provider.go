@@ -90,7 +90,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
-		newSetting, newOverride,
+		newSetting, newOverride, newPackage,
 	}
 }
 

@@ -27,12 +27,14 @@ func (s *replicationStatusSource) Schema(_ context.Context, _ datasource.SchemaR
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "How replication stands, as the data center that the provider's endpoint is knows it; for `check` blocks and outputs.",
 		Attributes: map[string]schema.Attribute{
-			"id":       schema.StringAttribute{Computed: true, MarkdownDescription: "Cluster id of the data center that answered."},
-			"role":     schema.StringAttribute{Computed: true, MarkdownDescription: "`standalone`, `master` or `clone`."},
-			"epoch":    schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships."},
-			"sequence": schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that this data center has."},
-			"digest":   schema.StringAttribute{Computed: true, MarkdownDescription: "Digest over all replicated objects at that sequence."},
-			"healthy":  schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether every agreement is well."},
+			"id":            schema.StringAttribute{Computed: true, MarkdownDescription: "Cluster id of the data center that answered."},
+			"role":          schema.StringAttribute{Computed: true, MarkdownDescription: "`standalone`, `master` or `clone`."},
+			"epoch":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships."},
+			"sequence":      schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that this data center has."},
+			"digest":        schema.StringAttribute{Computed: true, MarkdownDescription: "Digest over all replicated objects at that sequence."},
+			"healthy":       schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether every agreement is well, and no content of a package has been missing here for ten minutes."},
+			"blobs_missing": schema.Int64Attribute{Computed: true, MarkdownDescription: "How many contents of packages are not in this data center yet."},
+			"reason":        schema.StringAttribute{Computed: true, MarkdownDescription: "Why contents of packages are missing; null when none is."},
 			"agreements": schema.ListNestedAttribute{Computed: true, NestedObject: schema.NestedAttributeObject{Attributes: agreementStatusAttributes()},
 				MarkdownDescription: "The agreements that this data center is a side of."},
 		},
@@ -69,6 +71,8 @@ type replicationStatusModel struct {
 	Sequence   types.Int64            `tfsdk:"sequence"`
 	Digest     types.String           `tfsdk:"digest"`
 	Healthy    types.Bool             `tfsdk:"healthy"`
+	Missing    types.Int64            `tfsdk:"blobs_missing"`
+	Reason     types.String           `tfsdk:"reason"`
 	Agreements []agreementStatusModel `tfsdk:"agreements"`
 }
 
@@ -95,7 +99,7 @@ type agreementStatusModel struct {
 
 func (m *replicationStatusModel) fill(v wire.ReplicationStatus) {
 	*m = replicationStatusModel{ID: types.StringValue(v.ID), Role: types.StringValue(v.Role), Epoch: number(v.Epoch), Sequence: number(v.Sequence),
-		Digest: types.StringValue(v.Digest), Healthy: types.BoolValue(v.Healthy), Agreements: []agreementStatusModel{}}
+		Digest: types.StringValue(v.Digest), Healthy: types.BoolValue(v.Healthy), Missing: types.Int64Value(int64(v.Missing)), Reason: keepText(types.StringNull(), v.Reason), Agreements: []agreementStatusModel{}}
 	for _, a := range v.Agreements {
 		m.Agreements = append(m.Agreements, agreementStatusModel{
 			Identifier: types.StringValue(a.Identifier), Name: types.StringValue(a.Name), Side: types.StringValue(a.Side),

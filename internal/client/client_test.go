@@ -216,3 +216,45 @@ func TestBasicForAgents(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestContentIsStreamedOnceAnAttempt: a body that is not held in memory is opened for each attempt and closed, and its length
+// is announced.
+func TestContentIsStreamedOnceAnAttempt(t *testing.T) {
+	t.Parallel()
+	var attempts, opened, closed atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil || string(b) != "content" || r.ContentLength != 7 || r.Header.Get("Content-Type") != "application/octet-stream" {
+			t.Errorf("%q, announced %d, %v", b, r.ContentLength, err)
+		}
+		if attempts.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer srv.Close()
+	c, err := client.New(client.Config{Endpoint: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	content := &client.Content{Length: 7, Open: func() (io.ReadCloser, error) {
+		opened.Add(1)
+		return closing{strings.NewReader("content"), &closed}, nil
+	}}
+	if _, err := c.Do(t.Context(), client.Request{Method: http.MethodPut, Path: "/x", Content: content}); err != nil {
+		t.Fatal(err)
+	}
+	if attempts.Load() != 2 || opened.Load() != 2 || closed.Load() != 2 {
+		t.Errorf("%d attempts, opened %d times, closed %d times", attempts.Load(), opened.Load(), closed.Load())
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed *atomic.Int32
+}
+
+func (c closing) Close() error {
+	c.closed.Add(1)
+	return nil
+}

@@ -28,11 +28,18 @@ type Request struct {
 	Query       url.Values    //
 	Header      http.Header   // set last, so it wins over what the client sets
 	In          any           // sent as JSON; nil = no body
+	Content     *Content      // sent as it is, instead of In; nil = none
 	Out         any           // a pointer that the JSON answer is read into; nil = the answer is dropped
 	IfMatch     string        // ETag that the object must still have
 	IfNoneMatch bool          // create only
 	Retry       bool          // a POST or PATCH that may be repeated
 	Timeout     time.Duration // of one attempt; 0 = the client's, below 0 = only the context ends it
+}
+
+// Content is a body that is streamed rather than held in memory, such as a file.
+type Content struct {
+	Length int64                         // bytes
+	Open   func() (io.ReadCloser, error) // gives it from its beginning, once for each attempt
 }
 
 // Response is what came back besides the body.
@@ -158,6 +165,9 @@ func (c *Client) headers(req *http.Request, r Request) {
 		if r.Method == http.MethodPatch {
 			h.Set("Content-Type", "application/merge-patch+json")
 		}
+	}
+	if r.Content != nil {
+		h.Set("Content-Type", "application/octet-stream")
 	}
 	if r.IfMatch != "" {
 		h.Set("If-Match", r.IfMatch)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -45,6 +46,12 @@ func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*htt
 	if err != nil {
 		return nil, err
 	}
+	if r.Content != nil {
+		if err := req.SetBody(func() (io.Reader, error) { return &lateBody{open: r.Content.Open}, nil }); err != nil {
+			return nil, fmt.Errorf("build request %s %s: %w", r.Method, r.Path, err)
+		}
+		req.ContentLength = r.Content.Length
+	}
 	rc := &retryablehttp.Client{
 		HTTPClient: &http.Client{Transport: keepWarm{c.pool}, Timeout: limit,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -58,6 +65,30 @@ func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*htt
 		return nil, c.transportFault(ctx, limit, err)
 	}
 	return res, nil
+}
+
+// lateBody opens a content when it is read for the first time: the retrying client makes one more body than it sends.
+type lateBody struct {
+	open func() (io.ReadCloser, error)
+	body io.ReadCloser // nil: not opened yet
+}
+
+// Read reads on.
+func (l *lateBody) Read(b []byte) (n int, err error) {
+	if l.body == nil {
+		if l.body, err = l.open(); err != nil {
+			return 0, fmt.Errorf("open the content: %w", err)
+		}
+	}
+	return l.body.Read(b)
+}
+
+// Close closes what was opened.
+func (l *lateBody) Close() error {
+	if l.body == nil {
+		return nil
+	}
+	return l.body.Close()
 }
 
 // check decides whether an attempt is repeated, and logs it.

@@ -240,12 +240,14 @@ func (b *Browser) Do(req *http.Request) Page {
 		b.t.Fatalf("open %s: %v", req.URL.Redacted(), err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64<<20))
 	if err != nil {
 		b.t.Fatalf("read %s: %v", req.URL.Redacted(), err)
 	}
 	p := Page{URL: req.URL, Status: res.StatusCode, Header: res.Header, Body: string(body), Location: res.Header.Get("Location")}
-	p.readForm(b.t)
+	if strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
+		p.readForm(b.t)
+	}
 	return p
 }
 
@@ -279,6 +281,18 @@ func attribute(n *html.Node, name string) string {
 		}
 	}
 	return ""
+}
+
+// SignIn signs a user in at the sign-in host of a data center, unless the browser is signed in there already.
+func (b *Browser) SignIn(at *DataCenter, user string) {
+	b.t.Helper()
+	p := b.Get(at.RuntimeURL + "/login")
+	if p.Form == nil {
+		return
+	}
+	if p = b.Submit(p, url.Values{"user": {user}, "password": {Password}}); p.Status != http.StatusSeeOther {
+		b.t.Fatalf("%s cannot sign in at %s: %d", user, at.ClusterID, p.Status)
+	}
 }
 
 // SignOut goes to the sign-in host of a data center and confirms.

@@ -1,6 +1,10 @@
 package testkit
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"net/http"
 	"time"
 
@@ -83,6 +87,28 @@ func (d *DataCenter) Follows(master *DataCenter) {
 	d.t.Helper()
 	want := master.View().LastSequence
 	d.Within(patience, "follows "+master.ClusterID, func() bool { return d.View().LastSequence >= want })
+}
+
+// Upload gives the data center a content, and its digest back.
+func (d *DataCenter) Upload(content []byte) (sha256Hex string, err error) {
+	d.t.Helper()
+	sum := sha256.Sum256(content)
+	sha256Hex = hex.EncodeToString(sum[:])
+	_, err = d.Do(client.Request{Method: http.MethodPut, Path: client.Path("v1", "blobs", sha256Hex), Timeout: -1,
+		Content: &client.Content{Length: int64(len(content)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }}})
+	return sha256Hex, err
+}
+
+// Package uploads a content and writes the package with its digest and size; the test fails when that is refused.
+func (d *DataCenter) Package(p wire.Package, content []byte) wire.Package {
+	d.t.Helper()
+	var err error
+	if p.SHA256, err = d.Upload(content); err != nil {
+		d.t.Fatalf("upload %s to %s: %v", p.Name, d.ClusterID, err)
+	}
+	p.Size = int64(len(content))
+	d.Put(client.Path("v1", "packages", p.Name), p)
+	return p
 }
 
 // Limit is how soon what crosses a link has to be on the other side; generous, so that only a lost message exceeds it.

@@ -140,6 +140,8 @@ type ReplicationStatus struct {
 	Sequence   uint64            `json:"sequence"`
 	Digest     string            `json:"digest"`
 	Healthy    bool              `json:"healthy"`
+	Reason     string            `json:"reason,omitempty"` // about the packages' contents, when some are missing here
+	Missing    int               `json:"blobs_missing"`    // contents of packages that are not in this data center
 	Agreements []AgreementStatus `json:"agreements"`
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync/atomic"
 
@@ -28,6 +29,7 @@ type model struct {
 	profile  cached[mdc.PartnerProfile]
 	partners cached[[]mdc.Partner]
 	keysets  cached[map[string]*mdc.Keyset]
+	contents cached[map[string]int64] // sizes of packages' contents, by digest
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
 }
@@ -61,6 +63,9 @@ func (m *model) changed(changes []journal.Change) {
 		}
 		if all || c.Kind == "keyset" {
 			m.keysets.drop()
+		}
+		if all || c.Kind == "package" {
+			m.contents.drop()
 		}
 		if all || c.Kind == "agent" {
 			m.agents.drop(c.Name)
@@ -248,6 +253,34 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 		return optional(loadOne[mdc.User](ctx, m.log, mdc.UserKind(), name))
 	})
 	return u, u != nil, err
+}
+
+// Refers says whether a package has the content of this digest.
+func (m *model) Refers(ctx context.Context, sha256 string) (bool, error) {
+	all, err := m.packageContents(ctx)
+	_, ok := all[sha256]
+	return ok, err
+}
+
+// blobs gives the contents that packages have, with their sizes. The map is the caller's.
+func (m *model) blobs(ctx context.Context) (map[string]int64, error) {
+	all, err := m.packageContents(ctx)
+	return maps.Clone(all), err
+}
+
+func (m *model) packageContents(ctx context.Context) (map[string]int64, error) {
+	all, err := m.contents.get(func() (*map[string]int64, error) {
+		list, err := loadAll[mdc.Package](ctx, m.log, mdc.PackageKind())
+		out := make(map[string]int64, len(list))
+		for _, p := range list {
+			out[p.SHA256] = p.Size
+		}
+		return &out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *all, nil
 }
 
 // Keysets gives every cookie keyset by purpose.

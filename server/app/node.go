@@ -13,6 +13,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -71,6 +72,8 @@ type Node struct {
 	signer     *topology.Signer
 	mastership *topology.Mastership
 	engine     *session.Engine
+	blobs      *blob.Store
+	fetcher    *blob.Fetcher
 	ready      readiness
 	listeners  [3]*listener // admin, runtime, peer
 	handlers   *httpapi.Server
@@ -129,7 +132,8 @@ func (n *Node) openStores(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open sessions store: %w", err)
 	}
-	return nil
+	n.blobs, err = blob.Open(blob.Config{Dir: filepath.Join(dir, "blobs"), Clock: n.opts.Clock, Logger: n.log})
+	return err
 }
 
 func (n *Node) openJournal(ctx context.Context) error {
@@ -228,6 +232,9 @@ func (n *Node) close() error {
 	}
 	if n.authority != nil {
 		errs = append(errs, n.authority.Close())
+	}
+	if n.blobs != nil {
+		errs = append(errs, n.blobs.Close())
 	}
 	for _, s := range []*badger.Store{n.sessions, n.state} {
 		if s != nil {

@@ -29,7 +29,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.keyring.reload(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{n.wireTrust, n.wireReplication, n.wireMastership, n.wireSessions, n.wireHTTP} {
+	for _, step := range []func(context.Context) error{n.wireTrust, n.wireReplication, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -41,12 +41,14 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, users bool
+	var trusted, keys, users, blobs, links bool
 	for _, c := range changes {
 		all := c.Kind == ""
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
 		users = users || all || c.Kind == "user"
+		blobs = blobs || all || c.Kind == "package"
+		links = links || all || c.Kind == "replication_agreement"
 	}
 	if trusted {
 		n.reloadTrust()
@@ -56,6 +58,12 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if users {
 		n.engine.UsersChanged()
+	}
+	if blobs {
+		n.fetcher.Refresh()
+	}
+	if trusted || links { // others may be asked now
+		n.fetcher.Retry()
 	}
 }
 
@@ -139,7 +147,10 @@ func (n *Node) wireReplication(ctx context.Context) error {
 }
 
 // returned wakes what waits for a partner.
-func (n *Node) returned(clusterID string) { n.follower.Wake(clusterID) }
+func (n *Node) returned(clusterID string) {
+	n.follower.Wake(clusterID)
+	n.fetcher.Retry()
+}
 
 func (n *Node) wireSessions(context.Context) error {
 	var err error
@@ -171,6 +182,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	for kind, g := range topology.Guards(n.cfg.ClusterID) {
 		guards[kind] = g
 	}
+	guards[mdc.PackageKind().Name] = n.contentIsHere
 	service, err := configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
 		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
@@ -187,7 +199,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,8 @@ func (p *program) printReplication(v wire.ReplicationStatus, output string) erro
 		return p.json(v)
 	}
 	return p.tables(
-		section{[]string{"DATA CENTER", "ROLE", "EPOCH", "SEQUENCE", "DIGEST", "HEALTHY"}, [][]string{{v.ID, v.Role, number(v.Epoch), number(v.Sequence), short(v.Digest), yesNo(v.Healthy)}}},
+		section{[]string{"DATA CENTER", "ROLE", "EPOCH", "SEQUENCE", "DIGEST", "BLOBS MISSING", "HEALTHY", "REASON"},
+			[][]string{{v.ID, v.Role, number(v.Epoch), number(v.Sequence), short(v.Digest), strconv.Itoa(v.Missing), yesNo(v.Healthy), or(v.Reason)}}},
 		section{statusHead(), statusRows(v.Agreements)})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -21,7 +22,7 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	}
 	if err := op.Pre.check(op.Kind, op.Name, was, body); err != nil {
 		// Before "it exists": on a clone the way on is the master, never an adoption of what was copied.
-		_, closed := p.edits(op.Kind)
+		_, closed := edits(&p.tx.Snapshot, op.Kind)
 		return Result{}, cmp.Or(closed, err)
 	}
 	if err := p.unlocked(op); err != nil {
@@ -108,7 +109,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	case old == nil && !op.Kind.Singleton:
 		res.Outcome = Created
 	}
-	edit, err := p.edits(op.Kind)
+	edit, err := edits(&p.tx.Snapshot, op.Kind)
 	if err != nil {
 		return Result{}, err
 	}
@@ -134,7 +135,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 }
 
 func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
-	edit, err := p.edits(op.Kind)
+	edit, err := edits(&p.tx.Snapshot, op.Kind)
 	if err != nil {
 		return err
 	}
@@ -181,11 +182,11 @@ func (p *pass) guard(kind mdc.Kind, now []byte, will mdc.Object) error {
 
 // edits refuses a replicated object where this data center is closed to writes (OAM-02, OAM-04, SEC-45). On a clone that is
 // open to them it says that a change is an edit of the clone's own, which the master's copy knows nothing of.
-func (p *pass) edits(kind mdc.Kind) (bool, error) {
+func edits(v *journal.Snapshot, kind mdc.Kind) (bool, error) {
 	if kind.Scope == mdc.Local {
 		return false, nil
 	}
-	o, err := p.tx.Get(mdc.DataCenterKind(), mdc.SingletonName)
+	o, err := v.Get(mdc.DataCenterKind(), mdc.SingletonName)
 	if err != nil {
 		return false, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -59,6 +60,14 @@ type errNotMaster struct{ kind string }
 
 // Error says what is wrong, without the address.
 func (e errNotMaster) Error() string { return "not the master of " + e.kind }
+
+// Writable refuses where objects of the kind cannot be written, for what comes before such a write and costs much.
+func (s *Service) Writable(ctx context.Context, kind mdc.Kind) error {
+	return s.notMaster(s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		_, err := edits(v, kind)
+		return err
+	}))
+}
 
 func (s *Service) notMaster(err error) error {
 	refused, ok := errors.AsType[errNotMaster](err)

@@ -12,6 +12,7 @@ type Login struct {
 	Page
 	Application string // where the person goes next, such as the host; "" when they came by themselves
 	Request     string // R, returned as it is in the field "request"; "" = none
+	Package     string // name of the package that the person wanted, returned in the field "package"; "" = none
 	Token       string // form token, returned in the field "token"
 	User        string // what was typed before, to spare typing it again
 	Error       string // a sentence about the last attempt; "" = first attempt

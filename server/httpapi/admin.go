@@ -32,6 +32,7 @@ func (s *Server) declareAdmin() {
 	)
 	o.add(s.batchRoutes()...)
 	o.add(s.lockRoutes()...)
+	o.add(s.blobRoutes()...)
 	o.add(s.mastershipRoutes()...)
 	o.add(s.replicationCheckRoutes()...)
 	o.add(s.checkRoutes()...)
@@ -53,6 +54,7 @@ func (s *Server) kinds() []kindRoutes {
 		{kind: mdc.AuthorizationPolicyKind(), in: wire.AuthorizationPolicy{}, out: wire.AuthorizationPolicyView{}, page: wire.Page[wire.AuthorizationPolicyView]{}},
 		{kind: mdc.AgentKind(), in: wire.Agent{}, out: wire.AgentView{}, page: wire.Page[wire.AgentView]{}},
 		{kind: mdc.SettingKind(), in: wire.Setting{}, out: wire.SettingView{}, page: wire.Page[wire.SettingView]{}},
+		{kind: mdc.PackageKind(), in: wire.Package{}, out: wire.PackageView{}, page: wire.Page[wire.PackageView]{}},
 		{kind: mdc.OverrideKind(), in: wire.Override{}, out: wire.OverrideView{}, page: wire.Page[wire.OverrideView]{}, view: s.overrideView, over: true},
 	}
 }

@@ -168,6 +168,9 @@ func (s *Server) replicationStatus(c *call) error {
 		out.Agreements = append(out.Agreements, view)
 		out.Healthy = out.Healthy && view.Healthy
 	}
+	if err := s.judgeBlobs(ctx, &out); err != nil {
+		return err
+	}
 	return c.answer(out)
 }
 

@@ -36,7 +36,9 @@ func (o *operations) describe(version string) object {
 
 func (o *operations) operation(r route, schemas object) object {
 	op := object{"summary": r.summary, "responses": o.responses(r, schemas)}
-	if r.in != nil {
+	if r.in == (octets{}) {
+		op["requestBody"] = object{"required": true, "content": object{octetStream: object{}}}
+	} else if r.in != nil {
 		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": schemaOf(reflect.TypeOf(r.in), schemas)}}}
 	}
 	if params := parameters(r); len(params) > 0 {
@@ -65,6 +67,8 @@ func (o *operations) responses(r route, schemas object) object {
 
 func response(out any, page bool, schemas object) object {
 	switch {
+	case out == octets{}:
+		return object{"description": "the content", "content": object{octetStream: object{}}}
 	case out != nil:
 		return object{"description": "done", "content": object{"application/json": object{"schema": schemaOf(reflect.TypeOf(out), schemas)}}}
 	case page:

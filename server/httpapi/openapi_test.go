@@ -191,11 +191,13 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		{"authorization-policies", "p", `{"name":"p","rules":[{"effect":"allow","groups":["g"]}]}`, `{"rules":[{"effect":"allow"}]}`},
 		{"applications", "a", `{"name":"a","hosts":["a.example"],"resources":{"r":{"paths":["/**"],"authorization_policy":"p"}}}`, `{"resources":null}`},
 		{"agents", "ag", `{"name":"ag","hosts":["https://a.example"],"secret":"0123456789abcdef"}`, `{"cookie_lifetime":"5m"}`},
+		{"packages", "k", `{"name":"k","sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"groups":["g"]}`, `{"file_name":"x.txt"}`},
 		{"settings", "s", `{"name":"s","value":"v"}`, `{"value":"w"}`},
 		{"partners", "LDC", fmt.Sprintf(`{"cluster_id":"LDC","agent_id":"mesh","primary":[%q]}`, other.PeerAddress), `{"rest_endpoint":"https://ldc.example"}`},
 		{"trust/certificates", "root", fmt.Sprintf(`{"name":"root","certificate_pem":%s}`, root), `{"partner":"LDC"}`},
 	}
-	var steps []step
+	const blob, x = "/v1/blobs/{sha256}", "/v1/blobs/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+	steps := []step{{"PUT", blob, x, "x", 201}, {"PUT", blob, x, "x", 200}, {"GET", blob, x, "", 200}}
 	for _, b := range bodies {
 		list, one := "/v1/"+b.collection, "/v1/"+b.collection+"/"+b.name
 		declared := list + "/{name}"
@@ -360,6 +362,7 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"GET", "/login", "", "", 200}, open},
 		{step{"GET", "/logout", "", "", 200}, open},
 		{step{"GET", "/signed-out", "", "", 200}, open},
+		{step{"GET", "/packages/{name}", "/packages/p", "", 303}, open},
 		{step{"GET", "/assets/console.css", "", "", 200}, open},
 		{step{"GET", "/assets/icon.svg", "", "", 200}, open},
 		{step{"GET", "/favicon.ico", "", "", 200}, open},
@@ -372,7 +375,10 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 			t.Errorf("%s %s is not described", s.method, s.path)
 			continue
 		}
-		got := send(t, d, ask{method: s.method, url: d.RuntimeURL + s.path, body: s.body, header: s.header})
+		if s.url == "" {
+			s.url = s.path
+		}
+		got := send(t, d, ask{method: s.method, url: d.RuntimeURL + s.url, body: s.body, header: s.header})
 		if got.status != s.want {
 			t.Errorf("%s %s: %d, want %d: %.300s", s.method, s.path, got.status, s.want, got.body)
 		}

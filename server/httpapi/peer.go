@@ -26,6 +26,8 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodPost, path: "/peer/v1/revocations", summary: "Tell which sign-ons ended", in: wire.Revocations{}, out: wire.RevocationsAnswer{}, handle: s.peerRevocations},
 		route{method: http.MethodPost, path: "/peer/v1/revocations/pull", summary: "Ask for the ended sign-ons that are missing", in: wire.RevocationsPull{}, out: wire.Revocations{}, handle: s.peerRevocationsPull},
 	)
+	o.add(route{method: http.MethodGet, path: "/peer/v1/blobs/{sha256}", summary: "The content of a package, or a range of it; for whom this data center replicates with", out: octets{},
+		also: map[int]any{http.StatusPartialContent: octets{}}, handle: s.peerBlob})
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerMastershipRoutes()...)

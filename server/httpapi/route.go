@@ -16,8 +16,8 @@ type route struct {
 	method  string
 	path    string // with {name} for a segment and {name...} for the rest
 	summary string
-	in      any         // zero value of the body's struct; nil = no body
-	out     any         // zero value of the answer's struct; nil = no JSON answer
+	in      any         // zero value of the body's struct, or octets; nil = no body
+	out     any         // zero value of the answer's struct, or octets; nil = no JSON answer
 	status  int         // of success; 0 = 200
 	also    map[int]any // other answers that are no problem documents: zero value of the struct by status; nil = no body
 	public  bool

@@ -16,6 +16,7 @@ import (
 type Model interface {
 	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
 	Policies(ctx context.Context) (*policy.Index, error)
+	Refers(ctx context.Context, sha256 string) (bool, error) // whether a package has this content
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)
 }
@@ -29,7 +30,9 @@ func (s *Server) declareRuntime() {
 		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
 		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},
 		route{method: http.MethodPost, path: "/session/v1/logout", summary: "End a sign-on in every data center", in: wire.LogoutRequest{}, out: wire.LogoutAnswer{}, handle: s.logoutByAgent},
-		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request"}, also: map[int]any{http.StatusSeeOther: nil}, handle: s.loginPage},
+		route{method: http.MethodGet, path: "/packages/{name}", summary: "A package, for a signed-in user who is entitled to it", public: true, hidden: true, out: octets{},
+			also: map[int]any{http.StatusPartialContent: octets{}, http.StatusNotModified: nil, http.StatusSeeOther: nil}, handle: s.fetchPackage},
+		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request", "package"}, also: map[int]any{http.StatusSeeOther: nil}, handle: s.loginPage},
 		route{method: http.MethodPost, path: "/login", summary: "Sign in with the form", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, handle: s.loginForm},
 		route{method: http.MethodGet, path: "/logout", summary: "Ask whether to sign out", public: true, hidden: true, handle: s.logoutPage},
 		route{method: http.MethodPost, path: "/logout", summary: "Sign out with the form", public: true, hidden: true, handle: s.logoutForm},

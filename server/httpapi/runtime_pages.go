@@ -66,7 +66,7 @@ func (s *Server) loginPage(c *call) error {
 		return err
 	}
 	if found.Session == nil || request != nil && found.Session.Level < request.Level {
-		return s.askPassword(c, text, request, "", "")
+		return s.askPassword(c, request, console.Login{Request: text, Package: packageName(c.Query("package"))})
 	}
 	return s.sendOn(c, found, request)
 }
@@ -107,14 +107,15 @@ func (s *Server) sendOn(c *call, found session.Found, request *session.Request) 
 	return nil
 }
 
-func (s *Server) askPassword(c *call, text string, request *session.Request, user, trouble string) error {
+// askPassword shows the form; d says what it was filled with before and where the person goes next.
+func (s *Server) askPassword(c *call, request *session.Request, d console.Login) error {
 	cookie, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
 	token, cookies, err := s.c.Sessions.BeginForm(cookie)
 	if err != nil {
 		return err
 	}
 	s.setCookies(c, cookies)
-	d := console.Login{Page: s.foot(c), Request: text, Token: token, User: user, Error: trouble}
+	d.Page, d.Token = s.foot(c), token
 	if request != nil {
 		_, d.Application, _ = strings.Cut(request.Origin, "://")
 	}
@@ -123,7 +124,7 @@ func (s *Server) askPassword(c *call, text string, request *session.Request, use
 
 // loginForm takes the form. A wrong password shows it again with a sentence.
 func (s *Server) loginForm(c *call) error {
-	form, err := s.form(c, "request", "token", "user", "password")
+	form, err := s.form(c, "request", "package", "token", "user", "password")
 	if err != nil {
 		return err
 	}
@@ -134,13 +135,13 @@ func (s *Server) loginForm(c *call) error {
 	prior, _ := s.signInCookie(c)
 	found, err := s.signIn(c, form["user"], form["password"], prior)
 	if fault.Is(err, fault.Unauthenticated) {
-		return s.askPassword(c, form["request"], request, form["user"], "The user name or the password is wrong.")
+		return s.askPassword(c, request, console.Login{Request: form["request"], Package: packageName(form["package"]), User: form["user"], Error: "The user name or the password is wrong."})
 	}
 	if err != nil {
 		return err
 	}
 	if request == nil {
-		c.Redirect(http.StatusSeeOther, "/login")
+		c.Redirect(http.StatusSeeOther, afterSignIn(form["package"]))
 		return nil
 	}
 	found.SetCookies = nil // signIn has set them
@@ -270,10 +271,13 @@ func once(values url.Values, name string) (string, error) {
 func (s *Server) failPage(c *call, status int, f *fault.Error, requestID string) {
 	d := console.Error{Page: s.foot(c), Title: "That did not work", Sentence: f.Message, RequestID: requestID, Link: "/login", LinkText: "Sign in"}
 	switch f.Kind {
-	case fault.Unavailable:
-		d.Title, d.WhatToDo = "Please try again", "Wait a moment, then repeat."
 	case fault.Forbidden:
 		d.Title, d.WhatToDo = "Not accepted", "Start again at the application."
+		if f.Code == codeNoPackage {
+			d.Title, d.WhatToDo = "Not for you", "If you need it, ask whoever sent you here."
+		}
+	case fault.Unavailable:
+		d.Title, d.WhatToDo = "Please try again", "Wait a moment, then repeat."
 	case fault.NotFound:
 		d.Title = "There is no such page"
 	case fault.Internal:

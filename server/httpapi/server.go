@@ -11,6 +11,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
@@ -51,6 +52,8 @@ type Config struct {
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys
+	Blobs         *blob.Store
+	Fetcher       *blob.Fetcher
 	Trust         *trust.Store
 	Authority     *ca.Authority
 	Sessions      *session.Engine

@@ -62,6 +62,9 @@ func (w *waitingWriter) once() {
 	}
 }
 
+// Unwrap lets http.ResponseController reach the connection's deadlines.
+func (w *waitingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // WriteHeaderNow sends the head.
 func (w *waitingWriter) WriteHeaderNow() {
 	w.once()

@@ -95,7 +95,7 @@ func Kinds() []Kind {
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
 		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
 		GroupKind(), UserKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
-		SettingKind(), OverrideKind(),
+		SettingKind(), OverrideKind(), PackageKind(),
 	}
 }
 

@@ -31,6 +31,7 @@ func examples(t *testing.T) map[string]mdc.Object {
 		"data_center_key": &mdc.DataCenterKey{ClusterID: "NYDC", PublicKey: make([]byte, 32)},
 		"keyset":          &mdc.Keyset{Purpose: mdc.PurposeAgent, Keyset: []byte("{}")},
 		"session_policy":  policy,
+		"package":         &mdc.Package{Name: "setup", Description: "for all", FileName: "Setup 1.msi", SHA256: strings.Repeat("0a", 32), Size: mdc.MaxPackage, Format: mdc.FormatRaw, Users: []string{"eve"}, Groups: []string{"z", "a"}},
 		"setting":         &mdc.Setting{Name: "banner", Description: "on top", Value: `"hello"`},
 		"override":        &mdc.Override{Kind: "setting", Name: "banner", Values: json.RawMessage(`{"value":"\"here\""}`)},
 		"promotion": &mdc.Promotion{Epoch: mdc.Epoch{Number: 2, ClusterID: "LDC"}, Base: mdc.Position{Epoch: mdc.Epoch{Number: 1, ClusterID: "NYDC"}, Sequence: 7, Digest: strings.Repeat("0", 64)},

@@ -26,6 +26,7 @@ func everyKind(version int) map[string]mdc.Object {
 		"promotion":            &mdc.Promotion{Epoch: mdc.Epoch{Number: uint64(version), ClusterID: "PDC"}}, // of no lineage here
 		"keyset":               &mdc.Keyset{Purpose: mdc.PurposeSignIn, Keyset: []byte(secretText + v)},
 		"session_policy":       &mdc.SessionPolicy{RetrievalMaxAttempts: version},
+		"package":              &mdc.Package{Name: "setup", Description: v, SHA256: strings.Repeat("0a", 32), Size: 1, Format: mdc.FormatRaw},
 		"setting":              &mdc.Setting{Name: "banner", Value: v},
 		"group":                &mdc.Group{Name: "staff", Description: "<b>&" + v},
 		"user":                 &mdc.User{Name: "Alice", Groups: []string{"staff"}, Enabled: true, Password: mdc.Secret{Hash: "h" + v}},

@@ -46,6 +46,7 @@ type ValidatorConfig struct {
 	Agreements *Agreements
 	Roots      func() []*x509.Certificate // this data center's own
 	Clock      clock.Clock
+	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
 	// Audit writes the audit record of a repair in the repair's own transaction.
 	Audit func(tx store.Writer, actor Actor, action, target string) error
 }
@@ -55,8 +56,8 @@ type Validator struct{ c ValidatorConfig }
 
 // NewValidator refuses bad wiring.
 func NewValidator(c ValidatorConfig) (*Validator, error) {
-	if c.Log == nil || c.Hello == nil || c.Agreements == nil || c.Roots == nil || c.Clock == nil || c.Audit == nil || !mdc.ValidClusterID(c.ClusterID) {
-		return nil, errors.New("new validator: log, hello, agreements, roots, clock, audit and cluster id are needed")
+	if c.Log == nil || c.Hello == nil || c.Agreements == nil || c.Roots == nil || c.Clock == nil || c.HasBlob == nil || c.Audit == nil || !mdc.ValidClusterID(c.ClusterID) {
+		return nil, errors.New("new validator: log, hello, agreements, roots, clock, blobs, audit and cluster id are needed")
 	}
 	return &Validator{c}, nil
 }
@@ -65,7 +66,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.certificates, r.edges, r.agreements}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.agreements}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
@@ -162,6 +163,25 @@ func (r *report) objects(ctx context.Context) error {
 				r.add(SeverityWarning, "missing_default", subject, "It was written by an older version and lacks fields that have defaults now.", "POST /v1/validate, or concord validate --repair, writes them.")
 			}
 			return r.references(s, subject, o)
+		})
+	})
+}
+
+// contents looks for packages whose content is not here.
+func (r *report) contents(ctx context.Context) error {
+	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		return s.Range(mdc.PackageKind(), "", func(key string, body []byte) error {
+			o, err := mdc.PackageKind().Decode(body)
+			if err != nil {
+				return err
+			}
+			p, _ := o.(*mdc.Package)
+			here, err := r.v.c.HasBlob(p.SHA256)
+			if err == nil && !here {
+				r.add(SeverityWarning, "blob_missing", "package "+key, fmt.Sprintf("Its content %s is not in this data center, so it cannot be fetched here.", p.SHA256),
+					"It comes by itself from a data center that this one replicates with: see concord replication status. If none has it, upload it again at the master.")
+			}
+			return err
 		})
 	})
 }

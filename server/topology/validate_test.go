@@ -14,7 +14,7 @@ import (
 
 func (s *site) validator(version string, roots ...*x509.Certificate) *topology.Validator {
 	s.w.t.Helper()
-	v, err := topology.NewValidator(topology.ValidatorConfig{Log: s.log, ClusterID: s.id, Version: version, Hello: link{s.w, s.id}.Hello,
+	v, err := topology.NewValidator(topology.ValidatorConfig{HasBlob: func(string) (bool, error) { return true, nil }, Log: s.log, ClusterID: s.id, Version: version, Hello: link{s.w, s.id}.Hello,
 		Agreements: s.agreements, Roots: func() []*x509.Certificate { return roots }, Clock: clock.System{},
 		Audit: func(store.Writer, topology.Actor, string, string) error { return nil }})
 	must(s.w.t, err)

@@ -1,0 +1,4 @@
+import {
+  to = concord_package.install
+  id = "install"
+}

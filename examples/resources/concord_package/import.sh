@@ -1,0 +1,2 @@
+# The id is the package's name. The next apply sets source.
+terraform import concord_package.install install

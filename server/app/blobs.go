@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/blob"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+func (n *Node) wireBlobs(context.Context) (err error) {
+	n.fetcher, err = blob.NewFetcher(blob.FetchConfig{Store: n.blobs, Wanted: n.model.blobs, Sources: n.feed.Counterparts, Ask: blobSources{n.links}.ask,
+		Clock: n.opts.Clock, Logger: n.log})
+	return err
+}
+
+// collect removes the contents that no package refers to any more.
+func (n *Node) collect(ctx context.Context) error { return n.blobs.RunCollection(ctx, n.model.blobs) }
+
+// contentIsHere refuses a package whose content was not uploaded to this data center first: others fetch it from here.
+func (n *Node) contentIsHere(_ *journal.Tx, _, will mdc.Object) error {
+	p, ok := will.(*mdc.Package)
+	if !ok || p == nil {
+		return nil
+	}
+	b, found, err := n.blobs.Claim(p.SHA256)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return fault.New(fault.Conflict, "blob_missing", "The content of the package %q is not in this data center. Upload it first: PUT /v1/blobs/%s.", p.Name, p.SHA256)
+	}
+	var wrong []fault.Field
+	if p.Size != b.Size {
+		wrong = append(wrong, fault.Field{Pointer: "/size", Detail: fmt.Sprintf("the content has %d bytes", b.Size)})
+	}
+	if p.Format != b.Format && p.Format != mdc.FormatRaw {
+		wrong = append(wrong, fault.Field{Pointer: "/format", Detail: fmt.Sprintf("the content is %s; raw is right for whatever shall not be called by its format", b.Format)})
+	}
+	return fault.InvalidFields("The package cannot be accepted.", wrong)
+}
+
+// blobSources asks other data centers for blobs over the links.
+type blobSources struct{ links *links }
+
+func (s blobSources) ask(ctx context.Context, source, sha256 string, from int64) (io.ReadCloser, int64, error) {
+	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: client.Path("peer", "v1", "blobs", sha256),
+		Header: http.Header{"Range": {fmt.Sprintf("bytes=%d-", from)}, "Accept": {"application/octet-stream, application/problem+json"}}})
+	if err != nil {
+		return nil, 0, err
+	}
+	start := int64(0)
+	if res.StatusCode == http.StatusPartialContent {
+		if _, err := fmt.Sscanf(res.Header.Get("Content-Range"), "bytes %d-", &start); err != nil {
+			_ = res.Body.Close() // the answer cannot be used
+			return nil, 0, fmt.Errorf("read blob of %s: its Content-Range cannot be read", source)
+		}
+	}
+	return res.Body, start, nil
+}
