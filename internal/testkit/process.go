@@ -17,9 +17,22 @@ import (
 )
 
 // Build makes the server program and leaves it in dir.
-func Build(dir string) (program string, err error) {
-	program = filepath.Join(dir, "concord")
-	out, err := exec.Command("go", "build", "-o", program, "github.com/concord-access/terraform-provider-concord/server").CombinedOutput() //nolint:gosec // fixed words
+func Build(dir string) (program string, err error) { return build(filepath.Join(dir, "concord")) }
+
+// BuildFragile makes the program that has failpoints (internal/failpoint), and leaves it in dir.
+func BuildFragile(dir string) (program string, err error) {
+	tags := "failpoints"
+	for _, flag := range strings.Fields(os.Getenv("GOFLAGS")) {
+		if given, ok := strings.CutPrefix(flag, "-tags="); ok {
+			tags = given + "," + tags // -tags on the command line replaces the ones of GOFLAGS
+		}
+	}
+	return build(filepath.Join(dir, "concord-fragile"), "-tags="+tags)
+}
+
+func build(program string, flags ...string) (string, error) {
+	args := append(append([]string{"build"}, flags...), "-o", program, "github.com/concord-access/terraform-provider-concord/server")
+	out, err := exec.Command("go", args...).CombinedOutput() //nolint:gosec // words of our own and the caller's GOFLAGS
 	if err != nil {
 		return "", fmt.Errorf("build concord: %w\n%s", err, out)
 	}
@@ -30,8 +43,9 @@ func Build(dir string) (program string, err error) {
 type Process struct {
 	DataCenter
 	ConfigFile string
+	Program    string   // what the next Launch runs
+	Env        []string // what it finds in its environment besides ours
 
-	program string
 	log     string // file of what it wrote to standard error, over all starts
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when it has ended
@@ -40,9 +54,15 @@ type Process struct {
 // NewProcess lays out a data center on free ports and starts nothing.
 func NewProcess(t testing.TB, program, clusterID string) *Process {
 	t.Helper()
+	return NewProcessIn(t, program, clusterID, filepath.Join(t.TempDir(), "data"))
+}
+
+// NewProcessIn is NewProcess with a data directory of the caller's choice.
+func NewProcessIn(t testing.TB, program, clusterID, dataDir string) *Process {
+	t.Helper()
 	dir := t.TempDir()
 	cfg := config.Defaults()
-	cfg.ClusterID, cfg.NodeName, cfg.DataDir = clusterID, strings.ToLower(clusterID)+"1", filepath.Join(dir, "data")
+	cfg.ClusterID, cfg.NodeName, cfg.DataDir = clusterID, strings.ToLower(clusterID)+"1", dataDir
 	cfg.Log.Format = config.FormatText
 	for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 		l.Address = freeAddress(t)
@@ -50,7 +70,7 @@ func NewProcess(t testing.TB, program, clusterID string) *Process {
 	}
 	p := &Process{DataCenter: DataCenter{ClusterID: clusterID, DataDir: cfg.DataDir, Endpoint: "https://" + cfg.Admin.Address,
 		RuntimeURL: "https://" + cfg.Runtime.Address, PeerAddress: cfg.Peer.Address, t: t, cfg: cfg},
-		program: program, ConfigFile: filepath.Join(dir, "concord.hcl"), log: filepath.Join(dir, "log")}
+		Program: program, ConfigFile: filepath.Join(dir, "concord.hcl"), log: filepath.Join(dir, "log")}
 	if err := config.WriteNode(p.ConfigFile, cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +131,9 @@ func (p *Process) Launch() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()                                                   // the child has its own handle
-	p.cmd = exec.Command(p.program, "server", "--config", p.ConfigFile) //nolint:gosec // a program that the test built
+	p.cmd = exec.Command(p.Program, "server", "--config", p.ConfigFile) //nolint:gosec // a program that the test built
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(os.Environ(), p.Env...)
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatalf("start %s: %v", p.ClusterID, err)
 	}
@@ -168,6 +189,9 @@ func (p *Process) Exit() int {
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
+
+// Ended is closed when the program has ended, by itself or not.
+func (p *Process) Ended() <-chan struct{} { return p.done }
 
 // Log is everything that the program has written.
 func (p *Process) Log() string {

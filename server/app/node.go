@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
@@ -85,10 +86,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for _, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
+		failpoint.Here("start." + [...]string{"stores", "journal", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -43,9 +44,11 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 		mdc.DataCenterKey{ClusterID: target.ClusterID, PublicKey: hello.PublicKey, MastershipKey: hello.MastershipKey}); err != nil {
 		return View{}, err
 	}
+	failpoint.Here("agree.half")
 	if err := s.complete(ctx, actor, *half); err != nil {
 		return View{}, err
 	}
+	failpoint.Here("agree.whole")
 	return s.Get(ctx, half.Identifier)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	engine "github.com/dgraph-io/badger/v4"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -203,6 +204,7 @@ func (c *committer) commitGroup() {
 		r.done <- r.err
 	}
 	c.group = c.group[:0]
+	c.point("commit.answered")
 }
 
 // commit writes the overlay. An overlay without writes needs nothing. What Badger has synced can be seen at once, before the
@@ -219,16 +221,27 @@ func (c *committer) commit() error {
 			return fmt.Errorf("stage group: %w", err) // nothing is written yet
 		}
 	}
+	c.point("commit.before")
 	if err := txn.Commit(); err != nil {
 		return c.s.fail(fmt.Errorf("commit group: %w", err))
 	}
+	c.point("commit.done")
 	c.s.publishSnapshot()
 	c.s.changes.add(c.group)
 	c.s.space.wrote(int64(c.bytes))
+	c.point("commit.seen")
 	if err := c.mirrorGroup(); err != nil {
 		return c.s.fail(fmt.Errorf("mirror group: %w", err))
 	}
+	c.point("commit.mirrored")
 	return nil
+}
+
+// point is a failpoint of the store that has a mirror: where nothing acknowledged may be lost.
+func (c *committer) point(name string) {
+	if c.s.mirror != nil {
+		failpoint.Here(name)
+	}
 }
 
 func stage(txn *engine.Txn, key string, e entry) error {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 )
 
 // MaxMirrored is the greatest length in bytes of a mirrored value.
@@ -115,8 +117,11 @@ func (m *mirror) write(content mirrored) error {
 	if _, err := m.file.WriteAt(content.encode(), int64(content.generation%2)*slotSpan); err != nil {
 		return err
 	}
-	if err := syncData(m.file); err != nil {
-		return err
+	failpoint.Here("mirror.written")
+	if !failpoint.Without(failpoint.NoSync) {
+		if err := syncData(m.file); err != nil {
+			return err
+		}
 	}
 	m.newest = content.generation
 	return nil
