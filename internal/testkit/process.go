@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 )
 
@@ -159,6 +161,17 @@ func (p *Process) WaitReady() {
 	})
 	p.credentials()
 	p.waitReady()
+}
+
+// Ready says whether the data center answers that it is ready, now.
+func (p *Process) Ready() bool {
+	p.t.Helper()
+	if _, err := os.Stat(p.cfg.TokenFile()); err != nil {
+		return false
+	}
+	p.credentials()
+	_, err := p.Do(client.Request{Method: http.MethodGet, Path: "/v1/ready", Timeout: 2 * time.Second})
+	return err == nil
 }
 
 // Kill is kill -9, and waits for the end; a second call does nothing.
