@@ -14,6 +14,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -117,15 +118,15 @@ func (n *Node) openStores(context.Context) error {
 	if n.key, err = openNodeKey(dir, errors.Is(err, os.ErrNotExist)); err != nil {
 		return err
 	}
-	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock,
+	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true,
 		Mirror: &badger.MirrorConfig{Path: filepath.Join(dir, "head"), Key: journal.PositionKey()}})
 	if errors.Is(err, badger.ErrInUse) {
 		return fault.New(fault.Conflict, "data_dir_in_use", "another concord is running on %s; stop it or give this one a data_dir of its own", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("open state store: %w", err)
+		return openFault(err)
 	}
-	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock})
+	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true})
 	if err != nil {
 		return fmt.Errorf("open sessions store: %w", err)
 	}
@@ -144,6 +145,9 @@ func (n *Node) openJournal(ctx context.Context) error {
 		}
 	}
 	if err := n.journal.VerifyLocal(ctx); err != nil {
+		return err
+	}
+	if err := n.verifyContent(ctx); err != nil {
 		return err
 	}
 	if err := n.journal.Sweep(ctx); err != nil {
@@ -166,6 +170,28 @@ func (n *Node) verifyHead(ctx context.Context) error {
 	return fault.New(fault.Conflict, "state_damaged",
 		"The head record %s is missing, so nothing proves that the state store still has every acknowledged change. Restore the file or a backup, or empty data_dir and copy from another data center.",
 		filepath.Join(n.cfg.DataDir, "head"))
+}
+
+// verifyContent refuses a database that lost something older than its last changes: objects, records of the journal, or acts in
+// the audit record (FLT-07, SEC-75).
+func (n *Node) verifyContent(ctx context.Context) error {
+	if err := n.journal.VerifyContent(ctx); err != nil {
+		return err
+	}
+	if _, err := audit.New(n.cfg.ClusterID, n.opts.Clock).Verify(ctx, n.state); err != nil {
+		return fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
+	}
+	return nil
+}
+
+// openFault words why the state store cannot be opened.
+func openFault(err error) error {
+	if !errors.Is(err, badger.ErrDamaged) && !errors.Is(err, badger.ErrMirrorUnreadable) {
+		return fmt.Errorf("open state store: %w", err)
+	}
+	f := fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
+	f.Err = err
+	return f
 }
 
 func (n *Node) openAuthority(ctx context.Context) error {
