@@ -43,7 +43,7 @@ func run(out io.Writer, wanted, runs string) (ok bool, err error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	programs, ran, ok := newPrograms(dir), 0, true
-	for _, f := range faults() {
+	for _, f := range trials() {
 		if wanted != "" && f.id != wanted && !strings.HasPrefix(f.id, wanted+"-") || ctx.Err() != nil {
 			continue
 		}
@@ -57,7 +57,7 @@ func run(out io.Writer, wanted, runs string) (ok bool, err error) {
 }
 
 // perform runs one fault and prints its line; what was wrong goes to standard error.
-func perform(ctx context.Context, out io.Writer, programs *programs, f fault, times int) (ok bool) {
+func perform(ctx context.Context, out io.Writer, programs *programs, f trial, times int) (ok bool) {
 	if times == 0 {
 		times = f.runs
 	}

@@ -1,7 +1,7 @@
 package main
 
-// fault is one way to break a data center.
-type fault struct {
+// trial is one way to break a data center.
+type trial struct {
 	id    string // of the reliability table; a control has a word behind it
 	what  string // what is counted
 	quick int    // runs in a test
@@ -9,12 +9,13 @@ type fault struct {
 	run   func(*stage)
 }
 
-// faults in the order they run.
-func faults() []fault {
-	return []fault{
+// trials in the order they run.
+func trials() []trial {
+	return []trial{
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
 		{"FLT-07", "silent", 1, 5, damage},
+		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 	}
 }
