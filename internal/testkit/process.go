@@ -48,9 +48,9 @@ type Process struct {
 	Program    string   // what the next Launch runs
 	Env        []string // what it finds in its environment besides ours
 
-	log     string // file of what it wrote to standard error, over all starts
-	cmd     *exec.Cmd
-	done    chan struct{} // closed when it has ended
+	log  string // file of what it wrote to standard error, over all starts
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
 }
 
 // NewProcess lays out a data center on free ports and starts nothing.

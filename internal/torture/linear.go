@@ -299,7 +299,7 @@ func plant(all []porcupine.Operation) ([]porcupine.Operation, bool) {
 			continue
 		}
 		for i, r := range all {
-			read := r.Input.(input) //nolint:forcetypeassert // ours
+			read := r.Input.(input)                                                                                      //nolint:forcetypeassert // ours
 			if read.op == "read" && read.object == in.object && r.Call > w.Return && r.Output.(output).value != in.old { //nolint:forcetypeassert // ours
 				planted := append([]porcupine.Operation(nil), all...)
 				planted[i].Output = output{value: in.old}

@@ -16,6 +16,8 @@ func trials() []trial {
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
 		{"FLT-07", "silent", 1, 5, damage},
+		{"FLT-10", "cuts-badly-survived", 2, 30, partitions},
+		{"FLT-13", "storms", 15, 300, flapping},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 	}
 }

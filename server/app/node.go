@@ -19,6 +19,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
@@ -175,13 +176,40 @@ func (n *Node) verifyHead(ctx context.Context) error {
 // verifyContent refuses a database that lost something older than its last changes: objects, records of the journal, or acts in
 // the audit record (FLT-07, SEC-75).
 func (n *Node) verifyContent(ctx context.Context) error {
-	if err := n.journal.VerifyContent(ctx); err != nil {
+	if err := n.journal.VerifyRecords(ctx); err != nil {
 		return err
+	}
+	if clone, err := n.isClone(ctx); err != nil {
+		return err
+	} else if !clone { // a clone is compared with its master and mended: `concord replication verify`
+		if err := n.journal.VerifyObjects(ctx); err != nil {
+			return err
+		}
+	}
+	if lost := n.state.LostCommits(); lost > 0 {
+		return fault.New(fault.Conflict, "state_damaged", "The state store lost its last %d acknowledged transactions, acts of administrators or ended sign-ons. Restore a backup, or empty data_dir and copy from another data center.", lost)
 	}
 	if _, err := audit.New(n.cfg.ClusterID, n.opts.Clock).Verify(ctx, n.state); err != nil {
 		return fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
 	}
 	return nil
+}
+
+// isClone says whether this data center follows another one. A first start follows nobody.
+func (n *Node) isClone(ctx context.Context) (clone bool, err error) {
+	err = n.journal.View(ctx, func(s *journal.Snapshot) error {
+		o, err := s.Get(mdc.DataCenterKind(), mdc.SingletonName)
+		if fault.Is(err, fault.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d, err := mdc.As[*mdc.DataCenter](o)
+		clone = err == nil && d.Role == mdc.RoleClone
+		return err
+	})
+	return clone, err
 }
 
 // openFault words why the state store cannot be opened.

@@ -4,25 +4,36 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// VerifyContent reads all that the position stands for: the objects, whose digest must be the one it names, and the records
-// of the journal from its base on, each with its number. A database may have lost either although its position is there, when
-// files went that held only older changes. The error is a fault, as of VerifyHead (FLT-07).
-func (l *Log) VerifyContent(ctx context.Context) error {
+// VerifyObjects reads every replicated object: together they must have the digest that the position names. A database may have
+// lost some although its position is there, when files went that held only older changes. The error is a fault, as of
+// VerifyHead (FLT-07).
+func (l *Log) VerifyObjects(ctx context.Context) error {
 	return l.View(ctx, func(s *Snapshot) error {
 		survey, err := s.Survey()
 		if err != nil {
 			return headFault(fmt.Sprintf("the objects cannot be read (%v)", err))
 		}
+		for kind, sum := range survey.Kinds {
+			if strings.HasSuffix(sum.Digest, unlike) {
+				return fault.New(fault.Conflict, "state_damaged", "Objects of the kind %s cannot be opened: either they are damaged, or the node key is not the one that the state store was written with. Restore the key, or a backup, or empty data_dir and copy from another data center.", kind)
+			}
+		}
 		if survey.Total != survey.At.Digest {
 			return headFault(fmt.Sprintf("the objects are not those of sequence %d", survey.At.Sequence))
 		}
-		return s.dense()
+		return nil
 	})
 }
+
+// VerifyRecords wants a record in the journal for each sequence from its base to the position. The error is a fault, as of
+// VerifyHead (FLT-07).
+func (l *Log) VerifyRecords(ctx context.Context) error { return l.View(ctx, (*Snapshot).dense) }
 
 // dense wants a record for each sequence from the base to the position.
 func (s *Snapshot) dense() error {

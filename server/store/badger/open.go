@@ -43,7 +43,7 @@ func Open(cfg Config) (*Store, error) {
 	return s, nil
 }
 
-// countCommits reads how many commits the database has; with fewer than were acknowledged it is not opened.
+// countCommits reads how many commits the database has.
 func (s *Store) countCommits() error {
 	if s.mirror == nil {
 		return nil
@@ -55,8 +55,8 @@ func (s *Store) countCommits() error {
 	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w: the number of commits cannot be read (%v)", ErrDamaged, err)
 	}
-	if acknowledged := s.mirror.counted(); s.committer.commits < acknowledged {
-		return fmt.Errorf("%w: the database ends at commit %d, %d were acknowledged", ErrDamaged, s.committer.commits, acknowledged)
+	if acknowledged := s.mirror.counted(); acknowledged > s.committer.commits {
+		s.lost = acknowledged - s.committer.commits
 	}
 	return nil
 }
