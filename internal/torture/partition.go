@@ -133,8 +133,12 @@ func behind(master *testkit.DataCenter) uint64 {
 }
 
 func put(d *testkit.DataCenter, name string) error {
-	_, err := d.Do(client.Request{Method: http.MethodPut, Path: client.Path("v1", "groups", name), In: wire.Group{Name: name}})
+	_, err := d.Do(putGroup(name))
 	return err
+}
+
+func putGroup(name string) client.Request {
+	return client.Request{Method: http.MethodPut, Path: client.Path("v1", "groups", name), In: wire.Group{Name: name}}
 }
 
 // within counts what is not there in time as broken, and waits on for it.
