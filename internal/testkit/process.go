@@ -184,12 +184,30 @@ func (p *Process) Kill() {
 	p.cmd = nil
 }
 
-// Signal sends a signal.
+// Signal sends a signal. After SIGSTOP it waits until the program stands still, which takes a moment.
 func (p *Process) Signal(s syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatalf("signal %s: %v", p.ClusterID, err)
 	}
+	if s == syscall.SIGSTOP {
+		p.Within(patience, "stands still", p.stopped)
+	}
+}
+
+// stopped reads the state of every thread; true where the system does not tell.
+func (p *Process) stopped() bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			return false // a thread that ends just now
+		}
+		if _, state, ok := strings.Cut(string(b), ") "); ok && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // Exit waits for the program's end and gives its exit code.

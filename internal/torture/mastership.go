@@ -76,6 +76,7 @@ func planned(s *stage) {
 	stop := w.begin()
 	var slowest time.Duration
 	for i := range s.runs {
+		s.let(between(50*time.Millisecond, 300*time.Millisecond))
 		began := time.Now()
 		out, err := promote(w.centers[(i+1)%2], wire.MastershipChange{})
 		if err != nil {

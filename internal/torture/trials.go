@@ -18,6 +18,8 @@ func trials() []trial {
 		{"FLT-07", "silent", 1, 5, damage},
 		{"FLT-10", "cuts-badly-survived", 2, 30, partitions},
 		{"FLT-13", "storms", 15, 300, flapping},
+		{"FLT-15", "copies-too-many", 1, 10, farBehind},
+		{"FLT-16", "half-copies", 1, 20, bootstraps},
 		{"FLT-17", "silent-merges", 1, 20, twoMasters},
 		{"FLT-18", "unnamed-losses", 1, 10, forced},
 		{"FLT-19", "acked-lost", 4, 100, planned},
