@@ -15,7 +15,7 @@ import (
 // powerLoss takes the power away under eight writers: what the disk holds at that moment, without anything that the system
 // still kept in memory, is what the next start finds (FLT-02).
 func powerLoss(s *stage) {
-	disk := newDisk(s)
+	disk := newDisk(s, "2G")
 	p := testkit.NewProcessIn(s, s.program(), "NYDC", filepath.Join(disk.mount, "data"))
 	p.Start()
 	l := newLedger(s)
@@ -31,7 +31,7 @@ func powerLoss(s *stage) {
 // in every image. If it does not, powerLoss proves nothing.
 func powerLossUnsynced(s *stage) {
 	for range s.runs {
-		disk := newDisk(s)
+		disk := newDisk(s, "2G")
 		p := testkit.NewProcessIn(s, s.fragile(), "NYDC", filepath.Join(disk.mount, "data"))
 		p.Env = []string{failpoint.WithoutVariable + "=" + failpoint.NoSync}
 		p.Start()
@@ -82,7 +82,7 @@ type disk struct {
 	image, mount string
 }
 
-func newDisk(s *stage) *disk {
+func newDisk(s *stage, size string) *disk {
 	s.Helper()
 	dir := s.TempDir()
 	d := &disk{s, filepath.Join(dir, "image"), filepath.Join(dir, "mount")}
@@ -94,7 +94,7 @@ func newDisk(s *stage) *disk {
 	if err := os.Mkdir(d.mount, 0o700); err != nil {
 		s.Fatal(err)
 	}
-	must(s, "truncate", "--size=2G", d.image)
+	must(s, "truncate", "--size="+size, d.image)
 	must(s, "mkfs.ext4", "-q", "-F", d.image)
 	out, err := exec.Command("mount", "-o", "loop", d.image, d.mount).CombinedOutput()
 	s.needs(err == nil, "no loop device: "+strings.TrimSpace(string(out)))

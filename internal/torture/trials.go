@@ -15,7 +15,9 @@ func trials() []trial {
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
+		{"FLT-04", "lost-or-down", 1, 6, fullDisk},
 		{"FLT-07", "silent", 1, 5, damage},
+		{"FLT-08", "followed-back", 1, 10, oldBackup},
 		{"FLT-10", "cuts-badly-survived", 2, 30, partitions},
 		{"FLT-13", "storms", 15, 300, flapping},
 		{"FLT-15", "copies-too-many", 1, 10, farBehind},
@@ -23,6 +25,8 @@ func trials() []trial {
 		{"FLT-17", "silent-merges", 1, 20, twoMasters},
 		{"FLT-18", "unnamed-losses", 1, 10, forced},
 		{"FLT-19", "acked-lost", 4, 100, planned},
+		{"FLT-20", "stale-writes", 1, 10, pausedHolder},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
+		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 	}
 }
