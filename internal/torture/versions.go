@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"strings"
-	"syscall"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
@@ -58,10 +57,9 @@ func versions(s *stage) {
 	}
 }
 
-// as stops a data center in order and starts it as another release.
+// as stops a data center and starts it as another release.
 func as(p *testkit.Process, env ...string) {
-	p.Signal(syscall.SIGTERM)
-	p.Exit()
+	p.Kill()
 	p.Env = env
 	p.Start()
 }

@@ -124,7 +124,7 @@ func TestStorageFull(t *testing.T) {
 	}
 }
 
-// await updates until the answer is as wanted; the store asks the file system once a second.
+// await updates until the answer is as wanted.
 func await(t *testing.T, s *badger.Store, wanted func(error) bool) error {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
