@@ -15,6 +15,7 @@ func trials() []trial {
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
+		{"FLT-03", "broken-points", 4, 115, killedAtPoints},
 		{"FLT-04", "lost-or-down", 1, 6, fullDisk},
 		{"FLT-07", "silent", 1, 5, damage},
 		{"FLT-08", "followed-back", 1, 10, oldBackup},
