@@ -4,20 +4,24 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
 // golden is a data center that was killed, with everything that its files should hold.
 type golden struct {
 	s      *stage
 	p      *testkit.Process
+	master *testkit.Process // whose clone p is; nil when it is the master itself
 	l      *ledger
 	kept   string // copy of the data directory as the kill left it
 	older  string // copy of some changes before, after an orderly stop
@@ -25,41 +29,63 @@ type golden struct {
 	keys   map[string]string
 }
 
-// damage does every kind of harm to every kind of file of a data directory. Each time the server refuses to start and says
-// why, or has everything; it never is healthy with less (FLT-07).
+// damage does every kind of harm to every kind of file of a master's data directory. Each time the server refuses to start and
+// says why, or has everything; it never is healthy with less (FLT-07). A run is one cell of the matrix; they take turns.
 func damage(s *stage) {
-	g := newGolden(s)
-	cells, refused := 0, 0
-	for range s.runs {
-		for _, file := range g.files() {
-			for _, h := range harms() {
-				cells++
-				if g.cell(file, h) {
-					refused++
-				}
-			}
+	p := testkit.StartProcesses(s, s.program(), "NYDC")[0]
+	newGolden(s, p, p).matrix()
+}
+
+// damageClone does the same to a clone, which may also heal itself from its master.
+func damageClone(s *stage) {
+	all := testkit.StartProcesses(s, s.program(), "NYDC", "LDC")
+	testkit.Link(&all[0].DataCenter, &all[1].DataCenter)
+	g := newGolden(s, all[1], all[0])
+	g.master = all[0]
+	g.matrix()
+}
+
+// matrix goes through the cells in random order until all runs are made.
+func (g *golden) matrix() {
+	cells, refused := g.cells(), 0
+	for i := range g.s.runs {
+		if i%len(cells) == 0 {
+			rand.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 		}
-		for _, c := range headCells() {
-			cells++
-			if g.attempt("head "+c.name, func() { c.do(s, filepath.Join(g.p.DataDir, "head")) }) {
-				refused++
-			}
+		if c := cells[i%len(cells)]; g.attempt(c) {
+			refused++
 		}
 	}
-	s.Logf("%d cells: refused %d, harmless %d, silent %d", cells, refused, cells-refused-s.count, s.count)
+	g.s.Logf("%d of %d cells: refused %d, harmless or healed %d, silent %d", g.s.runs, len(cells), refused, g.s.runs-refused-g.s.count, g.s.count)
+}
+
+// cell is a kind of harm to a file of the data directory.
+type cell struct {
+	name string
+	do   func()
+}
+
+func (g *golden) cells() (all []cell) {
+	for _, file := range g.files() {
+		for _, h := range harms() {
+			all = append(all, cell{file + " " + h.name, func() { h.do(g.s, filepath.Join(g.p.DataDir, file), filepath.Join(g.older, file)) }})
+		}
+	}
+	for name, slots := range map[string][]int{"slot A": {0}, "slot B": {1}, "both slots": {0, 1}} {
+		all = append(all, cell{"head " + name, func() { rewrite(g.s, filepath.Join(g.p.DataDir, "head"), flipSlots(slots)) }})
+	}
+	return all
 }
 
 // newGolden leaves all kinds of files behind: two tables at least, a log with changes that are in no table, ended sign-ons.
-func newGolden(s *stage) *golden {
-	p := testkit.StartProcesses(s, s.program(), "NYDC")[0]
+// Changes are made at master, which is p or the one that p follows.
+func newGolden(s *stage, p, master *testkit.Process) *golden {
 	g := &golden{s: s, p: p, l: newLedger(s), kept: filepath.Join(s.TempDir(), "kept"), older: filepath.Join(s.TempDir(), "older")}
-	p.User("ann")
+	master.User("ann")
+	app := master.Application("desk", "https://desk.example")
 	for round := range 3 {
-		stop := g.l.write(&p.DataCenter, 4, true)
-		until := g.l.total.Load() + 60
-		p.Within(testkit.Limit, "changes are acknowledged", func() bool { return g.l.total.Load() >= until })
-		stop()
-		g.signOut()
+		replicates(s, g.l, master, p)
+		g.signOut(app)
 		if round == 2 {
 			break
 		}
@@ -72,7 +98,7 @@ func newGolden(s *stage) *golden {
 		}
 		p.Start()
 	}
-	g.l.check(&p.DataCenter)
+	g.l.check(&master.DataCenter)
 	g.digest = p.View().Digest
 	p.Kill()
 	duplicate(s, p.DataDir, g.kept)
@@ -81,11 +107,9 @@ func newGolden(s *stage) *golden {
 }
 
 // signOut ends ann's sign-ons, which is kept for every partner to hear of.
-func (g *golden) signOut() {
-	g.p.User("ann")
-	admin := g.p.Application("desk", "https://desk.example")
+func (g *golden) signOut(app testkit.Application) {
 	b := testkit.NewBrowser(g.s, &g.p.DataCenter)
-	if v := b.Open(admin, "ann", testkit.Password); v.User != "ann" {
+	if v := b.Open(app.Through(&g.p.DataCenter), "ann", testkit.Password); v.User != "ann" {
 		g.s.Fatalf("ann cannot sign in: %+v", v)
 	}
 	for _, one := range g.p.Sessions("ann") {
@@ -171,42 +195,74 @@ func used(b []byte) int {
 	return n
 }
 
-func (g *golden) cell(file string, h harm) (refused bool) {
-	return g.attempt(file+" "+h.name, func() {
-		h.do(g.s, filepath.Join(g.p.DataDir, file), filepath.Join(g.older, file))
-	})
-}
-
 // attempt puts the golden files in place, harms them, starts, and judges. True = the server refused.
-func (g *golden) attempt(name string, do func()) (refused bool) {
+func (g *golden) attempt(c cell) (refused bool) {
 	s := g.s
 	s.Helper()
 	remove(s, g.p.DataDir)
 	duplicate(s, g.kept, g.p.DataDir)
-	do()
+	c.do()
 	from := len(g.p.Log())
 	if !s.starts(g.p) {
 		said := g.p.Log()[from:]
 		g.p.Kill()
 		if strings.Contains(said, "goroutine ") || strings.Contains(said, "SIGBUS") || !strings.Contains(said, "Error:") {
-			s.broke("%s: it ended without a reason:\n%s", name, clip(said))
+			s.broke("%s: it ended without a reason:\n%s", c.name, clip(said))
 		}
 		return true
 	}
 	before := s.broken.Load()
+	if g.master == nil {
+		g.whole(c)
+	} else {
+		g.equal(c)
+	}
+	if s.broken.Load() > before {
+		s.Logf("%s: silent", c.name)
+	}
+	return false
+}
+
+// whole wants everything that was in the golden files.
+func (g *golden) whole(c cell) {
+	s := g.s
+	s.Helper()
 	g.l.seen = 0
 	g.l.check(&g.p.DataCenter)
 	if v := g.p.View(); v.Digest != g.digest {
-		s.broke("%s: it is healthy with another digest", name)
+		s.broke("%s: it is healthy with another digest", c.name)
 	}
 	g.p.Kill()
 	if lost := missing(g.keys, testkit.Census(s, g.p.DataDir)); len(lost) > 0 {
-		s.broke("%s: it is healthy and lacks %d records, such as %q", name, len(lost), lost[0])
+		s.broke("%s: it is healthy and lacks %d records, such as %q", c.name, len(lost), lost[0])
 	}
-	if s.broken.Load() > before {
-		s.Logf("%s: silent", name)
+}
+
+// equal wants a clone to be what its master is, each computed from all objects, half a minute after the start at the latest.
+func (g *golden) equal(c cell) {
+	s := g.s
+	s.Helper()
+	defer g.p.Kill()
+	var v wire.Verification
+	var err error
+	verify := client.Request{Method: http.MethodPost, Path: "/v1/replication/agreements/" + g.agreement() + "/verify", Out: &v}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); s.let(100 * time.Millisecond) {
+		if _, err = g.master.Do(verify); err == nil && v.Equal {
+			g.l.objects(&g.p.DataCenter)
+			return
+		}
 	}
-	return false
+	s.broke("%s: the clone is not equal to its master: %+v, %v", c.name, v, err)
+}
+
+func (g *golden) agreement() string {
+	g.s.Helper()
+	var page wire.Page[wire.AgreementView]
+	g.master.Get("/v1/replication/agreements", &page)
+	if len(page.Items) != 1 {
+		g.s.Fatalf("%d agreements", len(page.Items))
+	}
+	return page.Items[0].ID
 }
 
 // missing gives the lasting records of want that has lacks or holds otherwise: audit, objects, journal, ended sign-ons.
@@ -222,24 +278,14 @@ func missing(want, has map[string]string) (lost []string) {
 	return lost
 }
 
-// headCell is harm to the head record, whose slots lie 8 KiB apart.
-type headCell struct {
-	name string
-	do   func(s *stage, path string)
-}
-
-func headCells() []headCell {
-	slots := func(which ...int) func(*stage, string) {
-		return func(s *stage, path string) {
-			rewrite(s, path, func(b []byte) []byte {
-				for _, i := range which {
-					b[i*8<<10+rand.IntN(100)] ^= 0x10
-				}
-				return b
-			})
+// flipSlots turns a bit in slots of the head record, which lie 8 KiB apart.
+func flipSlots(which []int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		for _, i := range which {
+			b[i*8<<10+rand.IntN(100)] ^= 0x10
 		}
+		return b
 	}
-	return []headCell{{"slot A", slots(0)}, {"slot B", slots(1)}, {"both slots", slots(0, 1)}}
 }
 
 func rewrite(s *stage, path string, change func([]byte) []byte) {

@@ -13,12 +13,14 @@ import (
 
 // programs are built at most once each.
 type programs struct {
+	where   string // the folder that they lie in
 	normal  func() (string, error)
 	fragile func() (string, error) // with failpoints
 }
 
 func newPrograms(dir string) *programs {
 	return &programs{
+		where:   dir,
 		normal:  sync.OnceValues(func() (string, error) { return testkit.Build(dir) }),
 		fragile: sync.OnceValues(func() (string, error) { return testkit.BuildFragile(dir) }),
 	}
