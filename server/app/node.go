@@ -19,7 +19,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
-	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
@@ -140,9 +139,12 @@ func (n *Node) openJournal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.verifyHead(ctx); err != nil {
-		if err := n.heal(ctx, err); err != nil {
-			return err
+	for _, verify := range []func(context.Context) error{n.verifyHead, n.verifyCommits, n.journal.VerifyRecords} {
+		if err := verify(ctx); err != nil {
+			if err := n.heal(ctx, err); err != nil {
+				return err
+			}
+			break // what is left is an empty copy
 		}
 	}
 	if err := n.journal.VerifyLocal(ctx); err != nil {
@@ -173,43 +175,26 @@ func (n *Node) verifyHead(ctx context.Context) error {
 		filepath.Join(n.cfg.DataDir, "head"))
 }
 
-// verifyContent refuses a database that lost something older than its last changes: objects, records of the journal, or acts in
-// the audit record (FLT-07, SEC-75).
+// verifyCommits refuses a database that lost its last commits, although none of them was a change of the configuration.
+func (n *Node) verifyCommits(context.Context) error {
+	lost := n.state.LostCommits()
+	if lost == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "state_damaged", "The state store lost its last %d acknowledged transactions, acts of administrators or ended sign-ons. Restore a backup, or empty data_dir and copy from another data center.", lost)
+}
+
+// verifyContent refuses a database that lost something older than its last changes: acts in the audit record (FLT-07, SEC-75),
+// or objects of a master. Those of a clone are compared with its master's: `concord replication verify`.
 func (n *Node) verifyContent(ctx context.Context) error {
-	if err := n.journal.VerifyRecords(ctx); err != nil {
-		return err
-	}
-	if clone, err := n.isClone(ctx); err != nil {
-		return err
-	} else if !clone { // a clone is compared with its master and mended: `concord replication verify`
-		if err := n.journal.VerifyObjects(ctx); err != nil {
-			return err
-		}
-	}
-	if lost := n.state.LostCommits(); lost > 0 {
-		return fault.New(fault.Conflict, "state_damaged", "The state store lost its last %d acknowledged transactions, acts of administrators or ended sign-ons. Restore a backup, or empty data_dir and copy from another data center.", lost)
-	}
 	if _, err := audit.New(n.cfg.ClusterID, n.opts.Clock).Verify(ctx, n.state); err != nil {
 		return fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
 	}
-	return nil
-}
-
-// isClone says whether this data center follows another one. A first start follows nobody.
-func (n *Node) isClone(ctx context.Context) (clone bool, err error) {
-	err = n.journal.View(ctx, func(s *journal.Snapshot) error {
-		o, err := s.Get(mdc.DataCenterKind(), mdc.SingletonName)
-		if fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		d, err := mdc.As[*mdc.DataCenter](o)
-		clone = err == nil && d.Role == mdc.RoleClone
+	id, err := n.followed(ctx)
+	if err != nil || id != "" {
 		return err
-	})
-	return clone, err
+	}
+	return n.journal.VerifyObjects(ctx)
 }
 
 // openFault words why the state store cannot be opened.

@@ -57,6 +57,7 @@ func (s *Store) countCommits() error {
 	}
 	if acknowledged := s.mirror.counted(); acknowledged > s.committer.commits {
 		s.lost = acknowledged - s.committer.commits
+		s.committer.commits = acknowledged // whoever goes on all the same has been told once
 	}
 	return nil
 }
