@@ -207,7 +207,7 @@ func (g *golden) attempt(c cell) (refused bool) {
 		said := g.p.Log()[from:]
 		g.p.Kill()
 		_, why, found := strings.Cut(said, "Error: ")
-		if !found || strings.Contains(said, "goroutine ") || !strings.Contains(why, "state store") && !strings.Contains(why, g.p.DataDir) {
+		if !found || strings.Contains(said, "goroutine ") || !strings.Contains(why, "state store") && !strings.Contains(why, "node key") && !strings.Contains(why, g.p.DataDir) {
 			s.broke("%s: it ended without a clear reason:\n%s", c.name, clip(said))
 		}
 		return true

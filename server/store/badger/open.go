@@ -105,7 +105,11 @@ func openEngine(cfg Config) (*engine.DB, error) {
 }
 
 func verifyTables(db *engine.DB) (err error) {
-	defer recovered(&err)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a table cannot be read (%v)", p)
+		}
+	}()
 	return db.VerifyChecksum()
 }
 
