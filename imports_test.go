@@ -30,10 +30,12 @@ func rules() []rule {
 	return append(middle,
 		rule{"internal/fault", nil},
 		rule{"internal/clock", nil},
+		rule{"internal/failpoint", nil},
 		rule{"internal/wire", nil},
 		rule{"internal/client", []string{"internal/wire", "internal/fault", "internal/clock"}},
 		rule{"internal/testkit", []string{"internal", "server"}},
 		rule{"internal/bench", []string{"internal", "server"}}, // a benchmark reaches under what it measures
+		rule{"internal/torture", []string{"internal", "server/mdc"}},
 		rule{"internal/testcount", nil},
 		rule{"internal/demo", []string{"internal/client", "internal/wire", "internal/fault", "internal/clock", "server/config"}},
 		rule{"internal/genschema", []string{"provider"}},
@@ -88,7 +90,7 @@ func foreign() []owned {
 		{"github.com/zclconf/", []string{"server/config", "server/gate"}},
 		{"github.com/hashicorp/terraform-plugin", []string{"", "provider", "internal/genschema"}},
 		{"github.com/hashicorp/go-retryablehttp", []string{"internal/client"}},
-		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "server/app", "server/cli", "server/gate", "server/httpapi"}},
+		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi"}},
 	}
 }
 
@@ -150,6 +152,8 @@ func TestImportsThatWouldGoUp(t *testing.T) {
 		{"server/app", "server/store/badger", true},
 		{"server/cli", "server/session", false},
 		{"internal/fault", "internal/clock", false},
+		{"server/store/badger", "internal/failpoint", true},
+		{"internal/client", "internal/failpoint", false},
 		{"internal/client", "server/mdc", false},
 		{"server/store/badger", "server/store", true},
 		{"server/newroom", "server/mdc", false},
@@ -201,7 +205,8 @@ func refused(folder, imported string) string {
 		return "this folder has no rule; add it to rules in imports_test.go"
 	case folder != "" && folder != "server" && (under(to, r.folder) || under(to, familyOf(folder))):
 		return ""
-	case under(to, "internal/clock") && len(r.may) > 0: // time is handed in everywhere but to the leaves
+	case under(to, "internal/clock") && len(r.may) > 0, // time is handed in everywhere but to the leaves
+		under(to, "internal/failpoint") && (under(folder, "server") || under(folder, "internal/torture")):
 		return ""
 	case implementsStore(to) && folder != "server/app" && !under(folder, "internal/testkit") && !under(folder, "internal/bench"):
 		return "only server/app chooses a store's implementation"

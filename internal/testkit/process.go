@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,13 +14,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 )
 
 // Build makes the server program and leaves it in dir.
-func Build(dir string) (program string, err error) {
-	program = filepath.Join(dir, "concord")
-	out, err := exec.Command("go", "build", "-o", program, "github.com/concord-access/terraform-provider-concord/server").CombinedOutput() //nolint:gosec // fixed words
+func Build(dir string) (program string, err error) { return build(filepath.Join(dir, "concord")) }
+
+// BuildFragile makes the program that has failpoints (internal/failpoint), and leaves it in dir.
+func BuildFragile(dir string) (program string, err error) {
+	tags := "failpoints"
+	for _, flag := range strings.Fields(os.Getenv("GOFLAGS")) {
+		if given, ok := strings.CutPrefix(flag, "-tags="); ok {
+			tags = given + "," + tags // -tags on the command line replaces the ones of GOFLAGS
+		}
+	}
+	return build(filepath.Join(dir, "concord-fragile"), "-tags="+tags)
+}
+
+func build(program string, flags ...string) (string, error) {
+	args := append(append([]string{"build"}, flags...), "-o", program, "github.com/concord-access/terraform-provider-concord/server")
+	out, err := exec.Command("go", args...).CombinedOutput() //nolint:gosec // words of our own and the caller's GOFLAGS
 	if err != nil {
 		return "", fmt.Errorf("build concord: %w\n%s", err, out)
 	}
@@ -30,19 +45,26 @@ func Build(dir string) (program string, err error) {
 type Process struct {
 	DataCenter
 	ConfigFile string
+	Program    string   // what the next Launch runs
+	Env        []string // what it finds in its environment besides ours
 
-	program string
-	log     string // file of what it wrote to standard error, over all starts
-	cmd     *exec.Cmd
-	done    chan struct{} // closed when it has ended
+	log  string // file of what it wrote to standard error, over all starts
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
 }
 
 // NewProcess lays out a data center on free ports and starts nothing.
 func NewProcess(t testing.TB, program, clusterID string) *Process {
 	t.Helper()
+	return NewProcessIn(t, program, clusterID, filepath.Join(t.TempDir(), "data"))
+}
+
+// NewProcessIn is NewProcess with a data directory of the caller's choice.
+func NewProcessIn(t testing.TB, program, clusterID, dataDir string) *Process {
+	t.Helper()
 	dir := t.TempDir()
 	cfg := config.Defaults()
-	cfg.ClusterID, cfg.NodeName, cfg.DataDir = clusterID, strings.ToLower(clusterID)+"1", filepath.Join(dir, "data")
+	cfg.ClusterID, cfg.NodeName, cfg.DataDir = clusterID, strings.ToLower(clusterID)+"1", dataDir
 	cfg.Log.Format = config.FormatText
 	for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 		l.Address = freeAddress(t)
@@ -50,7 +72,7 @@ func NewProcess(t testing.TB, program, clusterID string) *Process {
 	}
 	p := &Process{DataCenter: DataCenter{ClusterID: clusterID, DataDir: cfg.DataDir, Endpoint: "https://" + cfg.Admin.Address,
 		RuntimeURL: "https://" + cfg.Runtime.Address, PeerAddress: cfg.Peer.Address, t: t, cfg: cfg},
-		program: program, ConfigFile: filepath.Join(dir, "concord.hcl"), log: filepath.Join(dir, "log")}
+		Program: program, ConfigFile: filepath.Join(dir, "concord.hcl"), log: filepath.Join(dir, "log")}
 	if err := config.WriteNode(p.ConfigFile, cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +133,9 @@ func (p *Process) Launch() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()                                                   // the child has its own handle
-	p.cmd = exec.Command(p.program, "server", "--config", p.ConfigFile) //nolint:gosec // a program that the test built
+	p.cmd = exec.Command(p.Program, "server", "--config", p.ConfigFile) //nolint:gosec // a program that the test built
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.Env = append(os.Environ(), p.Env...)
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatalf("start %s: %v", p.ClusterID, err)
 	}
@@ -140,6 +163,17 @@ func (p *Process) WaitReady() {
 	p.waitReady()
 }
 
+// Ready says whether the data center answers that it is ready, now.
+func (p *Process) Ready() bool {
+	p.t.Helper()
+	if _, err := os.Stat(p.cfg.TokenFile()); err != nil {
+		return false
+	}
+	p.credentials()
+	_, err := p.Do(client.Request{Method: http.MethodGet, Path: "/v1/ready", Timeout: 2 * time.Second})
+	return err == nil
+}
+
 // Kill is kill -9, and waits for the end; a second call does nothing.
 func (p *Process) Kill() {
 	if p.cmd == nil {
@@ -150,12 +184,30 @@ func (p *Process) Kill() {
 	p.cmd = nil
 }
 
-// Signal sends a signal.
+// Signal sends a signal. After SIGSTOP it waits until the program stands still, which takes a moment.
 func (p *Process) Signal(s syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatalf("signal %s: %v", p.ClusterID, err)
 	}
+	if s == syscall.SIGSTOP {
+		p.Within(patience, "stands still", p.stopped)
+	}
+}
+
+// stopped reads the state of every thread; true where the system does not tell.
+func (p *Process) stopped() bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	for _, task := range tasks {
+		b, err := os.ReadFile(task)
+		if err != nil {
+			return false // a thread that ends just now
+		}
+		if _, state, ok := strings.Cut(string(b), ") "); ok && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // Exit waits for the program's end and gives its exit code.
@@ -168,6 +220,9 @@ func (p *Process) Exit() int {
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
+
+// Ended is closed when the program has ended, by itself or not.
+func (p *Process) Ended() <-chan struct{} { return p.done }
 
 // Log is everything that the program has written.
 func (p *Process) Log() string {

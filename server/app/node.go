@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
@@ -90,10 +92,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for _, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
+		failpoint.Here("start." + [...]string{"stores", "journal", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }
@@ -120,15 +123,15 @@ func (n *Node) openStores(context.Context) error {
 	if n.key, err = openNodeKey(dir, errors.Is(err, os.ErrNotExist)); err != nil {
 		return err
 	}
-	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock,
+	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true,
 		Mirror: &badger.MirrorConfig{Path: filepath.Join(dir, "head"), Key: journal.PositionKey()}})
 	if errors.Is(err, badger.ErrInUse) {
 		return fault.New(fault.Conflict, "data_dir_in_use", "another concord is running on %s; stop it or give this one a data_dir of its own", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("open state store: %w", err)
+		return openFault(err)
 	}
-	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock})
+	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true})
 	if err != nil {
 		return fmt.Errorf("open sessions store: %w", err)
 	}
@@ -142,12 +145,18 @@ func (n *Node) openJournal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.verifyHead(ctx); err != nil {
-		if err := n.heal(ctx, err); err != nil {
-			return err
+	for _, verify := range []func(context.Context) error{n.verifyHead, n.verifyCommits, n.journal.VerifyRecords} {
+		if err := verify(ctx); err != nil {
+			if err := n.heal(ctx, err); err != nil {
+				return err
+			}
+			break // what is left is an empty copy
 		}
 	}
 	if err := n.journal.VerifyLocal(ctx); err != nil {
+		return err
+	}
+	if err := n.verifyContent(ctx); err != nil {
 		return err
 	}
 	if err := n.journal.Sweep(ctx); err != nil {
@@ -170,6 +179,38 @@ func (n *Node) verifyHead(ctx context.Context) error {
 	return fault.New(fault.Conflict, "state_damaged",
 		"The head record %s is missing, so nothing proves that the state store still has every acknowledged change. Restore the file or a backup, or empty data_dir and copy from another data center.",
 		filepath.Join(n.cfg.DataDir, "head"))
+}
+
+// verifyCommits refuses a database that lost its last commits, although none of them was a change of the configuration.
+func (n *Node) verifyCommits(context.Context) error {
+	lost := n.state.LostCommits()
+	if lost == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "state_damaged", "The state store lost its last %d acknowledged transactions, acts of administrators or ended sign-ons. Restore a backup, or empty data_dir and copy from another data center.", lost)
+}
+
+// verifyContent refuses a database that lost something older than its last changes: acts in the audit record (FLT-07, SEC-75),
+// or objects of a master. Those of a clone are compared with its master's: `concord replication verify`.
+func (n *Node) verifyContent(ctx context.Context) error {
+	if _, err := audit.New(n.cfg.ClusterID, n.opts.Clock).Verify(ctx, n.state); err != nil {
+		return fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
+	}
+	id, err := n.followed(ctx)
+	if err != nil || id != "" {
+		return err
+	}
+	return n.journal.VerifyObjects(ctx)
+}
+
+// openFault words why the state store cannot be opened.
+func openFault(err error) error {
+	if !errors.Is(err, badger.ErrDamaged) && !errors.Is(err, badger.ErrMirrorUnreadable) {
+		return fmt.Errorf("open state store: %w", err)
+	}
+	f := fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
+	f.Err = err
+	return f
 }
 
 func (n *Node) openAuthority(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/app"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func (p *program) server() *cobra.Command {
 			level := new(slog.LevelVar)
 			level.Set(n.Log.Level)
 			log := logger(p.stderr, n.Log.Format, level)
-			return app.Run(ctx, n, app.Options{Logger: log, Version: Version, Clock: clock.System{}, Reload: onHangUp(ctx, file, level, log)})
+			return app.Run(ctx, n, app.Options{Logger: log, Version: failpoint.Instead("version", Version), Clock: clock.System{}, Reload: onHangUp(ctx, file, level, log)})
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "the node's configuration `FILE` (HCL)")
@@ -43,7 +44,7 @@ func (p *program) server() *cobra.Command {
 }
 
 func (p *program) runNode(ctx context.Context, n *config.Node, log *slog.Logger) error {
-	return app.Run(ctx, n, app.Options{Logger: log, Version: Version, Clock: clock.System{}})
+	return app.Run(ctx, n, app.Options{Logger: log, Version: failpoint.Instead("version", Version), Clock: clock.System{}})
 }
 
 // onHangUp applies the file's log level at each SIGHUP and passes the signal on to the node, until ctx ends.

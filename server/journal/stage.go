@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -68,6 +69,7 @@ func (s *Staging) write(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stage snapshot: %w", err)
 	}
+	failpoint.Here("stage.chunk")
 	return nil
 }
 
@@ -83,6 +85,7 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 	if err := s.write(ctx); err != nil {
 		return err
 	}
+	failpoint.Here("stage.complete")
 	err := s.l.Update(ctx, func(tx *Tx) error {
 		p, err := tx.position()
 		if err != nil {
@@ -106,6 +109,7 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 	if err != nil {
 		return err
 	}
+	failpoint.Here("stage.switched")
 	return s.l.Sweep(ctx)
 }
 

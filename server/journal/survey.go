@@ -128,6 +128,9 @@ func (s *Snapshot) scan(kind mdc.Kind, after string, visit func(name string, bod
 	})
 }
 
+// unlike ends a digest that is equal to nobody's, since it leaves out what could not be read.
+const unlike = "-damaged"
+
 // tally adds objects up.
 type tally struct {
 	objects uint64
@@ -147,7 +150,7 @@ func (t *tally) count(kind, name string, body []byte, sound bool) {
 func (t *tally) sum() Sum {
 	digest := t.lanes.String()
 	if t.damaged > 0 {
-		digest += "-damaged" // equal to nobody's
+		digest += unlike
 	}
 	return Sum{Objects: t.objects, Digest: digest}
 }

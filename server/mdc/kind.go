@@ -3,7 +3,9 @@ package mdc
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
 
@@ -91,12 +93,13 @@ func As[P Object](o Object) (P, error) {
 
 // Kinds lists every kind, in an order in which each comes after those it refers to.
 func Kinds() []Kind {
-	return []Kind{
+	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
 		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
 		GroupKind(), UserKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
 		SettingKind(), OverrideKind(), PackageKind(),
 	}
+	return slices.DeleteFunc(all, func(k Kind) bool { return failpoint.Without(failpoint.NoKind(k.Name)) })
 }
 
 // KindByName finds a kind by its name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -65,6 +66,7 @@ func (p *pursuit) commit(ctx context.Context, batch []journal.Record) error {
 		}
 		return nil
 	})
+	failpoint.Here("follow.applied")
 	if err != nil {
 		return fmt.Errorf("apply records %d to %d: %w", batch[0].Sequence, batch[len(batch)-1].Sequence, err)
 	}

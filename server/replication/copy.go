@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -69,6 +70,7 @@ func (c *copying) begin(ctx context.Context, pos mdc.Position) error {
 			return fmt.Errorf("keep what %s does not have: %w", c.p.a.Source, err)
 		}
 	}
+	failpoint.Here("copy.begin")
 	staging, err := c.p.f.c.Log.Stage(ctx)
 	c.staging, c.pos = staging, pos
 	return err

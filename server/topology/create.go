@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -43,10 +44,12 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 		mdc.DataCenterKey{ClusterID: target.ClusterID, PublicKey: hello.PublicKey, MastershipKey: hello.MastershipKey}); err != nil {
 		return View{}, err
 	}
+	failpoint.Here("agree.half")
 	kept, err := s.complete(ctx, actor, *half)
 	if err != nil {
 		return View{}, err
 	}
+	failpoint.Here("agree.whole")
 	v, err := s.Get(ctx, half.Identifier)
 	v.Kept = kept
 	return v, err

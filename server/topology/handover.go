@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -56,6 +57,7 @@ func (m *Mastership) handover(ctx context.Context, a mdc.Agreement, wait time.Du
 	if err != nil {
 		return at, fmt.Errorf("%w: %w", errUnreachable, err)
 	}
+	failpoint.Here("handover.frozen")
 	if err := m.reach(ctx, a.Source, at, freezeTime-time.Second/2); err != nil {
 		m.letGo(ctx, a)
 		return at, err
@@ -74,6 +76,7 @@ func (m *Mastership) letGo(ctx context.Context, a mdc.Agreement) {
 // relieve has the master step down at a position. When the answer is lost it is asked whether it did.
 func (m *Mastership) relieve(ctx context.Context, a mdc.Agreement, at mdc.Position) error {
 	_, err := m.c.Link.Handover(ctx, a.Source, Handover{Agreement: a.Identifier, Step: StepYield, At: at})
+	failpoint.Here("handover.relieved")
 	if err == nil {
 		return nil
 	}
@@ -288,6 +291,7 @@ func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at m
 	if err != nil {
 		return at, err
 	}
+	failpoint.Here("handover.yielded")
 	m.mu.Lock()
 	m.thawLocked()
 	m.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -157,6 +158,7 @@ func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *
 		return mdc.Promotion{}, err
 	}
 	var p *mdc.Promotion
+	failpoint.Here("promote.raise")
 	err = m.withoutEdits(ctx, func(tx *journal.Tx) (err error) {
 		tx.Ungated()
 		now, err := look(&tx.Snapshot)
@@ -181,6 +183,7 @@ func (m *Mastership) raise(ctx context.Context, actor Actor, forced bool, want *
 	if err != nil {
 		return mdc.Promotion{}, err
 	}
+	failpoint.Here("promote.raised")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fenced, m.unproved, m.announce = nil, false, true

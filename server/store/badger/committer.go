@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 
 	engine "github.com/dgraph-io/badger/v4"
 
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -78,8 +80,13 @@ type committer struct {
 	group   []*request // whose functions ran and who wait for the commit
 	ops     int        // of the group, also of functions that failed: it bounds the overlay
 	bytes   int
+	commits uint64        // so many groups were committed in the life of the store; counted with a mirror only
 	stopped chan struct{} // closed when the goroutine has ended
 }
+
+// commitsKey holds the number of commits in the database, for comparison with the one in the mirror's file. No room's keys
+// start like this.
+const commitsKey = "\x00commits"
 
 // run works until the queue is closed and empty.
 func (c *committer) run() {
@@ -203,6 +210,7 @@ func (c *committer) commitGroup() {
 		r.done <- r.err
 	}
 	c.group = c.group[:0]
+	c.point("commit.answered")
 }
 
 // commit writes the overlay. An overlay without writes needs nothing. What Badger has synced can be seen at once, before the
@@ -219,16 +227,34 @@ func (c *committer) commit() error {
 			return fmt.Errorf("stage group: %w", err) // nothing is written yet
 		}
 	}
+	commits := c.commits + 1
+	if c.s.mirror != nil {
+		if err := txn.Set([]byte(commitsKey), wrap(binary.BigEndian.AppendUint64(nil, commits), 0)); err != nil {
+			return fmt.Errorf("stage group: %w", err)
+		}
+	}
+	c.point("commit.before")
 	if err := txn.Commit(); err != nil {
 		return c.s.fail(fmt.Errorf("commit group: %w", err))
 	}
+	c.commits = commits
+	c.point("commit.done")
 	c.s.publishSnapshot()
 	c.s.changes.add(c.group)
 	c.s.space.wrote(int64(c.bytes))
+	c.point("commit.seen")
 	if err := c.mirrorGroup(); err != nil {
 		return c.s.fail(fmt.Errorf("mirror group: %w", err))
 	}
+	c.point("commit.mirrored")
 	return nil
+}
+
+// point is a failpoint of the store that has a mirror: where nothing acknowledged may be lost.
+func (c *committer) point(name string) {
+	if c.s.mirror != nil {
+		failpoint.Here(name)
+	}
 }
 
 func stage(txn *engine.Txn, key string, e entry) error {
@@ -245,6 +271,9 @@ func stage(txn *engine.Txn, key string, e entry) error {
 func (c *committer) mirrorGroup() error {
 	if c.s.mirror == nil {
 		return nil
+	}
+	if err := c.s.mirror.count(c.commits); err != nil {
+		return err
 	}
 	e := c.overlay.entries[string(c.s.cfg.Mirror.Key)]
 	if e.kind == absent {

@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 )
 
 const (
@@ -101,7 +102,7 @@ func orDefault[T int64 | time.Duration](v, byDefault T) T {
 // bound, and count metrics in process-wide variables.
 func (c Config) engineOptions() engine.Options {
 	return engine.DefaultOptions(c.Dir).
-		WithSyncWrites(true).
+		WithSyncWrites(!failpoint.Without(failpoint.NoSync)).
 		WithLogger(engineLog{c.Logger}).
 		WithMemTableSize(c.MemTableBytes).
 		WithNumMemtables(3).

@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,8 +35,37 @@ func Open(cfg Config) (*Store, error) {
 		}
 	}
 	s.publishSnapshot()
+	if err := s.countCommits(); err != nil {
+		_ = s.closeUnused()
+		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+	}
 	go s.committer.run()
 	return s, nil
+}
+
+// countCommits reads how many commits the database has.
+func (s *Store) countCommits() error {
+	if s.mirror == nil {
+		return nil
+	}
+	raw, err := s.get(s.current.Load(), []byte(commitsKey))
+	switch {
+	case err == nil && len(raw) == 8:
+		s.committer.commits = binary.BigEndian.Uint64(raw)
+	case !errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: the number of commits cannot be read (%v)", ErrDamaged, err)
+	}
+	if acknowledged := s.mirror.counted(); acknowledged > s.committer.commits {
+		s.lost = acknowledged - s.committer.commits
+		s.committer.commits = acknowledged // whoever goes on all the same has been told once
+	}
+	return nil
+}
+
+// closeUnused releases a store whose committer does not run yet.
+func (s *Store) closeUnused() error {
+	s.current.Swap(nil).release()
+	return firstError(s.db.Close(), s.mirror.close())
 }
 
 func newStore(cfg Config, db *engine.DB) *Store {
@@ -69,13 +99,17 @@ func openEngine(cfg Config) (*engine.DB, error) {
 	}
 	if err := verifyTables(db); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("verify tables: %w", err)
+		return nil, fmt.Errorf("%w: verify tables: %w", ErrDamaged, err)
 	}
 	return db, nil
 }
 
 func verifyTables(db *engine.DB) (err error) {
-	defer recovered(&err)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a table cannot be read (%v)", p)
+		}
+	}()
 	return db.VerifyChecksum()
 }
 
@@ -84,7 +118,7 @@ func lockAndOpen(cfg Config) (*engine.DB, error) {
 	const pause = 50 * time.Millisecond
 	end, told := time.Now().Add(cfg.LockWait), false
 	for {
-		db, err := openOnce(cfg.engineOptions())
+		db, err := openOnce(cfg)
 		switch {
 		case err == nil || !passes(err):
 			return db, err
@@ -116,9 +150,14 @@ func passes(err error) bool {
 // engineNewFile is the text of z.NewFile in Badger's file layer.
 const engineNewFile = "Create a new file"
 
-func openOnce(o engine.Options) (db *engine.DB, err error) {
+func openOnce(cfg Config) (db *engine.DB, err error) {
 	defer recovered(&err)
-	return engine.Open(o)
+	if !InUse(cfg.Dir) { // the other one's files change
+		if err := inspect(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return engine.Open(cfg.engineOptions())
 }
 
 // recovered turns Badger's panics over damaged files into errors.

@@ -17,33 +17,31 @@ type spaceGuard struct {
 	free    func(dir string) (int64, error)
 	reserve func() int64 // bytes that Badger may still write by itself
 
-	mu      sync.Mutex // guards the rest
-	asked   time.Time
-	written int64 // bytes since asked
-	last    error // what check came to
+	mu       sync.Mutex // guards the rest
+	asked    time.Time  // when reserved was asked for
+	written  int64      // bytes since then
+	reserved int64
 }
 
-// How long an answer of the file system is good for: so much time, and that part of least in written bytes.
+// How long an answer of reserve is good for: so much time, and that part of least in written bytes.
 const (
 	askAgain     = time.Second
 	askAgainPart = 16
 )
 
-// check says whether there is space to write: nil, or the fault for the callers. The answer is kept for askAgain, also when
-// it is no: updates go on by themselves when space returns.
+// check says whether there is space to write: nil, or the fault for the callers. The file system is asked each time, which
+// costs a microsecond: others write to the disk too, and one that filled up since the last answer ends the process.
 func (g *spaceGuard) check() error {
 	if g.least < 0 {
 		return nil
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.asked.IsZero() && time.Since(g.asked) < askAgain && g.written < g.least/askAgainPart {
-		return g.last
+	if g.asked.IsZero() || time.Since(g.asked) >= askAgain || g.written >= g.least/askAgainPart {
+		g.asked, g.written, g.reserved = time.Now(), 0, g.reserve()
 	}
-	g.asked, g.written = time.Now(), 0
 	free, err := g.free(g.dir)
-	g.last = g.verdict(free, g.least+g.reserve(), err)
-	return g.last
+	return g.verdict(free, g.least+g.reserved, err)
 }
 
 // compactionReserve is what the compactions at work may write before they delete what they merged: level 0 and the level
@@ -61,7 +59,7 @@ func compactionReserve(db *engine.DB) int64 {
 	return min(all, top+others)
 }
 
-// wrote counts what was written since the last answer.
+// wrote counts what was written since reserve was asked.
 func (g *spaceGuard) wrote(n int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -78,6 +76,6 @@ func (g *spaceGuard) verdict(free, need int64, err error) error {
 	if err != nil {
 		e.Code, e.Message = "storage_failed", "The free space of "+g.dir+" cannot be read. Check the disk; changes are refused until then."
 	}
-	e.RetryAfter, e.Err = askAgain, err
+	e.RetryAfter, e.Err = time.Second, err
 	return e
 }

@@ -24,6 +24,7 @@ type Store struct {
 	changes   *changes
 	space     *spaceGuard
 	mirror    *mirror // nil without a MirrorConfig
+	lost      uint64  // see LostCommits
 
 	current atomic.Pointer[snapshot] // what a View reads; nil when closed
 	live    sync.WaitGroup           // snapshots not yet discarded
@@ -86,6 +87,10 @@ func (s *Store) Mirrored() (value []byte, found bool) {
 	}
 	return s.mirror.opened.value, s.mirror.opened.present
 }
+
+// LostCommits is how many acknowledged commits the database lacked when it was opened, as far as the mirror's file knows: 0 for
+// a sound one, whose newest changes are all there even if they did not touch the mirrored key (FLT-07).
+func (s *Store) LostCommits() uint64 { return s.lost }
 
 // Health is nil when the store can take updates, else the fault that they get: "storage_failed", "storage_full", or
 // store.ErrClosed.
