@@ -23,6 +23,7 @@ type PeerHello struct {
 	Edits           int       `json:"edits,omitempty"`          // replicated objects that a write-enabled clone holds otherwise than its master
 	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
 	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
+	SecurityMode    string    `json:"security_mode,omitempty"`  // of the peer listener; absent from an older version
 	WriteRequires   string    `json:"write_requires,omitempty"` // local or majority; absent from an older version
 }
 

@@ -35,6 +35,7 @@ type Hello struct {
 	Edits           int    // replicated objects that an administrator of a write-enabled clone made differ from its master's
 	PublicKey       []byte // X25519, 32 bytes
 	MastershipKey   []byte // Ed25519, 32 bytes; empty from an older version
+	SecurityMode    string // mdc.Mode…; "" from an older version
 	WriteRequires   string // mdc.Write…; "" from an older version
 
 	CertificateExpiresAt time.Time // of the certificate it showed; the link knows it, not the partner's word

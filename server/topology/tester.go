@@ -145,7 +145,7 @@ func (t *Tester) outward(ctx context.Context, clusterID string) ([]Check, error)
 		checks[len(checks)-1] = who
 		return checks, nil
 	}
-	checks = append(checks, version(t.c.Version, h), clockCheck(h.Time.Sub(sent.Add(now.Sub(sent)/2))), mode(own, registered))
+	checks = append(checks, version(t.c.Version, h), clockCheck(h.Time.Sub(sent.Add(now.Sub(sent)/2))), mode(own, registered, h.SecurityMode))
 	agreement, err := t.agreement(ctx, registered.ClusterID)
 	return append(checks, agreement), err
 }
@@ -211,7 +211,12 @@ func clockCheck(skew time.Duration) Check {
 	return pass(CheckClock, "%s apart", skew.Abs())
 }
 
-func mode(own *mdc.DataCenter, p *mdc.Partner) Check {
+// mode compares what is declared here, what the partner is registered with, and what the partner itself declares (MSS-06); ""
+// from an older version, which has one mode only.
+func mode(own *mdc.DataCenter, p *mdc.Partner, theirs string) Check {
+	if theirs != "" && theirs != own.SecurityMode {
+		return fail(CheckMode, "this data center is in mode %s, %s is in mode %s; both must be the same", own.SecurityMode, p.ClusterID, theirs)
+	}
 	if own.SecurityMode != p.SecurityMode {
 		return fail(CheckMode, "this data center is in mode %s, the partner is registered with %s; both must be the same", own.SecurityMode, p.SecurityMode)
 	}

@@ -311,7 +311,7 @@ func (r *report) edges(ctx context.Context) error {
 
 func (r *report) edge(ctx context.Context, own *mdc.DataCenter, p *mdc.Partner, views []View) {
 	subject := "partner " + p.ClusterID
-	if m := mode(own, p); !m.Pass {
+	if m := mode(own, p, ""); !m.Pass {
 		r.add(SeverityError, "mode_mismatch", subject, m.Detail, "Declare one security_mode everywhere.")
 	}
 	asking, cancel := context.WithTimeout(ctx, probeTime)
@@ -334,6 +334,9 @@ func (r *report) edge(ctx context.Context, own *mdc.DataCenter, p *mdc.Partner, 
 // met judges what a partner said of itself.
 func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View, skew time.Duration) {
 	subject := "partner " + p.ClusterID
+	if m := mode(own, p, h.SecurityMode); own.SecurityMode == p.SecurityMode && !m.Pass {
+		r.add(SeverityError, "mode_mismatch", subject, m.Detail, "Declare one security_mode everywhere.")
+	}
 	if h.AgentID != p.AgentID {
 		r.add(SeverityError, "wrong_agent_id", subject, fmt.Sprintf("Its profile has the agent_id %q, it is registered here with %q.", h.AgentID, p.AgentID), "Register it with the agent_id of its profile.")
 	}

@@ -45,6 +45,7 @@ func TestEdgeFindings(t *testing.T) {
 		"another answers":              {at: "NYDC", hello: func(h *topology.Hello) { h.ClusterID = "TDC" }, want: []string{"wrong_cluster"}},
 		"wrong agent id":               {at: "NYDC", hello: func(h *topology.Hello) { h.AgentID = "x" }, want: []string{"wrong_agent_id"}},
 		"no management":                {at: "NYDC", hello: func(h *topology.Hello) { h.AllowManagement = false }, want: []string{"management_not_allowed"}},
+		"another mode there":           {at: "NYDC", hello: func(h *topology.Hello) { h.SecurityMode = mdc.ModeSimple }, want: []string{"mode_mismatch"}},
 		"its certificate has expired":  {at: "NYDC", hello: func(h *topology.Hello) { h.CertificateExpiresAt = time.Unix(1, 0) }, want: []string{"certificate_expired"}},
 		"a certificate that it renews": {at: "NYDC", hello: func(h *topology.Hello) { h.CertificateExpiresAt = time.Now().Add(time.Hour) }},
 	} {
