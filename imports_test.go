@@ -84,6 +84,8 @@ func foreign() []owned {
 		{"github.com/smallstep/", []string{"server/ca"}},
 		{"go.step.sm/", []string{"server/ca"}},
 		{"github.com/dgraph-io/", []string{"server/store/badger"}},
+		{"github.com/cloudflare/circl", []string{"server/journal"}},
+		{"github.com/klauspost/compress", []string{"server/app", "server/httpapi"}},
 		{"github.com/tink-crypto/", []string{"server/session/seal"}},
 		{"github.com/spf13/", []string{"server/cli"}},
 		{"github.com/hashicorp/hcl", []string{"server/config", "server/gate"}},

@@ -66,16 +66,26 @@ func (s *stage) linked(ctx context.Context) (master, clone *admin, err error) {
 	if _, clone, err = s.server(ctx, dcs[1], dcs[1].ConfigFile); err != nil {
 		return nil, nil, err
 	}
-	if err := errors.Join(introduce(ctx, master, "master"), introduce(ctx, clone, "clone"), acquaint(ctx, master, clone), acquaint(ctx, clone, master)); err != nil {
+	if err := errors.Join(introduce(ctx, master, "master"), join(ctx, master, clone, hostOf(master.center.PeerURL))); err != nil {
 		return nil, nil, err
 	}
+	return master, clone, follow(ctx, master, clone)
+}
+
+// join makes a fresh data center a clone that knows the master by an address, and the master know it.
+func join(ctx context.Context, master, clone *admin, address string) error {
+	return errors.Join(introduce(ctx, clone, "clone"), acquaint(ctx, master, clone, hostOf(clone.center.PeerURL)), acquaint(ctx, clone, master, address))
+}
+
+// follow makes the agreement. It returns when the first copy is in force.
+func follow(ctx context.Context, master, clone *admin) error {
 	var v wire.AgreementView
-	_, err = master.client.Do(ctx, client.Request{Method: "POST", Path: "/v1/replication/agreements",
-		In: wire.Agreement{Name: "bench", Source: dcs[0].ClusterID, Target: dcs[1].ClusterID}, Out: &v})
+	_, err := master.client.Do(ctx, client.Request{Method: "POST", Path: "/v1/replication/agreements",
+		In: wire.Agreement{Name: "bench-" + strings.ToLower(clone.center.ClusterID), Source: master.center.ClusterID, Target: clone.center.ClusterID}, Out: &v})
 	if err == nil && v.State != "ready" {
 		err = fmt.Errorf("the agreement is %s", v.State)
 	}
-	return master, clone, err
+	return err
 }
 
 func introduce(ctx context.Context, a *admin, role string) error {
@@ -83,15 +93,15 @@ func introduce(ctx context.Context, a *admin, role string) error {
 		a.put(ctx, wire.PartnerProfile{AgentID: "of-" + strings.ToLower(a.center.ClusterID), AllowManagement: true}, "partner-profile"))
 }
 
-// acquaint makes a know b.
-func acquaint(ctx context.Context, a, b *admin) error {
+// acquaint makes a know b by an address.
+func acquaint(ctx context.Context, a, b *admin, address string) error {
 	id := b.center.ClusterID
 	root, err := os.ReadFile(b.center.CACertFile)
 	if err != nil {
 		return fmt.Errorf("read the root of %s: %w", id, err)
 	}
 	return errors.Join(a.put(ctx, wire.TrustedCertificate{Name: "roots", CertificatePEM: string(root), Partner: id}, "trust", "certificates", "roots"),
-		a.put(ctx, wire.Partner{ClusterID: id, AgentID: "of-" + strings.ToLower(id), Primary: []string{hostOf(b.center.PeerURL)}, SecurityMode: "cert"}, "partners", id))
+		a.put(ctx, wire.Partner{ClusterID: id, AgentID: "of-" + strings.ToLower(id), Primary: []string{address}, SecurityMode: "cert"}, "partners", id))
 }
 
 // lag is an administrator who writes at the master and a reader at the clone.

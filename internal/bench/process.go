@@ -92,3 +92,17 @@ func (p *process) cpu() (time.Duration, error) {
 	kernel, err2 := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+kernel) * clockTick, errors.Join(err1, err2)
 }
+
+// peak is the most memory that a process has had resident so far, in MiB, with the files that it maps.
+func (p *process) peak() (float64, error) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
+	if err != nil {
+		return 0, fmt.Errorf("read memory of %s (this benchmark needs Linux): %w", p.name, err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0, fmt.Errorf("read memory of %s: %w", p.name, err)
+	}
+	return kib / 1024, nil
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -17,7 +18,7 @@ type figure struct {
 	Ours  float64 `json:"ours"`
 	Floor float64 `json:"floor"`
 	Ratio float64 `json:"ratio"`
-	Goal  string  `json:"goal"` // ">=" or "<=" and a ratio
+	Goal  string  `json:"goal"` // ">=" or "<=" and a ratio; "" = none
 	OK    bool    `json:"ok"`
 }
 
@@ -77,6 +78,16 @@ func (r *report) line(f figure) {
 		verdict = "ok"
 	}
 	fmt.Fprintf(r.out, "bench %s ours %s floor %s ratio %.2f goal %s %s\n", f.Name, short(f.Ours), short(f.Floor), f.Ratio, f.Goal, verdict) //nolint:errcheck // standard output
+	r.all = append(r.all, f)
+}
+
+// note prints what is measured beside ours without a goal: what another product takes, or another size of ours.
+func (r *report) note(f figure) {
+	f.Goal, f.OK = "", true
+	if math.IsInf(f.Ratio, 0) || math.IsNaN(f.Ratio) { // JSON has no word for it
+		f.Ratio = 0
+	}
+	fmt.Fprintf(r.out, "note %s ours %s beside %s ratio %.2f\n", f.Name, short(f.Ours), short(f.Floor), f.Ratio) //nolint:errcheck // standard output
 	r.all = append(r.all, f)
 }
 

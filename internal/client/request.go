@@ -29,7 +29,7 @@ type Request struct {
 	Header      http.Header   // set last, so it wins over what the client sets
 	In          any           // sent as JSON; nil = no body
 	Content     *Content      // sent as it is, instead of In; nil = none
-	Out         any           // a pointer that the JSON answer is read into; nil = the answer is dropped
+	Out         any           // a pointer that the JSON answer is read into, or a *Raw; nil = the answer is dropped
 	IfMatch     string        // ETag that the object must still have
 	IfNoneMatch bool          // create only
 	Retry       bool          // a POST or PATCH that may be repeated
@@ -40,6 +40,12 @@ type Request struct {
 type Content struct {
 	Length int64                         // bytes
 	Open   func() (io.ReadCloser, error) // gives it from its beginning, once for each attempt
+}
+
+// Raw takes an answer as it is, whatever its type. The caller says in Header's Accept what it can read.
+type Raw struct {
+	Type string // Content-Type as it was sent
+	Body []byte
 }
 
 // Response is what came back besides the body.
@@ -70,6 +76,10 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 		return out, c.answerFault(out, body)
 	}
 	if r.Out == nil || res.StatusCode == http.StatusNoContent {
+		return out, nil
+	}
+	if raw, ok := r.Out.(*Raw); ok {
+		raw.Type, raw.Body = res.Header.Get("Content-Type"), body
 		return out, nil
 	}
 	if err := json.Unmarshal(body, r.Out); err != nil {
@@ -198,6 +208,11 @@ func (c *Client) response(res *http.Response) Response {
 var errTooLong = errors.New("the answer is longer than the limit")
 
 func readAll(res *http.Response) ([]byte, error) {
+	if n := res.ContentLength; n > 0 && n <= MaxAnswer { // growing step by step would copy a long one several times
+		body := make([]byte, n)
+		_, err := io.ReadFull(res.Body, body)
+		return body, err
+	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
 	if err != nil {
 		return nil, err

@@ -1,6 +1,12 @@
 package httpapi
 
-import "github.com/concord-access/terraform-provider-concord/internal/wire"
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
 
 // What the test of the request path compares: by hand and the common way.
 func DecodeAuthorize(b []byte, out *wire.AuthorizeRequest) error { return decodeAuthorize(b, out) }
@@ -19,4 +25,26 @@ func EncodeAuthorize(a *wire.AuthorizeAnswer) ([]byte, error) { return encodeAut
 func EncodesByHand(a *wire.AuthorizeAnswer) bool {
 	_, ok := appendAuthorize(nil, a)
 	return ok
+}
+
+// WriteSnapshot answers a snapshot of the lines to a caller that accepts these types and codings.
+func WriteSnapshot(w http.ResponseWriter, accept, codings string, lines ...wire.SnapshotLine) error {
+	g, _ := gin.CreateTestContext(w)
+	g.Request = &http.Request{Header: http.Header{"Accept": {accept}, "Accept-Encoding": {codings}}}
+	c := &call{Context: g}
+	out := newSnapshotLines(c)
+	out.begin(c)
+	for _, l := range lines {
+		if err := out.write(l); err != nil {
+			return err
+		}
+	}
+	return out.close()
+}
+
+// AnswerPage answers a journal page to a caller that accepts these types.
+func AnswerPage(w http.ResponseWriter, accept string, p wire.JournalPage) error {
+	g, _ := gin.CreateTestContext(w)
+	g.Request = &http.Request{Header: http.Header{"Accept": {accept}}}
+	return (&call{Context: g}).answerPage(p)
 }

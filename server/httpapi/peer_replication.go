@@ -1,11 +1,8 @@
 package httpapi
 
 import (
-	"compress/gzip"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,7 +31,8 @@ func (c *call) replica(agreement string) (replication.Caller, error) {
 	return by, nil
 }
 
-// peerJournal answers a clone's long poll. The clone's position is in the query, so that the poll acknowledges it.
+// peerJournal answers a clone's long poll. The clone's position is in the query, so that the poll acknowledges it; with
+// ahead=true it is one that the clone does not have yet, and nothing is acknowledged or waited for.
 func (s *Server) peerJournal(c *call) error {
 	var faults []fault.Field
 	number := func(name string) uint64 {
@@ -52,7 +50,16 @@ func (s *Server) peerJournal(c *call) error {
 	if err := fault.InvalidFields("The query cannot be accepted.", faults); err != nil {
 		return err
 	}
-	page, err := s.pollJournal(c, at, wait)
+	by, err := c.replica(c.Query("agreement"))
+	if err != nil {
+		return err
+	}
+	var page replication.Page
+	if c.Query("ahead") == "true" {
+		page, err = s.c.Feed.Ahead(c.Request.Context(), by, c.Query("agreement"), at)
+	} else {
+		page, err = s.pollJournal(c, by, at, wait)
+	}
 	if err != nil {
 		return err
 	}
@@ -61,17 +68,30 @@ func (s *Server) peerJournal(c *call) error {
 		out.Records = append(out.Records, wire.JournalRecord{Sequence: e.Sequence, Epoch: e.Epoch.Number, EpochHolder: e.Epoch.ClusterID, Time: e.Time,
 			Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body, Sealed: e.Sealed, Digest: e.Digest})
 	}
-	return c.answer(out)
+	return c.answerPage(out)
+}
+
+// answerPage answers in the binary form where the caller reads it. That it does also says that it may ask ahead.
+func (c *call) answerPage(p wire.JournalPage) error {
+	if !strings.Contains(c.GetHeader("Accept"), wire.JournalPageType) {
+		return c.answer(p)
+	}
+	b, err := wire.AppendJournalPage(nil, p)
+	if err != nil {
+		return err
+	}
+	c.Header("Cache-Control", "no-store")
+	c.Data(http.StatusOK, wire.JournalPageType, b)
+	return nil
 }
 
 // trustInterval is how long a question may wait before it is asked whether its partner is still trusted.
 const trustInterval = 2 * time.Second
 
 // pollJournal waits for news. A partner that loses our trust meanwhile gets none of them, and is told soon (SEC-43, FLT-22).
-func (s *Server) pollJournal(c *call, at mdc.Position, wait time.Duration) (page replication.Page, err error) {
+func (s *Server) pollJournal(c *call, by replication.Caller, at mdc.Position, wait time.Duration) (page replication.Page, err error) {
 	end := time.Now().Add(min(wait, replication.MaxWait))
-	by, err := c.replica(c.Query("agreement"))
-	for err == nil {
+	for {
 		asked, left := time.Now(), time.Until(end)
 		if page, err = s.c.Feed.Journal(c.Request.Context(), by, c.Query("agreement"), at, min(left, trustInterval)); err != nil {
 			return page, err
@@ -84,7 +104,6 @@ func (s *Server) pollJournal(c *call, at mdc.Position, wait time.Duration) (page
 			return page, nil
 		}
 	}
-	return page, err
 }
 
 // stillPartner checks the caller's certificate under the trust of this moment, for answers that took a while.
@@ -96,33 +115,32 @@ func (s *Server) stillPartner(c *call) error {
 	return err
 }
 
-// peerSnapshot streams every replicated object as lines of JSON, compressed where the caller takes that. A failure in
-// the middle breaks the connection: the clone misses the last line and starts again.
+// trustedFor is how long a snapshot goes on after the caller's trust was seen. To look at every object costs more than to
+// send it.
+const trustedFor = 250 * time.Millisecond
+
+// peerSnapshot streams every replicated object, compressed where the caller takes that. A failure in the middle breaks the
+// connection: the clone misses the last line and starts again.
 func (s *Server) peerSnapshot(c *call) error {
 	by, err := c.replica(c.Query("agreement"))
 	if err != nil {
 		return err
 	}
-	var out io.Writer = c.Writer
-	var zip *gzip.Writer
-	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
-		zip = gzip.NewWriter(c.Writer)
-		out = zip
-	}
-	lines := json.NewEncoder(out)
+	lines := newSnapshotLines(c)
+	seen := time.Now()
 	n, err := s.c.Feed.Snapshot(c.Request.Context(), by, c.Query("agreement"),
 		func(p mdc.Position) error {
-			c.Header("Content-Type", "application/x-ndjson")
-			if zip != nil {
-				c.Header("Content-Encoding", "gzip")
-			}
-			return lines.Encode(wire.SnapshotLine{Begin: &wire.SnapshotBegin{Epoch: p.Epoch.Number, EpochHolder: p.Epoch.ClusterID, Sequence: p.Sequence, Digest: p.Digest}})
+			lines.begin(c)
+			return lines.write(wire.SnapshotLine{Begin: &wire.SnapshotBegin{Epoch: p.Epoch.Number, EpochHolder: p.Epoch.ClusterID, Sequence: p.Sequence, Digest: p.Digest}})
 		},
 		func(i replication.Item) error {
-			if err := s.stillPartner(c); err != nil {
-				return err
+			if time.Since(seen) > trustedFor {
+				if err := s.stillPartner(c); err != nil {
+					return err
+				}
+				seen = time.Now()
 			}
-			return lines.Encode(wire.SnapshotLine{Kind: i.Kind, Name: i.Name, Body: i.Body, Sealed: i.Sealed})
+			return lines.write(wire.SnapshotLine{Kind: i.Kind, Name: i.Name, Body: i.Body, Sealed: i.Sealed})
 		})
 	if err != nil {
 		if c.Writer.Written() {
@@ -131,11 +149,9 @@ func (s *Server) peerSnapshot(c *call) error {
 		}
 		return err
 	}
-	if err := lines.Encode(wire.SnapshotLine{End: &wire.SnapshotEnd{Objects: n}}); err != nil {
+	if err := lines.write(wire.SnapshotLine{End: &wire.SnapshotEnd{Objects: n}}); err != nil {
 		return nil //nolint:nilerr // the clone is gone; it asks again
 	}
-	if zip != nil {
-		_ = zip.Close() // the same: a clone that is gone asks again
-	}
+	_ = lines.close() // the same: a clone that is gone asks again
 	return nil
 }

@@ -27,15 +27,25 @@ func expand(kind, name string, body []byte) (out setDigest) {
 
 func (d *setDigest) add(kind, name string, body []byte) {
 	e := expand(kind, name, body)
-	for i := 0; i < len(d); i += 2 {
-		binary.LittleEndian.PutUint16(d[i:], binary.LittleEndian.Uint16(d[i:])+binary.LittleEndian.Uint16(e[i:]))
+	d.join(&e)
+}
+
+// high are the highest bits of the four lanes in a word: they are added apart, so that none carries into the next lane.
+const high = 0x8000_8000_8000_8000
+
+// join adds the lanes of o.
+func (d *setDigest) join(o *setDigest) {
+	for i := 0; i < len(d); i += 8 {
+		a, b := binary.LittleEndian.Uint64(d[i:]), binary.LittleEndian.Uint64(o[i:])
+		binary.LittleEndian.PutUint64(d[i:], (a&^high+b&^high)^((a^b)&high))
 	}
 }
 
-func (d *setDigest) remove(kind, name string, body []byte) {
-	e := expand(kind, name, body)
-	for i := 0; i < len(d); i += 2 {
-		binary.LittleEndian.PutUint16(d[i:], binary.LittleEndian.Uint16(d[i:])-binary.LittleEndian.Uint16(e[i:]))
+// part takes the lanes of o away.
+func (d *setDigest) part(o *setDigest) {
+	for i := 0; i < len(d); i += 8 {
+		a, b := binary.LittleEndian.Uint64(d[i:]), binary.LittleEndian.Uint64(o[i:])
+		binary.LittleEndian.PutUint64(d[i:], ((a|high)-b&^high)^((a^^b)&high))
 	}
 }
 

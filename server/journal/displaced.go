@@ -18,7 +18,7 @@ import (
 // left out. With nothing to keep, and when the same objects are kept already, it writes nothing; found says whether there is
 // a file. winner is the epoch of the copy. Nothing may be put into the staging afterwards.
 func (s *Staging) KeepDisplaced(ctx context.Context, dir string, winner mdc.Epoch) (c Conflict, found bool, err error) {
-	if err := s.write(ctx); err != nil {
+	if err := s.finish(ctx); err != nil {
 		return c, false, err
 	}
 	err = s.l.View(ctx, func(v *Snapshot) error {

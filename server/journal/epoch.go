@@ -22,7 +22,7 @@ func (t *Tx) Raise(p *mdc.Promotion, actor string) error {
 		return err
 	}
 	kind := mdc.PromotionKind()
-	if err := t.object(kind, kind.Key(p.ObjectName()), Put, body); err != nil {
+	if err := t.object(kind, kind.Key(p.ObjectName()), Put, body, nil); err != nil {
 		return err
 	}
 	pos.Epoch = p.Epoch

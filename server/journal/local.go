@@ -55,16 +55,11 @@ func (t *Tx) local(kind mdc.Kind, key, operation string, body []byte) error {
 	if err := t.loadLocals(); err != nil {
 		return err
 	}
-	old, found, err := t.base(kind, key)
+	shift, err := t.shiftOf(kind, key, operation, body)
 	if err != nil {
 		return err
 	}
-	if found {
-		t.locals.remove(kind.Name, key, old)
-	}
-	if operation == Put {
-		t.locals.add(kind.Name, key, body)
-	}
+	t.locals.join(shift)
 	p, err := t.position()
 	if err != nil {
 		return err

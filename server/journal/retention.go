@@ -92,24 +92,18 @@ func (l *Log) pruneSome(ctx context.Context, generation, last uint64, before tim
 	return n, nil
 }
 
-// stub is what pruning reads of a record.
-type stub struct {
-	Sequence uint64    `json:"sequence"`
-	Time     time.Time `json:"time"`
-	Digest   string    `json:"digest"`
-}
-
 // oldRecords gives the oldest records that may go: up to sequence last and from before the time given, without a gap.
-func oldRecords(r store.Reader, p position, last uint64, before time.Time) (out []stub, err error) {
+func oldRecords(r store.Reader, p position, last uint64, before time.Time) (out []Record, err error) {
 	prefix := generationPrefix(recordSpace, p.Generation)
 	err = r.Range(store.Span{Prefix: prefix}, func(k, v []byte) error {
 		if binary.BigEndian.Uint64(k[len(prefix):]) > last || len(out) == pruneMany {
 			return store.ErrStop
 		}
-		var rec stub
-		if err := json.Unmarshal(v, &rec); err != nil {
+		rec, err := decodeRecord(v)
+		if err != nil {
 			return fmt.Errorf("read record %x: %w", k, err)
 		}
+		rec.Body = nil // pruning has no use for it
 		if !rec.Time.Before(before) {
 			return store.ErrStop // what follows is younger, or was written under a clock that went back: it waits its turn
 		}

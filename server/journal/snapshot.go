@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -181,9 +180,9 @@ func (l *Log) record(r store.Reader, generation, sequence uint64) (Record, error
 }
 
 func (l *Log) decode(b []byte) (Record, error) {
-	var rec Record
-	if err := json.Unmarshal(b, &rec); err != nil {
-		return Record{}, fmt.Errorf("decode record: %w", err)
+	rec, err := decodeRecord(b)
+	if err != nil {
+		return Record{}, err
 	}
 	kind, ok := l.kinds[rec.Kind]
 	if !ok {

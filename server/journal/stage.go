@@ -4,21 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// Staging takes a snapshot beside the copy in force, chunk by chunk, and switches at once (FLT-16). One at a time.
+// Staging takes a snapshot beside the copy in force, chunk by chunk, and switches at once (FLT-16). One at a time. While a
+// chunk is written the next one is taken. It belongs to one goroutine.
 type Staging struct {
 	l          *Log
 	generation uint64
-	lanes      setDigest
+	lanes      setDigest // of the chunks that are written; belongs to the goroutine that writes
 	batch      []Item
 	bytes      int
 	objects    uint64
+	writing    chan error // capacity 1: what became of the chunk under way; nil = none is
 }
+
+// stageChunk is how many bytes are written at once: enough that the sync costs little beside them.
+const stageChunk = 1 << 20
 
 // Stage begins a new generation and removes what an interrupted one left behind.
 func (l *Log) Stage(ctx context.Context) (*Staging, error) {
@@ -36,24 +42,69 @@ func (l *Log) Stage(ctx context.Context) (*Staging, error) {
 	return &Staging{l: l, generation: generation}, err
 }
 
-// Put stages one object. It is on the disk at the latest when Switch returns.
+// Put stages one object. It is on the disk at the latest when Switch returns. The item's body must not change after it.
 func (s *Staging) Put(ctx context.Context, item Item) error {
 	kind, ok := s.l.kinds[item.Kind]
 	if !ok || kind.Scope != mdc.Replicated {
 		return fmt.Errorf("stage %s %s: kind not known to this version", item.Kind, item.Name)
 	}
-	s.lanes.add(item.Kind, item.Name, item.Body)
 	s.objects++
 	s.batch = append(s.batch, item)
-	if s.bytes += len(item.Body) + 256; s.bytes >= s.l.c.Store.Limits().Bytes/2 || len(s.batch) >= s.l.c.Store.Limits().Ops/2 {
-		return s.write(ctx)
+	limits := s.l.c.Store.Limits()
+	if s.bytes += len(item.Body) + 256; s.bytes >= min(stageChunk, limits.Bytes/2) || len(s.batch) >= limits.Ops/2 {
+		return s.flush(ctx)
 	}
 	return nil
 }
 
-func (s *Staging) write(ctx context.Context) error {
+// flush waits for the chunk before and begins to write the one in hand.
+func (s *Staging) flush(ctx context.Context) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	batch, done := s.batch, make(chan error, 1)
+	s.batch, s.bytes, s.writing = nil, 0, done
+	go func() { done <- s.write(ctx, batch) }() // joined by settle
+	return nil
+}
+
+// settle waits for the chunk under way.
+func (s *Staging) settle() error {
+	if s.writing == nil {
+		return nil
+	}
+	err := <-s.writing
+	s.writing = nil
+	return err
+}
+
+// finish writes what is in hand and waits for it.
+func (s *Staging) finish(ctx context.Context) error {
+	if len(s.batch) > 0 {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	return s.settle()
+}
+
+// Close waits for what is under way. It is needed, and harmless, whatever came of the staging.
+func (s *Staging) Close() { _ = s.settle() }
+
+func (s *Staging) write(ctx context.Context, batch []Item) error {
+	terms, lanes := make([]term, 0, applyMany), make([]setDigest, applyMany)
+	for some := range slices.Chunk(batch, applyMany) {
+		terms = terms[:0]
+		for _, item := range some {
+			terms = append(terms, term{kind: item.Kind, name: item.Name, body: item.Body})
+		}
+		expandAll(terms, lanes[:len(terms)])
+		for i := range terms {
+			s.lanes.join(&lanes[i])
+		}
+	}
 	err := s.l.c.Store.Update(ctx, func(tx store.Writer) error {
-		for _, item := range s.batch {
+		for _, item := range batch {
 			kind := s.l.kinds[item.Kind]
 			body, err := s.l.atRest(kind, item.Name, item.Body)
 			if err != nil {
@@ -65,7 +116,6 @@ func (s *Staging) write(ctx context.Context) error {
 		}
 		return nil
 	})
-	s.batch, s.bytes = nil, 0
 	if err != nil {
 		return fmt.Errorf("stage snapshot: %w", err)
 	}
@@ -79,11 +129,11 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 	if s.objects != objects {
 		return fmt.Errorf("switch to snapshot: %d objects arrived, %d were sent", s.objects, objects)
 	}
+	if err := s.finish(ctx); err != nil {
+		return err
+	}
 	if got := s.lanes.String(); got != pos.Digest {
 		return fmt.Errorf("switch to snapshot: digest %s, the master named %s", got, pos.Digest)
-	}
-	if err := s.write(ctx); err != nil {
-		return err
 	}
 	failpoint.Here("stage.complete")
 	err := s.l.Update(ctx, func(tx *Tx) error {

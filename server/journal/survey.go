@@ -154,9 +154,3 @@ func (t *tally) sum() Sum {
 	}
 	return Sum{Objects: t.objects, Digest: digest}
 }
-
-func (d *setDigest) join(o *setDigest) {
-	for i := 0; i < len(d); i += 2 {
-		binary.LittleEndian.PutUint16(d[i:], binary.LittleEndian.Uint16(d[i:])+binary.LittleEndian.Uint16(o[i:]))
-	}
-}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -65,41 +64,8 @@ func (t *Tx) SetEpoch(e mdc.Epoch) error {
 	return nil
 }
 
-// Apply writes a record that a master made. It must be the next one of the same epoch, or the promotion that begins the next
-// one exactly here, of a known kind, and lead to the digest it names; otherwise ErrDiverged (or an error that names the unknown kind) and the transaction must be dropped.
-func (t *Tx) Apply(rec Record) error {
-	p, err := t.position()
-	if err != nil {
-		return err
-	}
-	if err := t.follows(rec); err != nil {
-		return err
-	}
-	if rec.Sequence != p.Sequence+1 || rec.Epoch != p.Epoch {
-		return fmt.Errorf("%w: record %d of epoch %s at position %d of epoch %s", ErrDiverged, rec.Sequence, rec.Epoch, p.Sequence, p.Epoch)
-	}
-	kind, ok := t.l.kinds[rec.Kind]
-	if !ok || kind.Scope != mdc.Replicated || rec.Operation != Put && rec.Operation != Delete {
-		return fmt.Errorf("apply record %d: kind %q, operation %q: not known to this version", rec.Sequence, rec.Kind, rec.Operation)
-	}
-	err = t.object(kind, rec.Name, rec.Operation, rec.Body)
-	if errors.Is(err, errDamaged) {
-		return fmt.Errorf("%w: what record %d replaces is damaged: %w", ErrDiverged, rec.Sequence, err)
-	}
-	if err != nil {
-		return err
-	}
-	if got := t.lanes.String(); got != rec.Digest {
-		return fmt.Errorf("%w: digest after record %d", ErrDiverged, rec.Sequence)
-	}
-	if err := t.settleEdit(kind, rec.Name, rec.Operation, rec.Body); err != nil {
-		return err
-	}
-	return t.append(kind, rec)
-}
-
 func (t *Tx) change(kind mdc.Kind, key, operation string, body []byte, actor string) error {
-	if err := t.object(kind, key, operation, body); err != nil {
+	if err := t.object(kind, key, operation, body, nil); err != nil {
 		return err
 	}
 	if kind.Scope == mdc.Local {
@@ -116,8 +82,9 @@ func (t *Tx) change(kind mdc.Kind, key, operation string, body []byte, actor str
 		Kind: kind.Name, Name: key, Operation: operation, Body: body, Digest: t.lanes.String()})
 }
 
-// object writes or removes one object and keeps its digest in step.
-func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte) error {
+// object writes or removes one object and keeps its digest in step. shift is what that does to
+// the digest of what is replicated; nil when nobody has worked it out.
+func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte, shift *setDigest) error {
 	p, err := t.position()
 	if err != nil {
 		return err
@@ -126,16 +93,12 @@ func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte) error {
 		if err := t.load(); err != nil {
 			return err
 		}
-		old, found, err := t.base(kind, key)
-		if err != nil {
-			return err
+		if shift == nil {
+			if shift, err = t.shiftOf(kind, key, operation, body); err != nil {
+				return err
+			}
 		}
-		if found {
-			t.lanes.remove(kind.Name, key, old)
-		}
-		if operation == Put {
-			t.lanes.add(kind.Name, key, body)
-		}
+		t.lanes.join(shift)
 	}
 	if kind.Scope == mdc.Local {
 		if err := t.local(kind, key, operation, body); err != nil {
@@ -164,9 +127,9 @@ func (t *Tx) append(kind mdc.Kind, rec Record) error {
 			return err
 		}
 	}
-	b, err := json.Marshal(rec)
+	b, err := encodeRecord(rec)
 	if err != nil {
-		return fmt.Errorf("encode record: %w", err)
+		return err
 	}
 	return t.w.Put(recordKey(p.Generation, rec.Sequence), b, 0)
 }

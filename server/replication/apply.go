@@ -13,58 +13,42 @@ const maxName = 512 // bytes of an object's name; mdc allows less
 
 // apply writes the records of a page after at, in transactions of at most half of what the store allows, and gives the
 // sequence reached. Records that are here already are left out (a repeated answer); a gap is an error and asked for again.
-func (p *pursuit) apply(ctx context.Context, at mdc.Position, page Page) (uint64, error) {
+// What comes before a record that cannot be accepted is applied: up to there the copy is sound.
+func (p *pursuit) apply(ctx context.Context, at mdc.Position, l *leaf) (uint64, error) {
 	reached := at.Sequence
 	var batch []journal.Record
 	size := 0
 	limits := p.f.c.Store.Limits()
-	for _, e := range page.Records {
-		if e.Sequence <= at.Sequence {
+	for _, rec := range l.records {
+		if rec.Sequence <= at.Sequence {
 			continue
 		}
-		if want := reached + uint64(len(batch)) + 1; e.Sequence != want {
-			return reached, fmt.Errorf("apply records: %d came where %d was due", e.Sequence, want)
-		}
-		rec, err := p.record(e)
-		if err != nil {
-			return p.refuse(ctx, reached, batch, err)
+		if want := reached + uint64(len(batch)) + 1; rec.Sequence != want {
+			return reached, fmt.Errorf("apply records: %d came where %d was due", rec.Sequence, want)
 		}
 		if n := cost(rec); len(batch) > 0 && (size+n > limits.Bytes/2 || 2*len(batch)+2 > limits.Ops/2) {
-			if err := p.commit(ctx, batch); err != nil {
+			if err := p.commit(ctx, batch, l.ready); err != nil {
 				return reached, err
 			}
 			reached, batch, size = batch[len(batch)-1].Sequence, nil, 0
 		}
 		batch, size = append(batch, rec), size+cost(rec)
 	}
-	if len(batch) == 0 {
-		return reached, nil
-	}
-	return batch[len(batch)-1].Sequence, p.commit(ctx, batch)
-}
-
-// refuse applies what came before a record that cannot be accepted: up to there the copy is sound.
-func (p *pursuit) refuse(ctx context.Context, reached uint64, batch []journal.Record, cause error) (uint64, error) {
 	if len(batch) > 0 {
-		if err := p.commit(ctx, batch); err != nil {
+		if err := p.commit(ctx, batch, l.ready); err != nil {
 			return reached, err
 		}
 		reached = batch[len(batch)-1].Sequence
 	}
-	return reached, cause
+	return reached, l.refusal
 }
 
-func (p *pursuit) commit(ctx context.Context, batch []journal.Record) error {
+func (p *pursuit) commit(ctx context.Context, batch []journal.Record, ready *journal.Prepared) error {
 	err := p.f.c.Log.Update(ctx, func(tx *journal.Tx) error {
 		if err := p.f.following(tx, p.a); err != nil {
 			return err
 		}
-		for _, rec := range batch {
-			if err := tx.Apply(rec); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.ApplyPrepared(ready, batch...)
 	})
 	failpoint.Here("follow.applied")
 	if err != nil {
@@ -73,8 +57,9 @@ func (p *pursuit) commit(ctx context.Context, batch []journal.Record) error {
 	return nil
 }
 
-// cost is what a record takes in the store: the object, the record with its body in base64, keys and the rest.
-func cost(rec journal.Record) int { return 3*len(rec.Body) + 3*len(rec.Name) + 1024 }
+// cost is what a record takes in the store at most: the object, the record with its body, both wrapped where the kind is
+// secret, keys and the rest.
+func cost(rec journal.Record) int { return 2*len(rec.Body) + 3*len(rec.Name) + 768 }
 
 // record checks an entry and opens it.
 func (p *pursuit) record(e Entry) (journal.Record, error) {

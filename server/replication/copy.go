@@ -30,6 +30,9 @@ func (p *pursuit) copy(ctx context.Context, at mdc.Position, reason string) erro
 	objects, err := p.f.c.Sources.Snapshot(ctx, p.a.Source, p.a.Identifier,
 		func(pos mdc.Position) error { return c.keep(c.begin(ctx, pos)) },
 		func(i Item) error { return c.keep(c.item(ctx, i)) })
+	if c.staging != nil {
+		defer c.staging.Close()
+	}
 	if c.own != nil {
 		return c.own
 	}

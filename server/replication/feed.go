@@ -218,16 +218,20 @@ type sealer struct {
 	keys      *Keys
 	sender    string
 	recipient string
-	public    []byte // read at first need
+	public    []byte   // read at first need
+	kind      mdc.Kind // of the last body
 }
 
 // carry gives the body as it may travel: in clear, or sealed when the kind is secret.
 func (b *sealer) carry(kindName, name string, body []byte) (open, sealed []byte, err error) {
-	kind, ok := mdc.KindByName(kindName)
-	if !ok {
-		return nil, nil, fmt.Errorf("send %s %s: unknown kind", kindName, name)
+	if b.kind.Name != kindName { // looking it up for each body costs more than all else here
+		kind, ok := mdc.KindByName(kindName)
+		if !ok {
+			return nil, nil, fmt.Errorf("send %s %s: unknown kind", kindName, name)
+		}
+		b.kind = kind
 	}
-	if !kind.Secret {
+	if !b.kind.Secret {
 		return body, nil, nil
 	}
 	if b.public == nil {

@@ -226,6 +226,47 @@ func TestLargeBatches(t *testing.T) {
 	if largest > 1<<20 || largest == 0 {
 		t.Errorf("the largest page had %d bytes", largest)
 	}
+	if l.aheads["LDC"] == 0 {
+		t.Error("no page was asked for while another was applied")
+	}
+}
+
+// Proves that a question ahead of what is applied is answered with what follows, acknowledges nothing, and is not asked of
+// a master that would take it for an acknowledgement (OAM-46).
+func TestAskingAhead(t *testing.T) {
+	l, master, clone := pair(t)
+	agree(master, clone, "ny-ld", nil)
+	bootstrap(t, clone, "ny-ld")
+	clone.stop()
+	master.groups(0, 5)
+	half := master.position() // the clone does not have it
+	master.groups(5, 10)
+	shown := func() uint64 {
+		st, err := master.feed.Status(t.Context())
+		must(t, err)
+		return st[0].AppliedSequence
+	}
+	had := shown()
+	page, err := master.feed.Ahead(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", half)
+	must(t, err)
+	if len(page.Records) != 5 || shown() != had {
+		t.Errorf("%d records, the master believes that the clone has %d, not %d", len(page.Records), shown(), had)
+	}
+	_, err = master.feed.Ahead(t.Context(), replication.Caller{ClusterID: "MUDC"}, "ny-ld", half)
+	wantCode(t, err, "no_agreement")
+	l.alter(func(p *replication.Page) { // as a master of an earlier version
+		p.Ahead = false
+		if len(p.Records) > 2 {
+			p.Records = p.Records[:2]
+		}
+	}, nil)
+	clone.run()
+	clone.reaches(master)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.aheads["LDC"]; n > 0 {
+		t.Errorf("it was asked %d times", n)
+	}
 }
 
 // Proves that waiting for the first copy ends with its context and says why.

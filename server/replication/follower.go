@@ -22,6 +22,8 @@ type Sources interface {
 	Digests(ctx context.Context, source, agreement string, q Question) (Digests, error)
 	Objects(ctx context.Context, source, agreement, kind string, names []string) (Objects, error)
 	Journal(ctx context.Context, source, agreement string, at mdc.Position, wait time.Duration) (Page, error)
+	// Ahead is asked only of a master whose last page says that it answers it.
+	Ahead(ctx context.Context, source, agreement string, at mdc.Position) (Page, error)
 	Snapshot(ctx context.Context, source, agreement string, begin func(mdc.Position) error, item func(Item) error) (objects uint64, err error)
 }
 

@@ -22,6 +22,7 @@ type Page struct {
 	Records      []Entry
 	Latest       uint64 // the master's sequence when it answered
 	SnapshotFrom string // not empty: why the journal cannot continue the clone's position; Records is empty then
+	Ahead        bool   // the master also answers Ahead; one of an earlier version would take the question for an acknowledgement
 }
 
 // Item is one object of a snapshot on its way. Sealed takes the place of Body for kinds that are secret.

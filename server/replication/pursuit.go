@@ -36,10 +36,12 @@ type pursuit struct {
 	settled bool          // the master has answered since the last failure, so the next question may wait for news
 	copied  bool          // a copy was taken and the master has not confirmed it yet
 	renewed bool          // an administrator has just enabled the agreement: the master's copy counts, whatever it is
+	next    *ahead        // what follows the page in hand, asked for while that is applied; nil = not asked
 }
 
 func (p *pursuit) run(ctx context.Context) {
 	p.begin(ctx)
+	defer p.dropAhead()
 	for ctx.Err() == nil {
 		idle, err := p.round(ctx)
 		if ctx.Err() != nil {
@@ -105,9 +107,14 @@ func (p *pursuit) round(ctx context.Context) (idle bool, err error) {
 	}
 	asked := time.Now()
 	wait := p.wait()
-	page, err := p.ask(ctx, at, wait)
-	if err != nil {
-		return false, err
+	page := p.takeAhead(at)
+	early := page != nil
+	if !early {
+		answer, err := p.ask(ctx, at, wait)
+		if err != nil {
+			return false, err
+		}
+		page = p.open(answer)
 	}
 	if page.SnapshotFrom != "" && p.copied {
 		return false, fmt.Errorf("the copy from %s does not fit its journal: %s", p.a.Source, page.SnapshotFrom)
@@ -115,6 +122,7 @@ func (p *pursuit) round(ctx context.Context) (idle bool, err error) {
 	if page.SnapshotFrom != "" {
 		return false, p.copy(ctx, at, page.SnapshotFrom)
 	}
+	p.askAhead(ctx, page)
 	applied, err := p.apply(ctx, at, page)
 	if errors.Is(err, journal.ErrDiverged) && !p.copied {
 		return false, p.copy(ctx, at, err.Error())
@@ -123,7 +131,7 @@ func (p *pursuit) round(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	p.answered(ctx, applied, page.Latest)
-	if len(page.Records) == 0 && wait > 0 && time.Since(asked) < wait/2 {
+	if len(page.Records) == 0 && wait > 0 && !early && time.Since(asked) < wait/2 {
 		p.rest(ctx, firstPause) // a master that drains, or something between us, answers without waiting: no storm
 	}
 	return applied >= page.Latest, nil

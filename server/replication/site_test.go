@@ -49,15 +49,16 @@ func (w wrapper) Unwrap(b, context []byte) ([]byte, error) {
 // link connects sites in this process. What travels can be watched and altered, and each link can be cut: an answer that
 // comes while its link is cut is lost.
 type link struct {
-	mu    sync.Mutex // guards all below
-	sites map[string]*site
-	cut   map[string]bool // by the asking site
-	dead  map[string]bool // by the asking site: a question gets no answer, as over a connection that died silently
-	lost  int             // questions over a dead connection
-	page  func(*replication.Page)
-	item  func(*replication.Item) error
-	polls map[string]int
-	takes map[string]int // snapshots
+	mu     sync.Mutex // guards all below
+	sites  map[string]*site
+	cut    map[string]bool // by the asking site
+	dead   map[string]bool // by the asking site: a question gets no answer, as over a connection that died silently
+	lost   int             // questions over a dead connection
+	page   func(*replication.Page)
+	item   func(*replication.Item) error
+	polls  map[string]int
+	aheads map[string]int
+	takes  map[string]int // snapshots
 
 	asked   []replication.Question // for digests
 	fetched int                    // objects for repairs
@@ -65,7 +66,7 @@ type link struct {
 }
 
 func newLink() *link {
-	return &link{sites: map[string]*site{}, cut: map[string]bool{}, dead: map[string]bool{}, polls: map[string]int{}, takes: map[string]int{}}
+	return &link{sites: map[string]*site{}, cut: map[string]bool{}, dead: map[string]bool{}, polls: map[string]int{}, aheads: map[string]int{}, takes: map[string]int{}}
 }
 
 func (l *link) setCut(asker string, cut bool) {
@@ -140,11 +141,28 @@ func (s sources) Journal(ctx context.Context, source, agreement string, at mdc.P
 	}
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
+	page.Ahead = true
 	s.l.polls[s.self]++
 	if s.l.page != nil {
 		s.l.page(&page)
 	}
 	return page, nil
+}
+
+func (s sources) Ahead(ctx context.Context, source, agreement string, at mdc.Position) (replication.Page, error) {
+	master, err := s.l.reach(s.self, source)
+	if err != nil {
+		return replication.Page{}, err
+	}
+	page, err := master.feed.Ahead(ctx, replication.Caller{ClusterID: s.self}, agreement, at)
+	page.Ahead = true
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	s.l.aheads[s.self]++
+	if s.l.page != nil && err == nil {
+		s.l.page(&page)
+	}
+	return page, err
 }
 
 func (s sources) Snapshot(ctx context.Context, source, agreement string, begin func(mdc.Position) error, item func(replication.Item) error) (uint64, error) {

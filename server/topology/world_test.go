@@ -267,6 +267,7 @@ func (l link) Journal(ctx context.Context, to, agreement string, at mdc.Position
 		return replication.Page{}, err
 	}
 	page, err := s.feed.Journal(ctx, l.caller(agreement), agreement, at, wait)
+	page.Ahead = true
 	if l.w.is(l.w.mute, "journal "+l.self) {
 		return replication.Page{}, errLink
 	}
@@ -274,6 +275,14 @@ func (l link) Journal(ctx context.Context, to, agreement string, at mdc.Position
 		return replication.Page{}, cut
 	}
 	return page, err
+}
+
+func (l link) Ahead(ctx context.Context, to, agreement string, at mdc.Position) (replication.Page, error) {
+	s, err := l.w.reach(l.self, to)
+	if err != nil {
+		return replication.Page{}, err
+	}
+	return s.feed.Ahead(ctx, l.caller(agreement), agreement, at)
 }
 
 func (l link) Snapshot(ctx context.Context, to, agreement string, begin func(mdc.Position) error, item func(replication.Item) error) (uint64, error) {
