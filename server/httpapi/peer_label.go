@@ -19,11 +19,16 @@ func (s *Server) label(g *gin.Context) {
 }
 
 // provePeer proves the partner, then refuses one whose version is more than one minor version apart: what it means by a message
-// may not be what this version reads. A hello is answered all the same, so that tests can say what is wrong (CAMS-03).
+// may not be what this version reads. A hello is answered all the same, so that tests can say what is wrong, and so is a standing
+// with its signed proof: a master that was overtaken must learn of it, whatever it runs (CAMS-03, FLT-17).
 func (s *Server) provePeer(g *gin.Context) {
 	s.provePartner(g)
 	theirs := g.GetHeader(wire.HeaderVersion)
-	if g.IsAborted() || g.FullPath() == peerHelloPath || g.FullPath() == "/openapi.json" {
+	if g.IsAborted() {
+		return
+	}
+	switch g.FullPath() {
+	case peerHelloPath, peerStandingPath, "/openapi.json":
 		return
 	}
 	gap, known := topology.VersionGap(s.c.Version, theirs)
@@ -39,4 +44,8 @@ func (s *Server) provePeer(g *gin.Context) {
 		s.c.ClusterID, s.c.Version, c.partner(), clip(theirs), older))
 }
 
-const peerHelloPath = "/peer/v1/hello"
+// What is answered in every version.
+const (
+	peerHelloPath    = "/peer/v1/hello"
+	peerStandingPath = "/peer/v1/mastership"
+)

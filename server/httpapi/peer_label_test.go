@@ -22,7 +22,7 @@ func labelled(t *testing.T, what string, h http.Header, version, epoch string) {
 }
 
 // TestVersionsApart: a partner whose version is more than one minor version away is refused, and told which to upgrade, but for
-// its hello; one that names no version, or no release, is let in (CAMS-03). Every answer says who answers, in which version and
+// its hello and its standing; one that names no version, or no release, is let in (CAMS-03). Every answer says who answers, in which version and
 // epoch, and when.
 func TestVersionsApart(t *testing.T) {
 	t.Parallel()
@@ -47,6 +47,7 @@ func TestVersionsApart(t *testing.T) {
 		if got := get("/peer/v1/hello", version); got.status != http.StatusOK {
 			t.Errorf("the hello of version %q: %d %s", version, got.status, got.body)
 		}
+		get("/peer/v1/mastership", version).refused(t, http.StatusForbidden, "not_a_member") // no matter which
 	}
 	got := get("/peer/v1/nothing", "")
 	labelled(t, "a route that there is not", got.header, "0.4.1", "1/NYDC")

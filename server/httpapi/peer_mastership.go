@@ -14,7 +14,7 @@ import (
 )
 
 func (s *Server) peerMastershipRoutes() []route {
-	base := "/peer/v1/mastership"
+	base := peerStandingPath
 	return []route{
 		{method: http.MethodGet, path: base, summary: "Where this data center stands, with the proof of its epoch; for members", out: wire.PeerStanding{}, handle: s.peerStanding},
 		{method: http.MethodPost, path: base, summary: "Tell where the caller stands; a later epoch that is proved is obeyed", in: wire.PeerStanding{}, status: http.StatusNoContent, handle: s.peerPresent},

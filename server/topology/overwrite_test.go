@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -55,10 +56,15 @@ func TestOverwrittenObjectsAreKept(t *testing.T) {
 		t.Error("what was applied anew did not come back")
 	}
 	must(t, ny.remove(v.Identifier, true))
+	must(t, ny.put(&mdc.Group{Name: "theirs", Description: "changed since"}, mdc.GroupKind()))
 	must(t, ny.group("later"))
+	removed, err := ny.log.Prune(t.Context(), journal.Retention{KeepRecords: 1, KeepFor: time.Nanosecond}) // so that it takes a whole copy
+	if err != nil || removed == 0 {
+		t.Fatalf("%d records were removed: %v", removed, err)
+	}
 	again, err := ny.create(agreement("b", "NYDC", "LDC"))
 	must(t, err)
-	if len(ld.kept()) != 2 || again.Kept != "" {
+	if !ld.has("later") || len(ld.kept()) != 2 || again.Kept != "" {
 		t.Errorf("what came from the master is kept as well: %v, %q", ld.kept(), again.Kept)
 	}
 }
