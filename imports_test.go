@@ -137,6 +137,8 @@ func TestImportsThatWouldGoUp(t *testing.T) {
 		{"provider/attr", "internal/fault", true},
 		{"server/session", "server/policy", false},
 		{"server/session", "server/httpapi", false},
+		{"server/blob", "server/replication", false},
+		{"server/blob/archive", "server/mdc", true},
 		{"server/session", "server/store/badger", false},
 		{"server/session", "server/store", true},
 		{"server/session", "internal/client", false},

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -249,4 +251,47 @@ func TestContentsAreForCounterparts(t *testing.T) {
 	}
 	agreement(http.MethodPatch, false)
 	peer(t, d, cfg, http.MethodGet, at(p.SHA256), "").refused(t, http.StatusForbidden, "no_agreement")
+}
+
+// TestALongFetchEndsWithTheTrust: a content that is under way over the peer listener breaks off when its partner is not
+// trusted any more, and does not look as if it were whole (SEC-43, FLT-22).
+func TestALongFetchEndsWithTheTrust(t *testing.T) {
+	d := start(t)
+	d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
+	p := d.Package(wire.Package{Name: "p"}, make([]byte, 64<<20))
+	d.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone"})
+	cfg := stranger(t, d)
+	for _, step := range []struct {
+		method  string
+		enabled bool
+	}{{http.MethodPut, false}, {http.MethodPatch, true}} {
+		body := strings.Replace(fmt.Sprintf(fakeAgreement, "x", "FAKE", step.enabled), `"overwrite":false`, `"overwrite":true`, 1)
+		if got := peer(t, d, cfg, step.method, "/peer/v1/replication/agreements/x", body); got.status != http.StatusOK {
+			t.Fatalf("agreement: %d %s", got.status, got.body)
+		}
+	}
+	pool := &http.Transport{TLSClientConfig: cfg}
+	defer pool.CloseIdleConnections()
+	res, err := (&http.Client{Transport: pool}).Get("https://" + d.PeerAddress + "/peer/v1/blobs/" + p.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close() //nolint:errcheck // it was only read
+	chunk := make([]byte, 64<<10)
+	got, err := io.ReadFull(res.Body, chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Delete("/v1/trust/certificates/fake")
+	pace := time.NewTicker(5 * time.Millisecond) // a slow line: all of it takes more than the time in which trust is looked at again
+	defer pace.Stop()
+	for err == nil && got < 64<<20 {
+		<-pace.C
+		n := 0
+		n, err = res.Body.Read(chunk)
+		got += n
+	}
+	if err == nil || errors.Is(err, io.EOF) || got == 64<<20 {
+		t.Errorf("%d bytes arrived without trust: %v", got, err)
+	}
 }
