@@ -10,5 +10,5 @@ const (
 // NoSync, for Without: nothing is synced to the disk, neither the database nor the head record (the control of FLT-02).
 const NoSync = "sync"
 
-// NoKind, for Without, is a program that lacks a kind, as an older version does (FLT-27).
+// NoKind is for Without: a program that lacks a kind, as an older version does (FLT-27).
 func NoKind(name string) string { return "kind:" + name }

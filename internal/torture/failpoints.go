@@ -172,7 +172,8 @@ func promotion(s *stage, point string, victim int) {
 	w := newStorm(s, &master.DataCenter, &clone.DataCenter)
 	stop := w.begin()
 	var asking sync.WaitGroup
-	asking.Go(func() { _, _ = promote(&clone.DataCenter, wire.MastershipChange{}) })
+	gone := both[victim].Ended()
+	asking.Go(func() { untilEnded(s, gone, func() { _, _ = promote(&clone.DataCenter, wire.MastershipChange{}) }) })
 	ended(s, both[victim], point)
 	both[victim].Start()
 	asking.Wait()
@@ -189,6 +190,18 @@ func promotion(s *stage, point string, victim int) {
 		s.broke("%s: %d acknowledged changes are in conflict files after a planned promotion", point, n)
 	}
 	endAll(master, clone)
+}
+
+// untilEnded repeats what may be refused, under load, before it gets to the point.
+func untilEnded(s *stage, gone <-chan struct{}, do func()) {
+	for s.Context().Err() == nil {
+		do()
+		select {
+		case <-gone:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func endAll(all ...*testkit.Process) {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"math/rand/v2"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,7 +11,6 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -36,11 +32,8 @@ func linearizable(s *stage) {
 	link := proxied(s, dcs...)
 	testkit.Link(dcs[0], dcs[1])
 	operations := 0
-	for range s.runs {
-		h := &history{s: s, began: time.Now(), all: dcs}
-		for i := range linearObjects { // each run begins with nothing
-			_, _ = h.master(s.Context()).Do(client.Request{Method: http.MethodDelete, Path: fmt.Sprintf("/v1/groups/o%d", i)})
-		}
+	for run := range s.runs {
+		h := &history{s: s, run: run, began: time.Now(), all: dcs}
 		stop := h.begin()
 		trouble(s, all, link)
 		stop()
@@ -74,75 +67,16 @@ func trouble(s *stage, all []*testkit.Process, link *link) {
 	}
 }
 
-// input is what a client wanted of one object.
-type input struct {
-	object string
-	op     string // read, create, swap, delete
-	old    string // swap and delete: the value that it must have
-	value  string // create and swap
-}
-
-// output is what it was told.
-type output struct {
-	value   string // read: "" = absent
-	done    bool   // the write was accepted; false: its precondition did not hold
-	unknown bool   // no answer: it happened at any time from then on, or never
-}
-
-// model is one object: its value, "" = absent.
-func model() porcupine.Model {
-	return porcupine.Model{
-		Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
-			by := map[string][]porcupine.Operation{}
-			for _, o := range all {
-				object := o.Input.(input).object //nolint:forcetypeassert // ours
-				by[object] = append(by[object], o)
-			}
-			var out [][]porcupine.Operation
-			for _, part := range by {
-				out = append(out, part)
-			}
-			return out
-		},
-		Init: func() any { return "" },
-		Step: func(state, in, out any) (bool, any) { return step(state.(string), in.(input), out.(output)) }, //nolint:forcetypeassert // ours
-	}
-}
-
-func step(value string, in input, out output) (bool, string) {
-	if in.op == "read" {
-		return out.value == value, value
-	}
-	holds := value == "" && in.op == "create" || value != "" && value == in.old && in.op != "create"
-	if out.unknown {
-		if holds {
-			return true, in.value
-		}
-		return true, value
-	}
-	if out.done != holds {
-		return false, value
-	}
-	if holds {
-		return true, in.value // "" of a delete
-	}
-	return true, value
-}
-
 // history is what all clients saw.
 type history struct {
 	s     *stage
+	run   int // its objects have names of their own: it begins with none
 	began time.Time
 	all   []*testkit.DataCenter
-	turn  atomic.Int64
+	turn  atomic.Int64 // which of all is perhaps the master; who asks finds out
 
 	mu         sync.Mutex // guards operations
 	operations []porcupine.Operation
-}
-
-// master guesses who is the master; the caller finds out.
-func (h *history) master(context.Context) *testkit.DataCenter {
-	return h.all[int(h.turn.Load())%len(h.all)]
 }
 
 func (h *history) begin() (stop func()) {
@@ -156,121 +90,6 @@ func (h *history) begin() (stop func()) {
 		group.Go(func() { (&linearClient{h: h, id: i, apis: apis, known: map[string]tag{}}).run(ctx) })
 	}
 	return func() { cancel(); group.Wait() }
-}
-
-// tag is a value with the ETag that it was seen with.
-type tag struct{ value, etag string }
-
-type linearClient struct {
-	h     *history
-	id    int
-	n     int
-	apis  []*client.Client
-	known map[string]tag // by object
-}
-
-func (c *linearClient) run(ctx context.Context) {
-	for ; ctx.Err() == nil; c.n++ {
-		object := fmt.Sprintf("o%d", rand.IntN(linearObjects))
-		k, seen := c.known[object]
-		in := input{object: object, op: "read"}
-		switch r := rand.IntN(10); {
-		case r < 3 || !seen:
-		case k.value == "":
-			in.op, in.value = "create", fmt.Sprintf("c%d-%d", c.id, c.n)
-		case r < 8:
-			in.op, in.old, in.value = "swap", k.value, fmt.Sprintf("c%d-%d", c.id, c.n)
-		default:
-			in.op, in.old = "delete", k.value
-		}
-		c.ask(in, k)
-	}
-}
-
-// ask does one operation and enters it, unless it certainly had no effect and told nothing.
-func (c *linearClient) ask(in input, k tag) {
-	turn := c.h.turn.Load()
-	api := c.apis[int(turn)%len(c.apis)]
-	call := time.Since(c.h.began).Nanoseconds()
-	out, etag, err := c.send(api, in, k)
-	end := time.Since(c.h.began).Nanoseconds()
-	if err != nil {
-		delete(c.known, in.object)
-		c.h.turn.CompareAndSwap(turn, turn+1) // perhaps the other one is the master
-		if in.op == "read" || harmless(err) {
-			return
-		}
-		out, end = output{unknown: true}, math.MaxInt64
-	}
-	switch {
-	case out.unknown || in.op != "read" && !out.done:
-		delete(c.known, in.object)
-	case in.op == "read":
-		c.known[in.object] = tag{out.value, etag}
-	default:
-		c.known[in.object] = tag{in.value, etag}
-	}
-	c.h.mu.Lock()
-	defer c.h.mu.Unlock()
-	c.h.operations = append(c.h.operations, porcupine.Operation{ClientId: c.id, Input: in, Output: out, Call: call, Return: end})
-}
-
-// harmless knows errors after which a write certainly was not done: a door that is closed, or a refusal.
-func harmless(err error) bool {
-	if unsent(err) {
-		return true
-	}
-	switch fault.CodeOf(err) {
-	case "not_master", "fenced", "contended", "storage_full", "not_ready":
-		return true
-	}
-	return false
-}
-
-func (c *linearClient) send(api *client.Client, in input, k tag) (out output, etag string, err error) {
-	const patience = 4 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.h.s.Context()), 2*patience)
-	defer cancel()
-	path := client.Path("v1", "groups", in.object)
-	if in.op == "read" {
-		return c.read(ctx, api, path)
-	}
-	r := client.Request{Method: http.MethodPut, Path: path, In: wire.Group{Name: in.object, Description: in.value}, IfMatch: k.etag, Timeout: patience}
-	if in.op == "create" {
-		r.IfMatch, r.IfNoneMatch = "", true
-	}
-	if in.op == "delete" {
-		r.Method, r.In = http.MethodDelete, nil
-	}
-	res, err := api.Do(ctx, r)
-	switch {
-	case err == nil:
-		return output{done: true}, res.ETag, nil
-	case fault.Is(err, fault.Precondition), fault.Is(err, fault.NotFound):
-		return output{}, "", nil
-	}
-	return output{}, "", err
-}
-
-// read counts only at a master: one that says, before and after, that it is the master of the same epoch. What a clone
-// answers may be old, and is meant to be.
-func (c *linearClient) read(ctx context.Context, api *client.Client, path string) (out output, etag string, err error) {
-	var before, after wire.DataCenterView
-	if _, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/data-center", Out: &before, Timeout: time.Second}); err != nil {
-		return out, "", err
-	}
-	var g wire.GroupView
-	res, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: path, Out: &g, Timeout: time.Second})
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return out, "", err
-	}
-	if _, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/data-center", Out: &after, Timeout: time.Second}); err != nil {
-		return out, "", err
-	}
-	if before.Role != "master" || after.Role != "master" || before.Epoch != after.Epoch {
-		return out, "", fmt.Errorf("read at a %s", after.Role)
-	}
-	return output{value: g.Description}, res.ETag, nil
 }
 
 // judge checks the history, and the same one with a stale read in it.

@@ -82,6 +82,10 @@ type disk struct {
 	image, mount string
 }
 
+// mountOptions keep the file system from writing by itself every five seconds, which would help whoever forgets to sync, and
+// change the image while it is copied.
+const mountOptions = "loop,commit=600"
+
 func newDisk(s *stage, size string) *disk {
 	s.Helper()
 	dir := s.TempDir()
@@ -96,7 +100,7 @@ func newDisk(s *stage, size string) *disk {
 	}
 	must(s, "truncate", "--size="+size, d.image)
 	must(s, "mkfs.ext4", "-q", "-F", d.image)
-	out, err := exec.Command("mount", "-o", "loop", d.image, d.mount).CombinedOutput()
+	out, err := exec.Command("mount", "-o", mountOptions, d.image, d.mount).CombinedOutput()
 	s.needs(err == nil, "no loop device: "+strings.TrimSpace(string(out)))
 	s.Cleanup(d.drop)
 	return d
@@ -132,7 +136,7 @@ func (d *disk) cut(l *ledger, p *testkit.Process) {
 			s.Fatalf("e2fsck: %v: %s", err, out)
 		}
 	}
-	must(s, "mount", "-o", "loop", d.image, d.mount)
+	must(s, "mount", "-o", mountOptions, d.image, d.mount)
 }
 
 func must(s *stage, name string, args ...string) {
