@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
@@ -57,7 +59,7 @@ func damage(t *testing.T, d *testkit.DataCenter, object, value string) {
 		if err != nil || key == nil {
 			return fmt.Errorf("find %q: %w", object, err)
 		}
-		return w.Put(key, []byte(value), 0)
+		return errors.Join(w.Put(key, []byte(value), 0), older(w))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,23 @@ func damage(t *testing.T, d *testkit.DataCenter, object, value string) {
 		t.Fatal(err)
 	}
 	d.Start()
+}
+
+// older leaves the store as a version that kept no digest of local objects did.
+func older(w store.Writer) error {
+	b, err := w.Get(journal.PositionKey())
+	if err != nil {
+		return err
+	}
+	position := map[string]any{}
+	if err := json.Unmarshal(b, &position); err != nil {
+		return err
+	}
+	delete(position, "local")
+	if b, err = json.Marshal(position); err != nil {
+		return err
+	}
+	return errors.Join(w.Put(journal.PositionKey(), b, 0), w.Delete([]byte("c/k")))
 }
 
 // A damaged clone is found out and heals without a whole copy, asked from either side. Proves OAM-54 and OAM-L8, FLT-07.
