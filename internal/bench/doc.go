@@ -7,7 +7,9 @@
 // as the floor's process. BENCH=name runs one; BASE_PORT (7600) moves the ports; PROFILE=1 runs the server from this
 // program instead and leaves CPU profiles in .build/bench, since no listener of a real server offers any.
 //
-// Each figure is a line `bench NAME[/part] ours V floor V ratio R goal G ok|short`; a benchmark's main line is ok only if
+// peer-openldap runs another product in turns with ours where it is installed; docs/performance.md says what each line is.
+//
+// Each figure is a line `bench NAME[/part] ours V floor V ratio R goal G ok|short`, or `note NAME ours V beside V ratio R` without a goal; a benchmark's main line is ok only if
 // all of its parts are. bench.json has the same with units. What is short is no failure of the program.
 //
 // It must not be linked into a server: it makes sessions by the packages themselves, in a store of its own.

@@ -66,19 +66,15 @@ func liveAgainst(ctx context.Context, l *live, g *grouped) (all, visible []pair,
 	return all, visible, nil
 }
 
-// live is callers at the master and a reader at the clone.
+// live is callers at the master. The reader at the clone comes towards the end of a round: a server closes connections that
+// are idle for long.
 type live struct {
 	master, clone *admin
 	writers       []*connection
-	read          *connection
 }
 
 func newLive(ctx context.Context, master, clone *admin) (*live, error) {
 	l := &live{master: master, clone: clone}
-	var err error
-	if l.read, err = connect(ctx, hostOf(clone.center.AdminURL), clone.tls, 10*time.Minute); err != nil {
-		return nil, err
-	}
 	for range liveCallers {
 		w, err := connect(ctx, hostOf(master.center.AdminURL), master.tls, 10*time.Minute)
 		if err != nil {
@@ -91,7 +87,6 @@ func newLive(ctx context.Context, master, clone *admin) (*live, error) {
 }
 
 func (l *live) close() {
-	l.read.close()
 	for _, w := range l.writers {
 		w.close()
 	}
@@ -106,10 +101,17 @@ func (l *live) round(ctx context.Context, mark string) (took, late time.Duration
 		}
 	}
 	begin := time.Now()
+	var read *connection // belongs to the first caller until all are done
 	var all errgroup.Group
 	for first, w := range l.writers {
 		all.Go(func() error {
 			for n := first; n < changeCount && ctx.Err() == nil; n += liveCallers {
+				if first == 0 && read == nil && n > changeCount*9/10 {
+					var err error
+					if read, err = connect(ctx, hostOf(l.clone.center.AdminURL), l.clone.tls, 10*time.Minute); err != nil {
+						return err
+					}
+				}
 				if status, err := w.exchange(requests[n]); err != nil || status < 200 || status > 299 {
 					return fmt.Errorf("change at the master: status %d %s: %w", status, w.body, err)
 				}
@@ -117,12 +119,16 @@ func (l *live) round(ctx context.Context, mark string) (took, late time.Duration
 			return ctx.Err()
 		})
 	}
-	if err := all.Wait(); err != nil {
+	err = all.Wait()
+	if read != nil {
+		defer read.close()
+	}
+	if err != nil {
 		return 0, 0, err
 	}
 	acknowledged := time.Now()
 	for n := changeCount - liveCallers; n < changeCount; n++ {
-		if err := l.clone.await(ctx, l.read, n, mark); err != nil {
+		if err := l.clone.await(ctx, read, n, mark); err != nil {
 			return 0, 0, err
 		}
 	}

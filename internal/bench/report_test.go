@@ -29,6 +29,12 @@ func TestReport(t *testing.T) {
 	if !strings.HasSuffix(out.String(), " ok\n") {
 		t.Errorf("without a part that is short: %s", out.String())
 	}
+	out.Reset()
+	r.note(judge("peer/x", "ms", []pair{{3, 2}}, goal{}))
+	r.note(judge("nothing", "ms", []pair{{3, 0}}, goal{})) // JSON has no infinity
+	if want := "note peer/x ours 3.0000 beside 2.0000 ratio 1.50\nnote nothing ours 3.0000 beside 0.0000 ratio 0.00\n"; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
 	file := filepath.Join(t.TempDir(), "bench.json")
 	if err := r.write(file); err != nil {
 		t.Fatal(err)
@@ -38,7 +44,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back struct{ Figures []figure }
-	if err := json.Unmarshal(text, &back); err != nil || len(back.Figures) != 3 || back.Figures[0] != slow {
+	if err := json.Unmarshal(text, &back); err != nil || len(back.Figures) != 5 || back.Figures[0] != slow {
 		t.Errorf("bench.json: %v, %+v", err, back)
 	}
 }
