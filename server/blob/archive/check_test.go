@@ -166,7 +166,7 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		for format, body := range map[string]func() []byte{
 			"zip": func() []byte { return zipOf(t, c.entries...) }, "tar": func() []byte { return tarOf(t, c.entries...) }, "tar.gz": func() []byte { return gz(t, tarOf(t, c.entries...)) },
 		} {
-			if name == "empty link" && format != "zip" || name == "many" && format == "tar" {
+			if name == "empty link" && format != "zip" || name == "many" && format == "tar.gz" {
 				continue // a tar cannot carry the one; the other costs time and shows nothing new
 			}
 			t.Run(name+" in "+format, func(t *testing.T) {
