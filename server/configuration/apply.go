@@ -19,7 +19,7 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	}
 	if op.Change == nil && was == nil {
 		// As below: that a clone does not have it does not say that the master has not.
-		_, closed := p.edits(op.Kind)
+		_, closed := edits(&p.tx.Snapshot, op.Kind)
 		return Result{}, cmp.Or(closed, error(fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", op.Kind.Name, op.Name)))
 	}
 	if err := op.Pre.check(op.Kind, op.Name, was, body); err != nil {
