@@ -69,6 +69,9 @@ func (g *golden) cells() (all []cell) {
 			all = append(all, cell{file + " " + h.name, func() { h.do(g.s, filepath.Join(g.p.DataDir, file), filepath.Join(g.older, file)) }})
 		}
 	}
+	state := filepath.Join(g.p.DataDir, "state")
+	all = append(all, cell{"state remove", func() { remove(g.s, state) }},
+		cell{"state swap", func() { remove(g.s, state); duplicate(g.s, filepath.Join(g.older, "state"), state) }})
 	for name, slots := range map[string][]int{"slot A": {0}, "slot B": {1}, "both slots": {0, 1}} {
 		all = append(all, cell{"head " + name, func() { rewrite(g.s, filepath.Join(g.p.DataDir, "head"), flipSlots(slots)) }})
 	}
@@ -133,21 +136,15 @@ func (g *golden) files() []string {
 	return append(all, "head", "node.key")
 }
 
-// attempt puts the golden files in place, harms them, starts, and judges. True = the server refused.
+// attempt puts the golden files in place, harms them, starts, and judges. True = the server refused, the second time too: a
+// supervisor starts it again at once.
 func (g *golden) attempt(c cell) (refused bool) {
 	s := g.s
 	s.Helper()
 	remove(s, g.p.DataDir)
 	duplicate(s, g.kept, g.p.DataDir)
 	c.do()
-	from := len(g.p.Log())
-	if !s.starts(g.p) {
-		said := g.p.Log()[from:]
-		g.p.Kill()
-		_, why, found := strings.Cut(said, "Error: ")
-		if !found || strings.Contains(said, "goroutine ") || !strings.Contains(why, "state store") && !strings.Contains(why, "node key") && !strings.Contains(why, g.p.DataDir) {
-			s.broke("%s: it ended without a clear reason:\n%s", c.name, clip(said))
-		}
+	if g.refuses(c) && g.refuses(c) {
 		return true
 	}
 	before := s.broken.Load()
@@ -160,6 +157,23 @@ func (g *golden) attempt(c cell) (refused bool) {
 		s.Logf("%s: silent", c.name)
 	}
 	return false
+}
+
+// refuses starts the server and wants a clear reason when it ends.
+func (g *golden) refuses(c cell) bool {
+	s := g.s
+	s.Helper()
+	from := len(g.p.Log())
+	if s.starts(g.p) {
+		return false
+	}
+	said := g.p.Log()[from:]
+	g.p.Kill()
+	_, why, found := strings.Cut(said, "Error: ")
+	if !found || strings.Contains(said, "goroutine ") || !strings.Contains(why, "state store") && !strings.Contains(why, "node key") && !strings.Contains(why, g.p.DataDir) {
+		s.broke("%s: it ended without a clear reason:\n%s", c.name, clip(said))
+	}
+	return true
 }
 
 // whole wants everything that was in the golden files.

@@ -78,7 +78,7 @@ func harmless(err error) bool {
 		return true
 	}
 	switch fault.CodeOf(err) {
-	case "not_master", "fenced", "contended", "storage_full", "not_ready":
+	case "not_master", "contended", "storage_full": // fenced is none of them: it may be found out after the commit
 		return true
 	}
 	return false

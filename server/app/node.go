@@ -22,6 +22,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
@@ -140,6 +141,9 @@ func (n *Node) openStores(context.Context) error {
 }
 
 func (n *Node) openJournal(ctx context.Context) error {
+	if err := n.verifyPresent(ctx); err != nil {
+		return err
+	}
 	var err error
 	n.journal, err = journal.New(ctx, journal.Config{Store: n.state, Wrapper: n.key, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock})
 	if err != nil {
@@ -163,6 +167,22 @@ func (n *Node) openJournal(ctx context.Context) error {
 		return err
 	}
 	return firstStart(ctx, n.journal, n.cfg.ClusterID)
+}
+
+// verifyPresent refuses a database without a position beside a head record that has one, before the journal writes its first
+// position there: that would take the head record's place, and the next start would find nothing wrong (FLT-07).
+func (n *Node) verifyPresent(ctx context.Context) error {
+	if _, found := n.state.Mirrored(); !found {
+		return nil
+	}
+	err := n.state.View(ctx, func(r store.Reader) error {
+		_, err := r.Get(journal.PositionKey())
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.New(fault.Conflict, "state_damaged", "The state store lost acknowledged changes: it holds none at all. Restore a backup, or empty data_dir and copy from another data center.")
+	}
+	return err
 }
 
 // verifyHead refuses a database that lost what was acknowledged (FLT-07). The head record is missing only before the first

@@ -18,7 +18,9 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 		return Result{}, err
 	}
 	if op.Change == nil && was == nil {
-		return Result{}, fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", op.Kind.Name, op.Name)
+		// As below: that a clone does not have it does not say that the master has not.
+		_, closed := edits(&p.tx.Snapshot, op.Kind)
+		return Result{}, cmp.Or(closed, error(fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", op.Kind.Name, op.Name)))
 	}
 	if err := op.Pre.check(op.Kind, op.Name, was, body); err != nil {
 		// Before "it exists": on a clone the way on is the master, never an adoption of what was copied.

@@ -267,6 +267,7 @@ func TestClonesRefuseEveryReplicatedWrite(t *testing.T) {
 	}
 	// What was copied is not said to "exist" first: the way on is the master, not an adoption.
 	admin(t, clone, http.MethodPut, "/v1/groups/staff", `{"name":"staff"}`, "If-None-Match", "*").refused(t, http.StatusConflict, "not_master")
+	admin(t, clone, http.MethodDelete, "/v1/groups/not-copied-yet", "").refused(t, http.StatusConflict, "not_master") // FLT-24
 	admin(t, clone, http.MethodPut, "/v1/data-center", `{"cluster_id":"LDC","role":"master"}`).refused(t, http.StatusConflict, "role_change")
 	admin(t, clone, http.MethodPut, "/v1/data-center", `{"cluster_id":"LDC","role":"standalone"}`).refused(t, http.StatusConflict, "in_agreement")
 	if v := clone.View(); v.Digest != digest {
