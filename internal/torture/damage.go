@@ -144,7 +144,8 @@ func (g *golden) attempt(c cell) (refused bool) {
 	remove(s, g.p.DataDir)
 	duplicate(s, g.kept, g.p.DataDir)
 	c.do()
-	if g.refuses(c) && g.refuses(c) {
+	first := g.refuses(c)
+	if first && g.refuses(c) {
 		return true
 	}
 	before := s.broken.Load()
