@@ -176,7 +176,7 @@ func (p *Process) Ready() bool {
 
 // Kill is kill -9, and waits for the end; a second call does nothing.
 func (p *Process) Kill() {
-	if p.cmd == nil {
+	if p.cmd == nil || p.cmd.Process == nil { // it never started
 		return
 	}
 	_ = p.cmd.Process.Kill() // it may have ended by itself

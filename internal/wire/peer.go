@@ -87,6 +87,7 @@ type JournalPage struct {
 	Records      []JournalRecord `json:"records"`
 	Latest       uint64          `json:"latest"` // the master's sequence when it answered
 	SnapshotFrom string          `json:"snapshot_from,omitempty"`
+	Rewritten    bool            `json:"rewritten,omitempty"` // the master has other changes at the clone's position, in the same epoch
 }
 
 // SnapshotLine is one line of GET /peer/v1/replication/snapshot (newline-delimited JSON, gzip when asked for): the first

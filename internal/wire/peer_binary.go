@@ -18,11 +18,15 @@ const (
 
 var errBinary = errors.New("the binary form is damaged")
 
-// AppendJournalPage appends p in its binary form: latest, the reason for a snapshot, the count of records and each record's
+// AppendJournalPage appends p in its binary form: latest, the reason for a snapshot, whether the past was rewritten (0 or 1), the count of records and each record's
 // fields in the order of JournalRecord. Numbers are uvarints; all else has its length before it.
 func AppendJournalPage(b []byte, p JournalPage) ([]byte, error) {
 	b = appendText(binary.AppendUvarint(b, p.Latest), p.SnapshotFrom)
-	b = binary.AppendUvarint(b, uint64(len(p.Records)))
+	rewritten := uint64(0)
+	if p.Rewritten {
+		rewritten = 1
+	}
+	b = binary.AppendUvarint(binary.AppendUvarint(b, rewritten), uint64(len(p.Records)))
 	for i := range p.Records {
 		r := &p.Records[i]
 		at, err := r.Time.MarshalBinary()
@@ -40,7 +44,7 @@ func AppendJournalPage(b []byte, p JournalPage) ([]byte, error) {
 // ReadJournalPage reads that form. Bodies are parts of b.
 func ReadJournalPage(b []byte) (p JournalPage, err error) {
 	in := parts{rest: b}
-	p.Latest, p.SnapshotFrom = in.number(), in.text()
+	p.Latest, p.SnapshotFrom, p.Rewritten = in.number(), in.text(), in.number() == 1
 	count := in.number()
 	if count > uint64(len(in.rest)) { // each record takes a byte at least
 		return p, errBinary

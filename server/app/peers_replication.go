@@ -74,7 +74,7 @@ func (s replicationSources) page(ctx context.Context, source string, q url.Value
 	if err != nil {
 		return replication.Page{}, fmt.Errorf("read journal of %s: %w", source, err)
 	}
-	page := replication.Page{Latest: out.Latest, SnapshotFrom: out.SnapshotFrom, Ahead: binary, Records: make([]replication.Entry, 0, len(out.Records))}
+	page := replication.Page{Latest: out.Latest, SnapshotFrom: out.SnapshotFrom, Rewritten: out.Rewritten, Ahead: binary, Records: make([]replication.Entry, 0, len(out.Records))}
 	for _, r := range out.Records {
 		page.Records = append(page.Records, replication.Entry{Sealed: r.Sealed, Record: journal.Record{Sequence: r.Sequence,
 			Epoch: mdc.Epoch{Number: r.Epoch, ClusterID: r.EpochHolder}, Time: r.Time, Actor: r.Actor, Kind: r.Kind, Name: r.Name,

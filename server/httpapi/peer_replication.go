@@ -63,7 +63,7 @@ func (s *Server) peerJournal(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := wire.JournalPage{Records: make([]wire.JournalRecord, 0, len(page.Records)), Latest: page.Latest, SnapshotFrom: page.SnapshotFrom}
+	out := wire.JournalPage{Records: make([]wire.JournalRecord, 0, len(page.Records)), Latest: page.Latest, SnapshotFrom: page.SnapshotFrom, Rewritten: page.Rewritten}
 	for _, e := range page.Records {
 		out.Records = append(out.Records, wire.JournalRecord{Sequence: e.Sequence, Epoch: e.Epoch.Number, EpochHolder: e.Epoch.ClusterID, Time: e.Time,
 			Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body, Sealed: e.Sealed, Digest: e.Digest})

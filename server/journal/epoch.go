@@ -120,3 +120,14 @@ func (s *Snapshot) Misfit(at mdc.Position) (string, error) {
 	}
 	return "", nil
 }
+
+// Rewritten says that this journal has other changes up to a position of its own epoch than who stands there. In one epoch a
+// journal only grows: it was cut off behind the other's back, as by an old backup, and went on.
+func (s *Snapshot) Rewritten(at mdc.Position) (bool, error) {
+	pos, err := s.Position()
+	if err != nil || at.Epoch != pos.Epoch || at.Sequence > pos.Sequence {
+		return false, err
+	}
+	digest, found, err := s.DigestAt(at.Sequence)
+	return found && digest != at.Digest, err
+}

@@ -105,6 +105,17 @@ func (p *pursuit) fence(at, pos mdc.Position) error {
 	return nil
 }
 
+// rewritten refuses to follow a master that has other changes than the ones that it sent here before, in the same epoch: it runs
+// from an old backup and went on from there. What is here may be all that is left of what it acknowledged (FLT-08).
+func (p *pursuit) rewritten(at mdc.Position) error {
+	m, _ := p.f.look(p.a.Identifier)
+	if !m.Copy || p.renewed {
+		return nil
+	}
+	return &stopError{fmt.Sprintf("the master has other changes up to sequence %d of epoch %s than this clone got from it: it seems to run from an old backup and to have gone on; promote this data center to keep what is here, or disable and enable the agreement to accept the master's copy",
+		at.Sequence, at.Epoch)}
+}
+
 func (p *pursuit) switchTo(ctx context.Context, staging *journal.Staging, pos mdc.Position, objects uint64) error {
 	var m mark
 	p.f.update(p.s, func(s *side) { m = s.mark })

@@ -119,6 +119,9 @@ func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Pos
 			return err
 		}
 		page.Latest = pos.Sequence
+		if page.Rewritten, err = s.Rewritten(at); err != nil {
+			return err
+		}
 		page.SnapshotFrom, err = s.Misfit(at)
 		if err != nil || page.SnapshotFrom != "" || at.Sequence == pos.Sequence {
 			return err

@@ -21,6 +21,7 @@ type Entry struct {
 type Page struct {
 	Records      []Entry
 	Latest       uint64 // the master's sequence when it answered
+	Rewritten    bool   // with SnapshotFrom: in one epoch the master has other changes up to the clone's position than the clone got from it
 	SnapshotFrom string // not empty: why the journal cannot continue the clone's position; Records is empty then
 	Ahead        bool   // the master also answers Ahead; one of an earlier version would take the question for an acknowledgement
 }

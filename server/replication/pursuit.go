@@ -119,8 +119,14 @@ func (p *pursuit) round(ctx context.Context) (idle bool, err error) {
 	if page.SnapshotFrom != "" && p.copied {
 		return false, fmt.Errorf("the copy from %s does not fit its journal: %s", p.a.Source, page.SnapshotFrom)
 	}
+	if page.Rewritten {
+		err = p.rewritten(at)
+	}
+	if page.SnapshotFrom != "" && err == nil {
+		err = p.copy(ctx, at, page.SnapshotFrom)
+	}
 	if page.SnapshotFrom != "" {
-		return false, p.copy(ctx, at, page.SnapshotFrom)
+		return false, err
 	}
 	p.askAhead(ctx, page)
 	applied, err := p.apply(ctx, at, page)

@@ -93,12 +93,6 @@ func TestDoubts(t *testing.T) {
 		disturb   func(l *link, master, clone *site)
 		snapshots int // on top of the first
 	}{
-		"same sequence, another digest": {func(_ *link, master, clone *site) {
-			clone.stop()
-			clone.groups(70, 72)
-			master.groups(80, 83)
-			clone.run()
-		}, 1},
 		"another epoch": {func(_ *link, master, clone *site) {
 			clone.stop()
 			master.update(func(tx *journal.Tx) error { return tx.SetEpoch(mdc.Epoch{Number: 2, ClusterID: "NYDC"}) })
@@ -234,6 +228,34 @@ func TestRestoredMaster(t *testing.T) {
 	l.mu.Lock()
 	l.sites["NYDC"] = old
 	l.mu.Unlock()
+}
+
+// Proves FLT-08: a master that went back and then on, past its clone, does not replace what the clone has from it either.
+func TestRewrittenMaster(t *testing.T) {
+	l, master, clone := pair(t)
+	master.groups(0, 3)
+	agree(master, clone, "ny-ld", nil)
+	bootstrap(t, clone, "ny-ld")
+	clone.reaches(master)
+	first := l.snapshots("LDC")
+	clone.stop()
+	clone.groups(70, 72) // as if the master had made them, and lost them since
+	master.groups(80, 83)
+	before := clone.items()
+	clone.run()
+	if st := clone.inState(mdc.AgreementStopped); !strings.Contains(st.Reason, "old backup") || !strings.Contains(st.Reason, "promote") {
+		t.Errorf("reason %q", st.Reason)
+	}
+	if diff := cmp.Diff(before, clone.items()); diff != "" || l.snapshots("LDC") != first {
+		t.Errorf("a copy was taken: %s", diff)
+	}
+	clone.enable("ny-ld", false)
+	clone.inState(mdc.AgreementDisabled)
+	clone.enable("ny-ld", true)
+	clone.reaches(master)
+	if diff := cmp.Diff(master.items(), clone.items()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // Proves FLT-10 and OAM-38 (configuration): cut off, the clone keeps its copy and says that it is stale; when the link is
