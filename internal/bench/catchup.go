@@ -14,7 +14,7 @@ const catchUpRounds = 5
 // its first question waits on a held line when the clock starts; the first handshake counts, the start of the process
 // does not.
 func catchUp10k(ctx context.Context, s *stage) error {
-	a, err := s.absentee(ctx)
+	a, err := s.absentee(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ type absentee struct {
 	line          *relay   // from the clone to the master
 }
 
-func (s *stage) absentee(ctx context.Context) (a *absentee, err error) {
+func (s *stage) absentee(ctx context.Context, delay time.Duration) (a *absentee, err error) {
 	dcs, err := s.layOut(ctx, "NYDC,LDC", 2)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (s *stage) absentee(ctx context.Context) (a *absentee, err error) {
 	if a.process, a.clone, err = s.server(ctx, dcs[1], dcs[1].ConfigFile); err != nil {
 		return nil, err
 	}
-	if a.line, err = newRelay(ctx, hostOf(a.master.center.PeerURL)); err != nil {
+	if a.line, err = newRelay(ctx, hostOf(a.master.center.PeerURL), delay); err != nil {
 		return nil, err
 	}
 	a.line.release()

@@ -178,6 +178,8 @@ func (l *lag) one() (time.Duration, error) {
 // appended to a file and made durable.
 type hopAndSync struct {
 	conn    *connection
+	address string
+	creds   *credentials
 	file    *os.File
 	request []byte
 	record  []byte
@@ -193,9 +195,8 @@ func (s *stage) hopAndSync(ctx context.Context) (*hopAndSync, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &hopAndSync{record: record, request: []byte("POST " + authorizePath + " HTTP/1.1\r\nHost: floor\r\nContent-Length: 0\r\n\r\n")}
-	f.conn, err = connect(ctx, address, &tls.Config{RootCAs: creds.pool, Certificates: []tls.Certificate{creds.leaf}, MinVersion: tls.VersionTLS12}, 5*time.Minute)
-	if err != nil {
+	f := &hopAndSync{address: address, creds: creds, record: record, request: []byte("POST " + authorizePath + " HTTP/1.1\r\nHost: floor\r\nContent-Length: 0\r\n\r\n")}
+	if f.conn, err = f.reconnect(ctx, address); err != nil {
 		return nil, err
 	}
 	if f.file, err = os.Create(filepath.Join(s.dir, "synced")); err != nil {
@@ -203,6 +204,14 @@ func (s *stage) hopAndSync(ctx context.Context) (*hopAndSync, error) {
 		return nil, fmt.Errorf("make file: %w", err)
 	}
 	return f, nil
+}
+
+// reconnect gives another connection, by whatever way leads to the floor.
+func (f *hopAndSync) reconnect(ctx context.Context, address string) (*connection, error) {
+	if f.conn != nil {
+		f.conn.close()
+	}
+	return connect(ctx, address, &tls.Config{RootCAs: f.creds.pool, Certificates: []tls.Certificate{f.creds.leaf}, MinVersion: tls.VersionTLS12}, 5*time.Minute)
 }
 
 func (f *hopAndSync) close() {
