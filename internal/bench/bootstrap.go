@@ -59,7 +59,7 @@ func (s *stage) master(ctx context.Context, dc config.DevDataCenter, groups int)
 	if err != nil {
 		return nil, nil, err
 	}
-	return a, p, errors.Join(introduce(ctx, a, "master"), a.load(ctx, 0, groups, "start"))
+	return a, p, errors.Join(introduce(ctx, a, "master"), a.load(ctx, groups, "start"))
 }
 
 // copied is what one first copy took.

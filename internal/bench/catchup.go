@@ -74,7 +74,7 @@ func (s *stage) absentee(ctx context.Context, delay time.Duration) (a *absentee,
 		err = follow(ctx, a.master, a.clone)
 	}
 	if err == nil {
-		err = a.master.load(ctx, 0, changeCount, "start")
+		err = a.master.load(ctx, changeCount, "start")
 	}
 	if err != nil {
 		a.line.close()
@@ -87,7 +87,7 @@ func (a *absentee) round(ctx context.Context, mark string) (time.Duration, error
 		return 0, err
 	}
 	a.line.hold()
-	if err := a.master.load(ctx, 0, changeCount, mark); err != nil {
+	if err := a.master.load(ctx, changeCount, mark); err != nil {
 		return 0, err
 	}
 	var err error

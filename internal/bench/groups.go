@@ -27,11 +27,11 @@ func group(n int, mark string) wire.Group {
 	return g
 }
 
-// load writes the groups from..to by batches.
-func (a *admin) load(ctx context.Context, from, to int, mark string) error {
-	for at := from; at < to; at += batchSize {
+// load writes the first count groups by batches.
+func (a *admin) load(ctx context.Context, count int, mark string) error {
+	for at := 0; at < count; at += batchSize {
 		var b wire.Batch
-		for n := at; n < min(to, at+batchSize); n++ {
+		for n := at; n < min(count, at+batchSize); n++ {
 			body, err := json.Marshal(group(n, mark))
 			if err != nil {
 				return fmt.Errorf("encode group: %w", err)
@@ -39,7 +39,7 @@ func (a *admin) load(ctx context.Context, from, to int, mark string) error {
 			b.Operations = append(b.Operations, wire.BatchOperation{Method: http.MethodPut, Kind: mdc.GroupKind().Name, Name: group(n, mark).Name, Body: body})
 		}
 		if _, err := a.client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/batch", In: b}); err != nil {
-			return fmt.Errorf("load groups %d to %d at %s: %w", from, to, a.center.ClusterID, err)
+			return fmt.Errorf("load %d groups at %s: %w", count, a.center.ClusterID, err)
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ func live10k(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	if err := master.load(ctx, 0, changeCount, "start"); err != nil {
+	if err := master.load(ctx, changeCount, "start"); err != nil {
 		return err
 	}
 	l, err := newLive(ctx, master, clone)

@@ -22,15 +22,23 @@ const (
 	ldapSecret = "bench"
 )
 
+// slapd finds OpenLDAP's server, which lies outside of most people's PATH.
+func slapd() (program string, found bool) {
+	for _, name := range []string{"slapd", "/usr/sbin/slapd"} {
+		if program, err := exec.LookPath(name); err == nil {
+			return program, true
+		}
+	}
+	return "", false
+}
+
 // peerOpenLDAP measures what OpenLDAP's syncrepl (refreshAndPersist, one provider, one consumer, mdb, every change synced)
 // takes for the same, in turns with ours. It has no goal, and is left out where there is no slapd: nothing is installed.
 func peerOpenLDAP(ctx context.Context, s *stage) error {
-	program, err := exec.LookPath("slapd")
-	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/slapd"); err != nil {
-			fmt.Fprintln(s.report.out, "skip peer-openldap: there is no slapd (Debian: apt-get install slapd)") //nolint:errcheck // standard output
-			return nil
-		}
+	program, found := slapd()
+	if !found {
+		fmt.Fprintln(s.report.out, "skip peer-openldap: there is no slapd (Debian: apt-get install slapd)") //nolint:errcheck // standard output
+		return nil
 	}
 	dcs, err := s.layOut(ctx, names("NYDC", 1+peerRounds), 2+peerRounds)
 	if err != nil {

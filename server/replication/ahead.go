@@ -56,8 +56,8 @@ type ahead struct {
 // askAhead asks for what follows a page that is not yet applied, when the master has more and answers such a question. The
 // answer is opened and prepared here, too: applying is what a clone that is behind has to wait for.
 func (p *pursuit) askAhead(ctx context.Context, l *leaf) {
-	at, any := l.last()
-	if !l.Ahead || !any || l.refusal != nil || at.Sequence >= l.Latest {
+	at, some := l.last()
+	if !l.Ahead || !some || l.refusal != nil || at.Sequence >= l.Latest {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
