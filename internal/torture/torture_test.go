@@ -92,7 +92,7 @@ func TestTwoMasters(t *testing.T) { quick(t, "FLT-17") }
 // TestForced proves FLT-18 (G-08).
 func TestForced(t *testing.T) { quick(t, "FLT-18") }
 
-// TestPlanned proves FLT-19.
+// TestPlanned proves FLT-19, TAM-07 and TAM-13.
 func TestPlanned(t *testing.T) { quick(t, "FLT-19") }
 
 // TestPausedHolder proves FLT-20 with a holder that really stood still.
@@ -101,7 +101,7 @@ func TestPausedHolder(t *testing.T) { quick(t, "FLT-20") }
 // TestLinearizable proves FLT-24 (G-06).
 func TestLinearizable(t *testing.T) { quick(t, "FLT-24") }
 
-// TestVersions proves FLT-27 with programs of neighbouring versions.
+// TestVersions proves FLT-27 and MSS-12 with programs of neighbouring versions.
 func TestVersions(t *testing.T) { quick(t, "FLT-27") }
 
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.

@@ -46,7 +46,7 @@ func signedIn(t *testing.T, app testkit.Application, user string, dcs ...*testki
 
 // TestAClonesWayWithoutItsMaster kills the master. Without continue_on_sync_failure its users are asked (OAM-31, OAM-38),
 // with it they are not and are confirmed when it is back (OAM-32, X1). All the while the clone, also after a restart of its
-// own, signs people in and refuses writes with the master's address (design 5, FLT-10, OAM-04).
+// own, signs people in and refuses writes with the master's address (FLT-10, OAM-04, TAM-11).
 func TestAClonesWayWithoutItsMaster(t *testing.T) {
 	master, clone, app := pair(t)
 	dcs := []*testkit.DataCenter{&master.DataCenter, &clone.DataCenter}

@@ -59,15 +59,19 @@ func unchanged(pre configuration.Precondition, a *mdc.Agreement) error {
 	return fault.New(fault.Precondition, "changed", "The replication agreement %q was changed by somebody else; read it again and repeat the change.", a.Identifier)
 }
 
-// listAgreements takes ?type=clone or master to give one side only (OAM-51).
+// listAgreements takes ?type=clone or master, or Oracle's words for them (X5), to give one side only (OAM-51).
 func (s *Server) listAgreements(c *call) error {
+	wanted, err := replica(c.Query("type"))
+	if err != nil {
+		return fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/type", Detail: "must be clone or master"}})
+	}
 	all, err := s.c.Agreements.List(c.Request.Context())
 	if err != nil {
 		return err
 	}
 	page := wire.Page[wire.AgreementView]{Items: []wire.AgreementView{}}
 	for _, v := range all {
-		if side := c.Query("type"); side == "" || side == v.Side {
+		if c.Query("type") == "" || wanted == v.Side {
 			page.Items = append(page.Items, agreementView(v))
 		}
 	}

@@ -89,7 +89,7 @@ func codes(v wire.Validation) (out []string) {
 	return out
 }
 
-// Validation finds nothing in a sound pair, and names what is wrong with an edge or an object, with a hint.
+// Proves OAM-07: validation finds nothing in a sound pair, and names what is wrong with an edge or an object, with a hint.
 func TestValidate(t *testing.T) {
 	ny, ld, id := linked(t)
 	var v wire.Validation

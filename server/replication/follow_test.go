@@ -56,7 +56,7 @@ func pair(t testing.TB) (*link, *site, *site) {
 	return l, newSite(t, l, "NYDC", clock.System{}), newSite(t, l, "LDC", clock.System{})
 }
 
-// Proves OAM-45, OAM-46, OAM-47 and OAM-55: an agreement brings the first copy by itself, every replicated kind follows,
+// Proves OAM-45, OAM-46, OAM-47, OAM-55, MSS-02, MSS-04 and TAM-05: an agreement brings the first copy by itself, every replicated kind follows,
 // local kinds stay, and at each sequence both sides have one digest. SEC-68: no keyset travels in clear.
 func TestFollowsEveryKind(t *testing.T) {
 	l, master, clone := pair(t)
@@ -173,7 +173,7 @@ func TestPollInterval(t *testing.T) {
 	wantCode(t, clone.follower.Pull("no-such"), "not_found")
 }
 
-// Proves OAM-52: a disabled agreement brings nothing, on whichever side it was disabled, and says so.
+// Proves OAM-52 and TAM-12: a disabled agreement brings nothing, on whichever side it was disabled, and says so.
 func TestDisabled(t *testing.T) {
 	_, master, clone := pair(t)
 	agree(master, clone, "ny-ld", nil)

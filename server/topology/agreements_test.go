@@ -15,7 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
-// Proves OAM-46, OAM-47, OAM-48, OAM-50 to OAM-53, OAM-55: the life of an agreement, on both sides.
+// Proves OAM-46, OAM-47, OAM-48, OAM-50 to OAM-53, OAM-55, OAM-L7 and TAM-06: the life of an agreement, on both sides.
 func TestAgreementLife(t *testing.T) {
 	w := newWorld(t)
 	ny, ld := w.site("NYDC"), w.site("LDC")

@@ -16,7 +16,7 @@ import (
 func actor() configuration.Actor           { return configuration.Actor{Name: "test"} }
 func anyState() configuration.Precondition { return configuration.Precondition{} }
 
-// Proves OAM-02, OAM-03 and design.md "role in Terraform": which role may follow which.
+// Proves OAM-02, OAM-03, OAM-06 and MSS-01: alone is the default, and which role may follow which.
 func TestRoleChanges(t *testing.T) {
 	w := newWorld(t)
 	ny := w.site("NYDC")
@@ -56,7 +56,7 @@ func TestIdentity(t *testing.T) {
 	must(t, ny.partner("LDC"))
 }
 
-// Proves OAM-44 (reachability, certificate expiry), and that listeners learn of a partner's return.
+// Proves MSS-08 and OAM-44 (reachability, certificate expiry), and that listeners learn of a partner's return.
 func TestPartners(t *testing.T) {
 	w := newWorld(t)
 	ny, ld := w.site("NYDC"), w.site("LDC")

@@ -81,7 +81,7 @@ func TestFreezeEnds(t *testing.T) {
 	}
 }
 
-// TestDemote: the master hands over to the clone that has most; without one it refuses, and by force it steps down alone.
+// TestDemote (TAM-08): the master hands over to the clone that has most; without one it refuses, and by force it steps down alone.
 func TestDemote(t *testing.T) {
 	t.Parallel()
 	w, s := topologyOf(t, 2)
@@ -117,7 +117,7 @@ func TestDemote(t *testing.T) {
 }
 
 // TestPingPong: ten handovers in a row under writers. Every change that was acknowledged is there, none was taken by two
-// masters, and each data center has the same digest (FLT-19, G-13).
+// masters, and each data center has the same digest (FLT-19, G-13, TAM-13).
 func TestPingPong(t *testing.T) {
 	t.Parallel()
 	_, s := topologyOf(t, 3)

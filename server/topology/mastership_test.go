@@ -108,7 +108,7 @@ func settled(t *testing.T, master *site, clones ...*site) {
 }
 
 // TestPromotePlanned: nothing is lost, the roles are swapped, the agreement keeps its identifier, and the third data center
-// follows by itself, without a copy (trust.md "Epoch and promotion"; OAM-L1).
+// follows by itself, without a copy (OAM-L1, TAM-07).
 func TestPromotePlanned(t *testing.T) {
 	t.Parallel()
 	_, s := topologyOf(t, 3)
