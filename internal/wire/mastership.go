@@ -39,6 +39,7 @@ const (
 	ConflictOvertaken   = "overtaken"
 	ConflictOverwritten = "overwritten"
 	ConflictEdited      = "edited"
+	ConflictDiscredited = "discredited"
 )
 
 // Conflict describes a file of what was made in a data center and the master in force does not have.

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +22,15 @@ func (n *Node) wireBlobs(context.Context) (err error) {
 }
 
 // collect removes the contents that no package refers to any more.
-func (n *Node) collect(ctx context.Context) error { return n.blobs.RunCollection(ctx, n.model.blobs) }
+func (n *Node) collect(ctx context.Context) error {
+	return n.blobs.RunCollection(ctx, func(ctx context.Context) (map[string]int64, error) {
+		// A clone that waits for its copy knows of no package, and may hold what others still want from it.
+		if ok, why, err := n.follower.Ready(ctx); err != nil || !ok {
+			return nil, cmp.Or(err, errors.New("it is not known what packages there are: "+why))
+		}
+		return n.model.blobs(ctx)
+	})
+}
 
 // contentIsHere refuses a package whose content was not uploaded to this data center first: others fetch it from here.
 func (n *Node) contentIsHere(_ *journal.Tx, _, will mdc.Object) error {

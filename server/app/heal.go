@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
@@ -12,16 +14,25 @@ import (
 )
 
 // heal lets a clone whose state store lost acknowledged changes begin anew from its master, instead of refusing to start with
-// cause (FLT-07): the copy that it has counts no more, and until the master's is here it is not ready and serves nobody. It does so
-// only where all that the master cannot give, the local objects, is proved to be whole. A master has nobody to ask.
+// cause (FLT-07): the copy that it has is kept as a conflict file and counts no more, and until the master's is here it is not
+// ready and serves nobody. It does so only where the local objects and edits, which the master cannot give, are proved to be
+// whole. Ended sign-ons are asked for anew at every partner, and locks end. What else the lost commits held is gone: their audit
+// records, and ends of sign-ons that no partner had yet; the log says how many there were. A master has nobody to ask.
 func (n *Node) heal(ctx context.Context, cause error) error {
-	head, found := n.state.Mirrored()
-	if !found || fault.CodeOf(cause) != "state_damaged" {
+	head, mirrored := n.state.Mirrored()
+	if !mirrored || fault.CodeOf(cause) != "state_damaged" {
 		return cause
 	}
 	id, err := n.followed(ctx)
 	if err != nil || id == "" {
 		return cause
+	}
+	kept, found, err := n.journal.KeepDiscredited(ctx, n.conflictDir())
+	if err != nil {
+		return err
+	}
+	if found {
+		n.log.Warn("the copy that counts no more is kept as a conflict file", "file", kept.ID, "records", kept.Records, "complete", kept.Complete)
 	}
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	err = n.journal.Discredit(ctx, head, func(tx *journal.Tx) error {
@@ -31,12 +42,15 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 		if err := revocation.Forget(tx.Writer()); err != nil {
 			return err
 		}
+		if err := configuration.OutrunLocks(tx.Writer()); err != nil {
+			return err
+		}
 		return record.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
 	})
 	if err != nil {
 		return err
 	}
-	n.log.Error("the state store lost acknowledged changes; a new copy is taken from the master, and nobody is served until it is here", "agreement", id, "error", cause)
+	n.log.Error("the state store lost acknowledged changes; a new copy is taken from the master, and nobody is served until it is here", "agreement", id, "lost_commits", n.state.LostCommits(), "error", cause)
 	return nil
 }
 
@@ -57,3 +71,6 @@ func (n *Node) followed(ctx context.Context) (id string, err error) {
 	})
 	return id, err
 }
+
+// conflictDir is where conflict files lie.
+func (n *Node) conflictDir() string { return filepath.Join(n.cfg.DataDir, "conflicts") }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -110,7 +109,7 @@ func (n *Node) wireMastership(context.Context) (err error) {
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	link := mastershipLink{n.links}
 	n.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer,
-		Link: link, ConflictLink: link, Conflicts: filepath.Join(n.cfg.DataDir, "conflicts"), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
+		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
 		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})

@@ -120,6 +120,10 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	}
 	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links, n.identities.Secret},
 		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
+		KeepEdits: func(ctx context.Context) error {
+			_, _, err := n.journal.KeepEdits(ctx, n.conflictDir())
+			return err
+		},
 		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
 		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
 			return n.mastership.KeepOwn(ctx, source, staged, winner)

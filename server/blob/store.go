@@ -47,6 +47,8 @@ type Store struct {
 	root  *os.Root
 	slots chan struct{} // one for each upload under way
 
+	settling sync.Map // digests whose whole file is named and not on stable storage yet
+
 	mu sync.Mutex // held by who claims, publishes or collects: a blob that is claimed is not collected
 }
 
@@ -100,7 +102,7 @@ func (s *Store) Close() error { return s.root.Close() }
 
 // Stat describes a blob that is here; found is false when it is not.
 func (s *Store) Stat(sha256 string) (info Info, found bool, err error) {
-	if !mdc.ValidDigest(sha256) {
+	if _, settling := s.settling.Load(sha256); settling || !mdc.ValidDigest(sha256) {
 		return Info{}, false, nil
 	}
 	for _, format := range formats() {

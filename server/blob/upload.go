@@ -85,18 +85,27 @@ func (s *Store) accept(ctx context.Context, f *os.File, name, digest string, siz
 	if err := f.Sync(); err != nil {
 		return Info{}, fullOr(err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.touch(name); err != nil {
-		return Info{}, err
-	}
-	if err := s.root.Rename(name, wholeName(digest, format)); err != nil {
+	// Others find it only when its name is on stable storage too; the lock is not held for that, since who claims a blob holds
+	// up every change of the configuration.
+	s.settling.Store(digest, true)
+	defer s.settling.Delete(digest)
+	if err := s.settle(name, wholeName(digest, format)); err != nil {
 		return Info{}, fmt.Errorf("keep blob %s: %w", digest, err)
 	}
 	if err := s.syncDir(whole); err != nil {
+		_ = s.root.Remove(wholeName(digest, format)) // whoever comes next must not take it for kept
 		return Info{}, fmt.Errorf("keep blob %s: %w", digest, err)
 	}
 	return Info{SHA256: digest, Size: size, Format: format}, nil
+}
+
+func (s *Store) settle(from, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.touch(from); err != nil {
+		return err
+	}
+	return s.root.Rename(from, to)
 }
 
 // Steps of a copy.

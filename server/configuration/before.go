@@ -55,6 +55,18 @@ func (s *Service) runBefore(ctx context.Context, changes []prior, done map[strin
 	return nil
 }
 
+// vouched passes on why a change was not made. That an object is there already, or is gone, may be the outcome of an earlier call
+// whose change was not acknowledged: it is only told when enough data centers have what it follows from.
+func (s *Service) vouched(ctx context.Context, err error) error {
+	if !fault.Is(err, fault.NotFound) && fault.CodeOf(err) != "exists" {
+		return err
+	}
+	if short := s.c.Log.Update(ctx, func(tx *journal.Tx) error { tx.Vouch(); return nil }); short != nil {
+		return short
+	}
+	return err
+}
+
 // errNotMaster leaves a transaction; notMaster words it outside, where the master's address may be looked up.
 type errNotMaster struct{ kind string }
 

@@ -109,7 +109,7 @@ func (s *Service) perform(ctx context.Context, actor Actor, dryRun bool, work fu
 		if errors.Is(err, errRehearse) {
 			return nil
 		}
-		return s.notMaster(err)
+		return s.vouched(ctx, s.notMaster(err))
 	}
 	return fault.New(fault.Conflict, "contended", "Other writers keep changing the same objects; try again.")
 }

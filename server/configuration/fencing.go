@@ -120,3 +120,32 @@ func (p *pass) putLock(kind mdc.Kind, l Lock, timeout time.Duration) error {
 	}
 	return p.tx.Writer().Put(lockKey(kind, l.Name), b, timeout+time.Minute)
 }
+
+// lockLeap is more than the locks that any number of lost commits can have given.
+const lockLeap = 1 << 32
+
+// OutrunLocks ends every lock and moves the fencing number beyond any that may have been given and lost, so that no two
+// holders ever have one number (FLT-07, FLT-20).
+func OutrunLocks(w store.Writer) error {
+	var held [][]byte
+	err := w.Range(store.Span{Prefix: []byte(lockPrefix)}, func(k, _ []byte) error {
+		held = append(held, k)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("end locks: %w", err)
+	}
+	for _, k := range held {
+		if err := w.Delete(k); err != nil {
+			return err
+		}
+	}
+	var last uint64
+	b, err := w.Get(lockNumberKey)
+	if err == nil && len(b) == 8 {
+		last = binary.BigEndian.Uint64(b)
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read lock number: %w", err)
+	}
+	return w.Put(lockNumberKey, binary.BigEndian.AppendUint64(nil, last+lockLeap), 0)
+}

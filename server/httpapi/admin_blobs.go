@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -31,17 +32,27 @@ func (s *Server) putBlob(c *call) error {
 	if err := s.c.Configuration.Writable(ctx, mdc.PackageKind()); err != nil {
 		return err
 	}
-	b, made, err := s.c.Blobs.Put(ctx, c.Param("sha256"), c.Request.ContentLength, c.upload())
+	if _, found, err := s.c.Blobs.Stat(c.Param("sha256")); err != nil {
+		return err
+	} else if !found && mdc.ValidDigest(c.Param("sha256")) {
+		if err := s.c.Audit(ctx, c.actor(), "upload", "blob/"+c.Param("sha256")); err != nil {
+			return err
+		}
+	}
+	body := c.upload()
+	b, made, err := s.c.Blobs.Put(ctx, c.Param("sha256"), c.Request.ContentLength, body)
 	if err != nil {
 		return err
 	}
-	if !made {
-		return c.answer(blobView(b))
+	if made {
+		return c.answerStatus(http.StatusCreated, blobView(b))
 	}
-	if err := s.c.Audit(ctx, c.actor(), "upload", "blob/"+b.SHA256); err != nil {
+	// It is here already. What was sent is read to its end all the same: over HTTP/2 some clients take an answer that comes
+	// before that for a broken stream.
+	if _, err := io.Copy(io.Discard, body); err != nil {
 		return err
 	}
-	return c.answerStatus(http.StatusCreated, blobView(b))
+	return c.answer(blobView(b))
 }
 
 func (s *Server) getBlob(c *call) error {

@@ -28,6 +28,7 @@ const (
 const (
 	ReasonOvertaken   = "overtaken"   // changes of an epoch that lost against a promotion
 	ReasonOverwritten = "overwritten" // objects made here that the first copy of a master replaced
+	ReasonDiscredited = "discredited" // the copy of a clone that lost acknowledged changes and began anew
 	ReasonEdited      = "edited"      // changes that were made on a clone alone, and ended
 )
 
@@ -93,6 +94,18 @@ func (l *Log) KeepEdits(ctx context.Context, dir string) (c Conflict, kept []Edi
 		return c, nil, fmt.Errorf("keep edits: %w", err)
 	}
 	return c, kept, nil
+}
+
+// DropConflict removes a file; one that is gone already is no error.
+func DropConflict(dir, id string) error {
+	if !conflictID(id) {
+		return noConflict(id)
+	}
+	err := os.Remove(filepath.Join(dir, id+conflictSuffix))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove conflict %s: %w", id, err)
+	}
+	return nil
 }
 
 func writeEdits(w io.Writer, c Conflict, kept []Edit) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -12,8 +13,10 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// MaxEdits is how many objects a write-enabled clone may hold otherwise than its master.
+// MaxEdits is how many objects a write-enabled clone may hold otherwise than its master: all of them are sometimes read at once.
 const MaxEdits = 1000
+
+const maxEditBody = 128 << 10 // bytes
 
 // Edit is a replicated object as an administrator of a write-enabled clone wants it there (OAM-04). Edits lie over the
 // master's copy and never in it: reads see them, while the copy, its digest and its journal stay the master's, so that
@@ -63,11 +66,14 @@ func (t *Tx) edit(kind mdc.Kind, key, operation string, body []byte, actor strin
 		_, err := t.dropEdit(kind.Name, key)
 		return err
 	}
-	_, known, err := t.editOf(kind, key)
-	if err != nil {
-		return err
+	if len(body) > maxEditBody {
+		return fault.New(fault.TooLarge, "edit_too_large", "A change of %d bytes is too large for a clone; it may have %d. Make it on the master.", len(body), maxEditBody)
 	}
-	if !known {
+	was, err := t.w.Get(editKey(kind.Name, key))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read edit of %s %s: %w", kind.Name, key, err)
+	}
+	if err != nil {
 		if err := t.countEdit(1); err != nil {
 			return err
 		}
@@ -75,6 +81,9 @@ func (t *Tx) edit(kind mdc.Kind, key, operation string, body []byte, actor strin
 	b, err := json.Marshal(Edit{Kind: kind.Name, Name: key, Operation: operation, Body: body, Base: baseDigest(kind.Name, key, base, found), Time: t.l.c.Clock.Now(), Actor: actor})
 	if err != nil {
 		return fmt.Errorf("encode edit: %w", err)
+	}
+	if err := t.localEdit(editKey(kind.Name, key), was, b); err != nil {
+		return err
 	}
 	return t.w.Put(editKey(kind.Name, key), b, 0)
 }
@@ -108,14 +117,14 @@ func (t *Tx) countEdit(n int) error {
 }
 
 func (t *Tx) dropEdit(kind, key string) (found bool, err error) {
-	_, err = t.w.Get(editKey(kind, key))
+	was, err := t.w.Get(editKey(kind, key))
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("read edit of %s %s: %w", kind, key, err)
 	}
-	if err := t.countEdit(-1); err != nil {
+	if err := errors.Join(t.countEdit(-1), t.localEdit(editKey(kind, key), was, nil)); err != nil {
 		return true, err
 	}
 	t.changes = append(t.changes, Change{Kind: kind, Name: key})
@@ -127,9 +136,18 @@ func (t *Tx) Discard(kind mdc.Kind, name string) (found bool, err error) {
 	return t.dropEdit(kind.Name, kind.Key(name))
 }
 
-// DiscardAll ends every edit and gives their number.
-func (t *Tx) DiscardAll() (n int, err error) {
-	return t.dropEdits(func(Edit, []byte, bool) bool { return true })
+// DiscardThese ends those of the edits that are still as they are given, and gives their number and that of the edits left.
+func (t *Tx) DiscardThese(edits []Edit) (n, left int, err error) {
+	n, err = t.dropEdits(func(e Edit, _ []byte, _ bool) bool { return slices.ContainsFunc(edits, e.Same) })
+	if err == nil {
+		left, err = t.EditCount()
+	}
+	return n, left, err
+}
+
+// Same says whether two are one edit: the same object, made at the same time.
+func (e Edit) Same(o Edit) bool {
+	return e.Kind == o.Kind && e.Name == o.Name && e.Operation == o.Operation && e.Time.Equal(o.Time)
 }
 
 // settleEdits ends the edits that a new copy of the master's objects has made pointless.

@@ -204,13 +204,66 @@ func TestEdits(t *testing.T) {
 		if found, err := tx.Discard(kind, "b"); !found || err != nil {
 			return errors.Join(err, errors.New("the edit is not found"))
 		}
-		n, err := tx.DiscardAll()
-		if n != 2 {
+		edits, err := tx.Edits()
+		if err != nil {
+			return err
+		}
+		edits[1].Time = edits[1].Time.Add(1)
+		if n, left, err := tx.DiscardThese(edits); n != 1 || left != 1 || err != nil {
+			return errors.Join(err, fmt.Errorf("%d were discarded and %d are left", n, left))
+		}
+		edits[1].Time = edits[1].Time.Add(-1)
+		n, _, err := tx.DiscardThese(edits)
+		if n != 1 {
 			return errors.Join(err, fmt.Errorf("%d were discarded", n))
 		}
 		return err
 	})
 	if diff := cmp.Diff(map[string]string{"a": "", "b": "of New York", "c": ""}, groups(t, clone, "")); diff != "" {
 		t.Errorf("after the edits: %s", diff)
+	}
+}
+
+// TestDiscredit: a copy gives way to an empty one only where local objects and edits are those that the head record knows; the
+// copy is in a file before (FLT-07).
+func TestDiscredit(t *testing.T) {
+	master, _ := open(t, "NYDC")
+	put(t, master, mdc.GroupKind(), group("a", ""))
+	clone, s := open(t, "LDC")
+	put(t, clone, mdc.PartnerKind(), &mdc.Partner{ClusterID: "NYDC", AgentID: "a", Primary: []string{"p:1"}})
+	copyTo(t, master, clone)
+	nothing := func(*journal.Tx) error { return nil }
+	old := head(t, s)
+	edit(t, clone, func(tx *journal.Tx) error { return tx.Edit(mdc.GroupKind(), group("a", "here"), "ld") })
+	known := head(t, s)
+	edit(t, clone, func(tx *journal.Tx) error {
+		_, err := tx.Discard(mdc.GroupKind(), "a")
+		return err
+	})
+	if err := clone.Discredit(t.Context(), known, nothing); fault.CodeOf(err) != "state_damaged" {
+		t.Errorf("an edit that the head record knows was lost: %v", err)
+	}
+	put(t, clone, mdc.PartnerKind(), &mdc.Partner{ClusterID: "NYDC", AgentID: "b", Primary: []string{"p:1"}})
+	if err := clone.Discredit(t.Context(), old, nothing); fault.CodeOf(err) != "state_damaged" {
+		t.Errorf("another local object than the head record knows: %v", err)
+	}
+	if got := groups(t, clone, ""); len(got) != 1 {
+		t.Errorf("what was refused changed the copy: %v", got)
+	}
+	dir := t.TempDir()
+	file, found, err := clone.KeepDiscredited(t.Context(), dir)
+	must(t, err)
+	must(t, clone.Discredit(t.Context(), head(t, s), nothing))
+	must(t, clone.VerifyLocal(t.Context()))
+	if got, pos := groups(t, clone, ""), position(t, clone); len(got) != 0 || pos.Sequence != 0 {
+		t.Errorf("after it %v at %+v", got, pos)
+	}
+	c, records, _, err := journal.ReadConflict(dir, file.ID, 0, 10)
+	if err != nil || !found || !c.Complete || c.Reason != journal.ReasonDiscredited || len(records) != 1 || records[0].Name != "a" {
+		t.Errorf("file %+v with %+v: %v", c, records, err)
+	}
+	copyTo(t, master, clone)
+	if got := groups(t, clone, ""); len(got) != 1 {
+		t.Errorf("after a new copy %v", got)
 	}
 }

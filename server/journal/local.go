@@ -10,10 +10,10 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// What is local exists nowhere else, so a clone that lost a part of it cannot get it again. Its digest stands in the position,
+// What is local, an edit too, exists nowhere else, so a clone that lost a part of it cannot get it again. Its digest stands in the position,
 // and so in the head record: whether it is whole can be told when the rest is not.
 
-// localDigest adds up the local objects that are really there.
+// localDigest adds up the local objects and the edits that are really there.
 func (s *Snapshot) localDigest() (d setDigest, err error) {
 	for _, kind := range mdc.Kinds() {
 		if kind.Scope != mdc.Local {
@@ -27,7 +27,34 @@ func (s *Snapshot) localDigest() (d setDigest, err error) {
 			return d, err
 		}
 	}
-	return d, nil
+	err = s.r.Range(store.Span{Prefix: editSpace}, func(k, v []byte) error {
+		d.add(editTerm, string(k), v)
+		return nil
+	})
+	return d, err
+}
+
+// editTerm stands in the digest for the kind of an edit, which is as local as an object; no kind has that name.
+const editTerm = "\x00edit"
+
+// localEdit keeps the digest in step with an edit that is written (was nil: a new one) or ends (will nil).
+func (t *Tx) localEdit(key, was, will []byte) error {
+	if err := t.loadLocals(); err != nil {
+		return err
+	}
+	if was != nil {
+		old := expand(editTerm, string(key), was)
+		t.locals.part(&old)
+	}
+	if will != nil {
+		t.locals.add(editTerm, string(key), will)
+	}
+	p, err := t.position()
+	if err != nil {
+		return err
+	}
+	p.Local, t.moved = t.locals.String(), true
+	return t.load()
 }
 
 // loadLocals reads the lanes of the local objects. A store of an earlier version has none; then they are added up once.
@@ -70,7 +97,7 @@ func (t *Tx) local(kind mdc.Kind, key, operation string, body []byte) error {
 
 // Discredit puts an empty copy in the place of one that lost acknowledged changes, so that nothing of it counts until the master's
 // is here; in the same transaction it runs also. head is the head record that the database does not live up to. Local objects,
-// which nobody could give back, must be exactly those that the head record knows; otherwise the answer is a fault and nothing is
+// which nobody could give back, and edits must be exactly those that the head record knows; otherwise the answer is a fault and nothing is
 // changed (FLT-07).
 func (l *Log) Discredit(ctx context.Context, head []byte, also func(*Tx) error) error {
 	h, err := readPosition(head)

@@ -126,6 +126,9 @@ func (l *Log) Update(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
+// codeStorageFailed is the code of a store's fault after which it takes no more updates.
+const codeStorageFailed = "storage_failed"
+
 func (l *Log) update(ctx context.Context, fn func(*Tx) error) error {
 	var changes []Change
 	var quorum Quorum
@@ -148,6 +151,10 @@ func (l *Log) update(ctx context.Context, fn func(*Tx) error) error {
 		}
 		return tx.flush()
 	})
+	if fault.CodeOf(err) == codeStorageFailed {
+		// What the database had synced before can be seen and is on its way to the clones, although nobody was answered.
+		l.publish([]Change{{}})
+	}
 	if err != nil {
 		return err
 	}

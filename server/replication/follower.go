@@ -42,6 +42,8 @@ type Config struct {
 	// the copy does not have; it gives the name of the file, "" = there is none. With an error nothing is replaced. nil = nothing
 	// is kept.
 	Overwrite func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error)
+	// KeepEdits keeps what was changed on this clone, before a repair discards it. nil = nothing is kept.
+	KeepEdits func(ctx context.Context) error
 	// Unknown is told of an agreement whose master does not know the credential that is shown. It must not block. nil = nobody
 	// is told.
 	Unknown func(agreement string)
@@ -77,6 +79,9 @@ func New(c Config) (*Follower, error) {
 	}
 	if c.Unknown == nil {
 		c.Unknown = func(string) {}
+	}
+	if c.KeepEdits == nil {
+		c.KeepEdits = func(context.Context) error { return nil }
 	}
 	if c.Audit == nil {
 		c.Audit = func(store.Writer, string, string, string) error { return nil }

@@ -62,7 +62,9 @@ func (m *Mastership) contest(ctx context.Context, s Standing, base mdc.Position)
 	}
 	holder := s.Position.Epoch.ClusterID
 	m.mu.Lock()
-	m.fenced = nil
+	if mdc.SameName(m.fencer, holder) { // not what another one is the reason for
+		m.fenced = nil
+	}
 	m.mu.Unlock()
 	if verdict == excel {
 		m.c.Logger.Error("another data center was promoted without changes that a majority has; this master begins a later epoch", "promoted", holder, "epoch", s.Position.Epoch.String(), "base", base.Sequence)

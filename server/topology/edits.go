@@ -3,7 +3,6 @@ package topology
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -26,25 +25,21 @@ func (m *Mastership) withoutEdits(ctx context.Context, change func(*journal.Tx) 
 			m.c.Logger.Warn("changes that were made on this clone alone are kept as a conflict file", "file", file.ID, "records", len(kept))
 		}
 		err = m.c.Log.Update(ctx, func(tx *journal.Tx) error {
-			now, err := tx.Edits()
+			_, left, err := tx.DiscardThese(kept)
+			if err == nil && left > 0 {
+				err = errMoved // another one was made meanwhile: it must be in the file too
+			}
 			if err != nil {
-				return err
-			}
-			if !slices.EqualFunc(now, kept, sameEdit) {
-				return errMoved // another one was made meanwhile: it must be in the file too
-			}
-			if _, err := tx.DiscardAll(); err != nil {
 				return err
 			}
 			return change(tx)
 		})
+		if err != nil && len(kept) > 0 {
+			err = errors.Join(err, journal.DropConflict(m.c.Conflicts, file.ID)) // nothing was discarded
+		}
 		if !errors.Is(err, errMoved) {
 			return err
 		}
 	}
 	return fault.New(fault.Conflict, "contended", "Changes are being made on this clone all the time; close it to writes and try again.")
-}
-
-func sameEdit(a, b journal.Edit) bool {
-	return a.Kind == b.Kind && a.Name == b.Name && a.Operation == b.Operation && a.Time.Equal(b.Time)
 }

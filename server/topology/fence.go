@@ -210,7 +210,7 @@ func (m *Mastership) fence(s Standing) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	again := m.fenced != nil
-	m.fenced = f
+	m.fenced, m.fencer = f, holder
 	m.thawLocked()
 	if again {
 		return

@@ -93,11 +93,10 @@ func (q *majority) stands(s seat, epoch mdc.Epoch, sequence uint64) bool {
 
 // Enough refuses a change that is known not to reach a majority, where write_requires asks for one: Unavailable no_majority.
 func (m *Mastership) Enough(after *journal.Snapshot) (journal.Quorum, error) {
-	m.mu.Lock()
-	wanted := m.counts
-	m.mu.Unlock()
-	if !wanted {
-		return nil, nil
+	// From this state and not from what was noticed of it: a promotion counts for the change that comes next in the same commit.
+	d, err := dataCenter(after)
+	if err != nil || d.Role != mdc.RoleMaster || d.WriteRequires != mdc.WriteMajority {
+		return nil, err
 	}
 	q, err := m.membersOf(after)
 	if err != nil {

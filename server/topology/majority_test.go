@@ -2,15 +2,30 @@ package topology_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
+
+// head is what the head record beside the store would hold.
+func (s *site) head() (b []byte) {
+	s.w.t.Helper()
+	must(s.w.t, s.store.View(context.Background(), func(r store.Reader) (err error) {
+		b, err = r.Get(journal.PositionKey())
+		return err
+	}))
+	return b
+}
 
 // requires declares write_requires.
 func (s *site) requires(what string) {
@@ -86,6 +101,60 @@ func TestMajority(t *testing.T) {
 	if e := ny.position().Epoch; e != (mdc.Epoch{Number: 3, ClusterID: "NYDC"}) {
 		t.Errorf("epoch %s: the later one must be that of the majority", e)
 	}
+}
+
+// TestPromotedMinorityUnderWriters: whoever writes while a minority is promoted by force is not acknowledged either.
+func TestPromotedMinorityUnderWriters(t *testing.T) {
+	t.Parallel()
+	w, s := majorityOf(t, 3)
+	pd := s[2]
+	w.part(pd, true)
+	var acknowledged atomic.Int64
+	var writers sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 16 {
+		writers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if pd.group(fmt.Sprint("w", i, "-", n)) == nil {
+					acknowledged.Add(1)
+				}
+			}
+		})
+	}
+	_, err := pd.promote(topology.Change{Force: true})
+	pd.sees(false, s[0], s[1])
+	close(stop)
+	writers.Wait()
+	must(t, err)
+	if n := acknowledged.Load(); n > 0 {
+		t.Errorf("a minority acknowledged %d changes", n)
+	}
+}
+
+// TestNoCopyNoPromotion: a clone that gave up its copy and has none yet is no master for anybody, not even by force: its emptiness
+// would win everywhere.
+func TestNoCopyNoPromotion(t *testing.T) {
+	t.Parallel()
+	w, s := topologyOf(t, 2)
+	ny, ld := s[0], s[1]
+	must(t, ny.group("a"))
+	ld.reaches(ny)
+	w.part(ny, true)
+	must(t, ld.log.Discredit(t.Context(), ld.head(), func(*journal.Tx) error { return nil }))
+	_, err := ld.promote(topology.Change{Force: true})
+	wantCode(t, err, "no_copy")
+	w.part(ny, false)
+	ld.reaches(ny)
+	if !ld.has("a") {
+		t.Error("the copy is not whole again")
+	}
+	_, err = ld.promote(topology.Change{})
+	must(t, err)
 }
 
 // TestMajorityWaits: a change that no clone confirms is written and not acknowledged, also when the same call is made again;

@@ -78,13 +78,13 @@ type Mastership struct {
 
 	mu       sync.Mutex // guards all below
 	bound    bool       // this is a master that clones follow
-	counts   bool       // this is a master whose changes a majority must have
 	follows  string     // whose clone this is; "" = nobody's
 	beat     time.Time
 	checking chan struct{} // not nil: everybody is being asked, and changes wait for its closing
 	frozen   chan struct{} // not nil: a clone is taking over, and changes wait for its closing
 	thaw     *time.Timer
-	fenced   error // not nil: we were overtaken
+	fenced   error  // not nil: we were overtaken
+	fencer   string // by whom
 	unproved bool
 	suspects map[string]bool // partners that may know a later epoch, or that have not heard of ours
 	announce bool            // members are to be told of our epoch
@@ -129,9 +129,9 @@ func NewMastership(c MastershipConfig) (*Mastership, error) {
 	return m, nil
 }
 
-// refresh reads whether this is a master that clones follow, and who must have its changes.
+// refresh reads whether this is a master that clones follow.
 func (m *Mastership) refresh(ctx context.Context) error {
-	var role, follows, requires string
+	var role, follows string
 	masters := 0
 	err := m.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		masters, follows = 0, ""
@@ -139,7 +139,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		role, requires = d.Role, d.WriteRequires
+		role = d.Role
 		return each(v, func(a *mdc.Agreement) error {
 			if a.Side == mdc.SideMaster {
 				masters++
@@ -159,7 +159,6 @@ func (m *Mastership) refresh(ctx context.Context) error {
 		m.beat = m.c.Clock.Now()
 	}
 	m.bound, m.follows = bound, follows
-	m.counts = role == mdc.RoleMaster && requires == mdc.WriteMajority
 	if role == mdc.RoleStandalone {
 		m.fenced = nil
 	}

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -61,7 +62,7 @@ type Outcome struct {
 // What was changed on this clone alone is never made everybody's by a promotion: it refuses with diverged, or with Force keeps
 // those changes as a conflict file.
 //
-// Faults: Conflict not_a_clone, diverged, master_unreachable, not_in_step, not_the_master, contended; Unavailable handover_unknown.
+// Faults: Conflict not_a_clone, no_copy, diverged, master_unreachable, not_in_step, not_the_master, contended; Unavailable handover_unknown.
 func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcome, error) {
 	c = c.normal()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait+4*freezeTime) // a caller that leaves must not cut it in half
@@ -75,6 +76,8 @@ func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcom
 		return Outcome{}, err
 	}
 	switch followed := now.source(); {
+	case now.role == mdc.RoleClone && now.ours.at.Sequence == 0:
+		return Outcome{}, noCopy(m.c.ClusterID)
 	case now.role == mdc.RoleClone && now.edits > 0 && !c.Force:
 		return Outcome{}, diverged(m.c.ClusterID, now.edits, "Call again then, or with force to keep them as a conflict file, from which they can be applied anew")
 	case now.role == mdc.RoleMaster && !c.Force:
@@ -88,6 +91,12 @@ func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcom
 	default:
 		return m.succeed(ctx, actor, *followed, c)
 	}
+}
+
+// noCopy refuses to make a master of a data center that holds no configuration, or not yet all of one: its emptiness would be
+// the new epoch's, and everybody would follow it.
+func noCopy(clusterID string) error {
+	return fault.New(fault.Conflict, "no_copy", "%s has no whole copy of its master's configuration, so it is not promoted, not even by force: everybody would lose what it lacks. Promote a data center that has one.", clusterID)
 }
 
 func (m *Mastership) unchanged(now situation) Outcome {
@@ -111,6 +120,9 @@ func (m *Mastership) orphan(ctx context.Context, actor Actor, force bool) (Outco
 
 // succeed takes the place of the master that is followed.
 func (m *Mastership) succeed(ctx context.Context, actor Actor, a mdc.Agreement, c Change) (Outcome, error) {
+	if state, _, _, err := m.c.Follower.Progress(ctx, a); err != nil || state == mdc.AgreementBootstrapping {
+		return Outcome{}, cmp.Or(err, noCopy(m.c.ClusterID))
+	}
 	out := Outcome{Former: a.Source, Reached: true}
 	at, err := m.handover(ctx, a, c.Wait)
 	if err == nil {

@@ -29,8 +29,8 @@ const (
 	mirrorSize = 2 * slotSpan
 )
 
-// Behind the slots lies the number of the last commit, which is written at each commit and never synced: it costs
-// nothing, and after anything but a loss of power it tells a database that lost its newest changes although none of them
+// Behind the slots lies the number of the last commit, which is written at each commit and not synced for its own sake (a slot's
+// sync takes it along): it costs a write into the page cache, and after anything but a loss of power it tells a database that lost its newest changes although none of them
 // changed the mirrored key. Sound or not, an older one is harmless.
 const (
 	countMagic = "CNCDCNT1"
