@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -70,6 +71,20 @@ func (n *Node) followed(ctx context.Context) (id string, err error) {
 		})
 	})
 	return id, err
+}
+
+// discardEdits ends changes that were made on this clone, after they are in a conflict file.
+func (n *Node) discardEdits(ctx context.Context, actor string, edits []journal.Edit) (int, error) {
+	file, _, err := n.journal.KeepEdits(ctx, n.conflictDir())
+	if err != nil {
+		return 0, err
+	}
+	discarded, err := n.service.DiscardThese(ctx, configuration.Actor{Name: actor}, edits)
+	if err != nil || discarded == 0 {
+		return 0, errors.Join(err, journal.DropConflict(n.conflictDir(), file.ID))
+	}
+	n.log.Warn("changes that were made on this clone are discarded and kept as a conflict file", "file", file.ID)
+	return discarded, nil
 }
 
 // conflictDir is where conflict files lie.

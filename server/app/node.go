@@ -18,6 +18,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
@@ -75,6 +76,7 @@ type Node struct {
 	signer     *topology.Signer
 	mastership *topology.Mastership
 	engine     *session.Engine
+	service    *configuration.Service
 	blobs      *blob.Store
 	fetcher    *blob.Fetcher
 	ready      readiness

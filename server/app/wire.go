@@ -120,11 +120,8 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	}
 	n.follower, err = replication.New(replication.Config{Log: n.journal, Store: n.state, Keys: n.keys, Sources: replicationSources{n.links, n.identities.Secret},
 		ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
-		KeepEdits: func(ctx context.Context) error {
-			_, _, err := n.journal.KeepEdits(ctx, n.conflictDir())
-			return err
-		},
-		Fork: func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
+		Discard: n.discardEdits,
+		Fork:    func(ctx context.Context, source string) error { return n.mastership.KeepFork(ctx, source) },
 		Overwrite: func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (string, error) {
 			return n.mastership.KeepOwn(ctx, source, staged, winner)
 		},
@@ -187,7 +184,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		guards[kind] = g
 	}
 	guards[mdc.PackageKind().Name] = n.contentIsHere
-	service, err := configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
+	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
 		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {
@@ -203,7 +200,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

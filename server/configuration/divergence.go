@@ -2,6 +2,7 @@ package configuration
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -64,6 +65,28 @@ func (s *Service) Discard(ctx context.Context, actor Actor, kind mdc.Kind, name 
 		}
 		return p.audit("discard_edit", place(kind, name))
 	})
+}
+
+// DiscardThese ends those of the edits that are still as they are given, all or none, and gives their number: a repair makes the
+// clone its master's equal. fault.Conflict locked when somebody holds one of the objects.
+func (s *Service) DiscardThese(ctx context.Context, actor Actor, edits []journal.Edit) (n int, err error) {
+	err = s.perform(ctx, actor, false, func(p *pass) error {
+		for _, e := range edits {
+			kind, ok := mdc.KindByName(e.Kind)
+			if !ok {
+				continue
+			}
+			if err := p.unlocked(Operation{Kind: kind, Name: e.Name}); err != nil {
+				return err
+			}
+		}
+		var err error
+		if n, _, err = p.tx.DiscardThese(edits); err != nil || n == 0 {
+			return err
+		}
+		return p.audit("discard_edits", fmt.Sprintf("%d objects", n))
+	})
+	return n, err
 }
 
 // unbroken refuses to let the master's object count when what is left here would not fit together.

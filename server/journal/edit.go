@@ -20,7 +20,9 @@ const maxEditBody = 128 << 10 // bytes
 
 // Edit is a replicated object as an administrator of a write-enabled clone wants it there (OAM-04). Edits lie over the
 // master's copy and never in it: reads see them, while the copy, its digest and its journal stay the master's, so that
-// replication goes on and nothing is merged. An edit ends when the master's object becomes the same, or when it is discarded.
+// replication goes on and nothing is merged. An edit is in force while the master's object is the one that it was made over:
+// whom the master disables later is disabled here too, whatever was changed of him. Overruled like that it stays, and is reported,
+// until it is discarded or the master's object becomes the same.
 type Edit struct {
 	Kind      string    `json:"kind"`
 	Name      string    `json:"name"` // the key spelling
@@ -30,7 +32,12 @@ type Edit struct {
 	Time      time.Time `json:"time"`
 	Actor     string    `json:"actor"`
 
-	Moved bool `json:"-"` // the master has changed its object since
+	Moved bool `json:"-"` // the master has changed its object since, so the edit is not in force
+}
+
+// over says whether the edit counts over the object as the master has it.
+func (e Edit) over(base []byte, found bool) bool {
+	return e.Base == baseDigest(e.Kind, e.Name, base, found)
 }
 
 var editSpace = []byte("c/e/")
@@ -195,7 +202,7 @@ func (s *Snapshot) EditCount() (int, error) {
 // Edits gives every edit, in the order of kinds' names and their own.
 func (s *Snapshot) Edits() (out []Edit, err error) {
 	err = s.eachEdit(func(e Edit, base []byte, found bool) error {
-		e.Moved = e.Base != baseDigest(e.Kind, e.Name, base, found)
+		e.Moved = !e.over(base, found)
 		out = append(out, e)
 		return nil
 	})
@@ -271,29 +278,35 @@ func (s *Snapshot) rangeEdited(kind mdc.Kind, after string, visit func(key strin
 		stopped = stopped || errors.Is(err, store.ErrStop)
 		return err
 	}
-	// upTo shows the edits before key, and says whether key itself has one.
-	upTo := func(key string, end bool) (edited bool, err error) {
-		for len(edits) > 0 && (end || edits[0].Name <= key) {
+	// before shows the edits of objects that the master does not have, up to a key.
+	before := func(passed func(name string) bool) error {
+		for len(edits) > 0 && passed(edits[0].Name) {
 			e := edits[0]
-			edits = edits[1:]
-			edited = edited || !end && e.Name == key
-			if e.Operation == Delete {
+			if edits = edits[1:]; e.Operation == Delete || !e.over(nil, false) {
 				continue
 			}
 			if err := show(e.Name, e.Body); err != nil {
-				return edited, err
+				return err
 			}
 		}
-		return edited, nil
+		return nil
 	}
 	err = s.rangeBase(kind, after, func(key string, body []byte) error {
-		if edited, err := upTo(key, false); err != nil || edited {
+		if err := before(func(name string) bool { return name < key }); err != nil {
 			return err
+		}
+		if len(edits) > 0 && edits[0].Name == key {
+			e := edits[0]
+			if edits = edits[1:]; e.over(body, true) && e.Operation == Delete {
+				return nil
+			} else if e.over(body, true) {
+				body = e.Body
+			}
 		}
 		return show(key, body)
 	})
 	if err == nil && !stopped {
-		if _, err = upTo("", true); errors.Is(err, store.ErrStop) {
+		if err = before(func(string) bool { return true }); errors.Is(err, store.ErrStop) {
 			err = nil
 		}
 	}

@@ -42,10 +42,15 @@ func (s *Snapshot) Position() (mdc.Position, error) {
 
 // Body gives the plain canonical form of an object; found is false when there is none.
 func (s *Snapshot) Body(kind mdc.Kind, name string) (body []byte, found bool, err error) {
-	if e, edited, err := s.editOf(kind, kind.Key(name)); err != nil || edited {
-		return e.Body, edited && e.Operation == Put, err
+	e, edited, err := s.editOf(kind, kind.Key(name))
+	if err != nil {
+		return nil, false, err
 	}
-	return s.base(kind, name)
+	body, found, err = s.base(kind, name)
+	if err == nil && edited && e.over(body, found) {
+		return e.Body, e.Operation == Put, nil
+	}
+	return body, found, err
 }
 
 // base is Body without this clone's edits: what the digest stands for.

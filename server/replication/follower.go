@@ -42,8 +42,9 @@ type Config struct {
 	// the copy does not have; it gives the name of the file, "" = there is none. With an error nothing is replaced. nil = nothing
 	// is kept.
 	Overwrite func(ctx context.Context, source string, staged *journal.Staging, winner mdc.Epoch) (kept string, err error)
-	// KeepEdits keeps what was changed on this clone, before a repair discards it. nil = nothing is kept.
-	KeepEdits func(ctx context.Context) error
+	// Discard ends changes that were made on this clone, at the end of a repair and in the name of actor, after it has kept
+	// them elsewhere; it gives their number. nil = they stay, and the clone goes on differing.
+	Discard func(ctx context.Context, actor string, edits []journal.Edit) (int, error)
 	// Unknown is told of an agreement whose master does not know the credential that is shown. It must not block. nil = nobody
 	// is told.
 	Unknown func(agreement string)
@@ -80,8 +81,8 @@ func New(c Config) (*Follower, error) {
 	if c.Unknown == nil {
 		c.Unknown = func(string) {}
 	}
-	if c.KeepEdits == nil {
-		c.KeepEdits = func(context.Context) error { return nil }
+	if c.Discard == nil {
+		c.Discard = func(context.Context, string, []journal.Edit) (int, error) { return 0, nil }
 	}
 	if c.Audit == nil {
 		c.Audit = func(store.Writer, string, string, string) error { return nil }

@@ -39,26 +39,14 @@ func (c *comparison) repair(ctx context.Context) error {
 	return c.discard(ctx)
 }
 
-// discard ends the edits that the comparison found, after they are in a file from which they can be applied anew.
+// discard ends the edits that the comparison found.
 func (c *comparison) discard(ctx context.Context) error {
 	if len(c.edits) == 0 {
 		return nil
 	}
-	if err := c.f.c.KeepEdits(ctx); err != nil {
-		return err
-	}
-	n := 0
-	err := c.f.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
-		if err := c.f.following(tx, c.a); err != nil {
-			return err
-		}
-		if n, _, err = tx.DiscardThese(c.edits); err != nil {
-			return err
-		}
-		return c.f.c.Audit(tx.Writer(), mdc.ReplicationIdentity(c.a.Identifier), "discard_edits", fmt.Sprintf("%d objects", n))
-	})
+	n, err := c.f.c.Discard(ctx, mdc.ReplicationIdentity(c.a.Identifier), c.edits)
 	if err != nil {
-		return fmt.Errorf("discard changes made on %s: %w", c.f.c.ClusterID, err)
+		return err
 	}
 	c.verdict.Repaired += uint64(n) //nolint:gosec // a count
 	c.f.c.Logger.Warn("replication discarded changes that were made on this clone", "agreement", c.a.Identifier, "objects", n)
