@@ -114,7 +114,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		return err
 	}
 	n.feed, err = replication.NewFeed(ctx, replication.FeedConfig{Log: n.journal, Store: n.state, Keys: n.keys, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock, Logger: n.log,
-		Ahead: func(caller string) { n.mastership.Suspect(caller) }})
+		LaterEpoch: func(caller string) { n.mastership.Suspect(caller) }})
 	if err != nil {
 		return err
 	}

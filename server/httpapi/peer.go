@@ -20,7 +20,7 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodPatch, path: "/peer/v1/replication/agreements/{id}", summary: "Change the clone's half", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, handle: s.peerChange},
 		route{method: http.MethodDelete, path: "/peer/v1/replication/agreements/{id}", summary: "Remove the clone's half", status: http.StatusNoContent, handle: s.peerRemove},
 		route{method: http.MethodGet, path: "/peer/v1/replication/journal", summary: "What follows a position (long poll)", query: []string{"agreement", "after", "epoch", "epoch_holder", "digest", "wait", "ahead"}, out: wire.JournalPage{}, handle: s.peerJournal},
-		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object, as lines of JSON", query: []string{"agreement"}, handle: s.peerSnapshot},
+		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object: a binary form for who asks for it, else lines of JSON", query: []string{"agreement"}, handle: s.peerSnapshot},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/retrieve", summary: "Ask for a session", in: wire.RetrieveRequest{}, out: wire.RetrieveAnswer{}, handle: s.peerRetrieve},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/events", summary: "Tell what happened to sign-ons", in: wire.SessionEvents{}, status: http.StatusNoContent, handle: s.peerEvents},
 		route{method: http.MethodPost, path: "/peer/v1/revocations", summary: "Tell which sign-ons ended", in: wire.Revocations{}, out: wire.RevocationsAnswer{}, handle: s.peerRevocations},

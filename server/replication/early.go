@@ -15,7 +15,7 @@ import (
 func (f *Feed) committed() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.ahead
+	return f.grown
 }
 
 // watch closes those channels until ctx ends. While it cannot, the journal's own word counts: later, but no less sure.
@@ -24,8 +24,8 @@ func (f *Feed) watch(ctx context.Context) {
 		err := f.c.Store.Watch(ctx, journal.PositionKey(), 0, func([]store.Event) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			close(f.ahead)
-			f.ahead = make(chan struct{})
+			close(f.grown)
+			f.grown = make(chan struct{})
 			return nil
 		})
 		if errors.Is(err, store.ErrClosed) {

@@ -22,10 +22,10 @@ type FeedConfig struct {
 	Keys      *Keys
 	ClusterID string
 	Clock     clock.Clock
-	// Ahead is told of a clone that stands in a later epoch than this data center: somebody may have been promoted. It must
+	// LaterEpoch is told of a clone that stands in a later epoch than this data center: somebody may have been promoted. It must
 	// not block. nil = nobody is told.
-	Ahead  func(caller string)
-	Logger *slog.Logger // nil = none
+	LaterEpoch func(caller string)
+	Logger     *slog.Logger // nil = none
 }
 
 // Feed is the master's side: it answers clones. Safe for concurrent use.
@@ -36,7 +36,7 @@ type Feed struct {
 	mu    sync.Mutex       // guards all below
 	shown map[string]shown // by agreement
 	moved chan struct{}    // closed and replaced when a clone shows another position
-	ahead chan struct{}    // closed and replaced when the store has committed a change of the journal
+	grown chan struct{}    // closed and replaced when the store has committed a change of the journal
 }
 
 // NewFeed refuses bad wiring and reads what clones showed before the last stop.
@@ -47,7 +47,7 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Feed{c: c, closing: make(chan struct{}), shown: map[string]shown{}, moved: make(chan struct{}), ahead: make(chan struct{})}
+	f := &Feed{c: c, closing: make(chan struct{}), shown: map[string]shown{}, moved: make(chan struct{}), grown: make(chan struct{})}
 	if err := f.load(ctx); err != nil {
 		return nil, fmt.Errorf("new replication feed: %w", err)
 	}
@@ -89,11 +89,11 @@ func (f *Feed) Journal(ctx context.Context, by Caller, agreement string, at mdc.
 
 // compare tells of a caller that knows a later epoch than this data center.
 func (f *Feed) compare(ctx context.Context, caller string, at mdc.Position) {
-	if f.c.Ahead == nil {
+	if f.c.LaterEpoch == nil {
 		return
 	}
 	if pos, err := f.c.Log.Position(ctx); err == nil && pos.Epoch.Less(at.Epoch) {
-		f.c.Ahead(caller)
+		f.c.LaterEpoch(caller)
 	}
 }
 

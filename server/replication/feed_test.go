@@ -3,10 +3,12 @@ package replication_test
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -38,6 +40,45 @@ func TestFeedAdmits(t *testing.T) {
 	master.enable("ny-ld", false)
 	_, err = master.feed.Journal(t.Context(), replication.Caller{ClusterID: "LDC"}, "ny-ld", mdc.Position{}, 0)
 	wantCode(t, err, "agreement_disabled")
+}
+
+// A change is on its way as soon as the store has it: a long poll is answered while the writer still waits for its own answer.
+func TestShippedBeforeAnswered(t *testing.T) {
+	_, master, clone := pair(t)
+	clone.stop()
+	agree(master, clone, "ny-ld", nil)
+	var hold atomic.Pointer[chan struct{}]
+	master.log.OnChange(func([]journal.Change) { // called before the writer is answered and before the journal tells of the change
+		if h := hold.Load(); h != nil {
+			select {
+			case <-*h:
+			case <-time.After(patience):
+			}
+		}
+	})
+	early := make(chan bool, 1)
+	for round := 0; ; round++ {
+		answered := make(chan struct{})
+		at := master.position()
+		go func() {
+			defer close(answered)
+			_, _ = master.feed.Journal(context.Background(), replication.Caller{ClusterID: "LDC"}, "ny-ld", at, patience)
+		}()
+		hold.Store(&answered)
+		go func() {
+			began := time.Now()
+			master.groups(round, round+1)
+			early <- time.Since(began) < patience
+		}()
+		if <-early {
+			return
+		}
+		hold.Store(nil) // the watch of the store had not begun
+		<-answered
+		if round == 2 {
+			t.Fatal("no question was answered before the writer")
+		}
+	}
 }
 
 // Proves that a question waits for news, and ends with its context, its time, the agreement, or the server.

@@ -117,8 +117,8 @@ func (m *Mastership) MayJoin(before *journal.Snapshot) error {
 func (q *majority) reachable() error {
 	n, silent := q.have(func(s seat) bool {
 		st := q.m.c.State(s.clusterID)
-		_, moved, _ := q.m.c.Feed.Shown(s.agreement)
-		return s.follows && (st.Reachable || st.LastErrorAt.IsZero() || moved.After(st.LastErrorAt))
+		_, moved, found := q.m.c.Feed.Shown(s.agreement) // a position that does not lie on the journal is no sign of life
+		return s.follows && (st.Reachable || st.LastErrorAt.IsZero() || found && moved.After(st.LastErrorAt))
 	})
 	if n >= q.need() {
 		return nil
