@@ -58,8 +58,7 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 // followed gives the enabled agreement by which this data center is a clone, "" when there is none.
 func (n *Node) followed(ctx context.Context) (id string, err error) {
 	err = n.journal.View(ctx, func(s *journal.Snapshot) error {
-		o, err := s.Get(mdc.DataCenterKind(), mdc.SingletonName)
-		if d, ok := o.(*mdc.DataCenter); err != nil || !ok || d.Role != mdc.RoleClone {
+		if d, err := s.DataCenter(); err != nil || d.Role != mdc.RoleClone {
 			return err
 		}
 		return s.Range(mdc.AgreementKind(), "", func(_ string, body []byte) error {

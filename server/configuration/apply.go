@@ -188,11 +188,11 @@ func edits(v *journal.Snapshot, kind mdc.Kind) (bool, error) {
 	if kind.Scope == mdc.Local {
 		return false, nil
 	}
-	o, err := v.Get(mdc.DataCenterKind(), mdc.SingletonName)
-	if err != nil {
+	d, err := v.DataCenter()
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if d, ok := o.(*mdc.DataCenter); ok && d.Writable() {
+	case d.Writable():
 		return d.Role == mdc.RoleClone, nil
 	}
 	return false, errNotMaster{kind.Name}

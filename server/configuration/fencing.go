@@ -88,14 +88,11 @@ func (p *pass) lockTimeout(asked time.Duration) (time.Duration, error) {
 	if asked != 0 {
 		return asked, nil
 	}
-	o, err := p.tx.Get(mdc.DataCenterKind(), mdc.SingletonName)
-	if err != nil {
-		return 0, err
+	d, err := p.tx.DataCenter()
+	if err != nil || d.LockTimeout <= 0 {
+		return mdc.DefaultLockTimeout, err
 	}
-	if d, ok := o.(*mdc.DataCenter); ok && d.LockTimeout > 0 {
-		return d.LockTimeout.D(), nil
-	}
-	return mdc.DefaultLockTimeout, nil
+	return d.LockTimeout.D(), nil
 }
 
 func (p *pass) nextLockNumber() (uint64, error) {

@@ -26,6 +26,9 @@ type Log struct {
 	c     Config
 	kinds map[string]mdc.Kind
 
+	positions   memo[position]
+	dataCenters memo[mdc.DataCenter]
+
 	mu        sync.Mutex    // guards changed, listeners and gate
 	changed   chan struct{} // closed and replaced at each change of the position
 	listeners []func([]Change)

@@ -22,9 +22,13 @@ func (s *Snapshot) Reader() store.Reader { return s.r }
 
 func (s *Snapshot) position() (*position, error) {
 	if s.pos == nil {
-		p, err := positionOf(s.r)
+		b, err := s.r.Get(PositionKey())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read position: %w", err)
+		}
+		p, err := s.l.positions.get(b, readPosition)
+		if err != nil {
+			return nil, fmt.Errorf("read position: %w", err)
 		}
 		s.pos = &p
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
@@ -33,6 +34,9 @@ type Feed struct {
 	c       FeedConfig
 	closing chan struct{} // closed when Run ends; long polls answer at once then
 
+	changes atomic.Uint64 // of agreements
+	awaited atomic.Pointer[awaited]
+
 	mu    sync.Mutex       // guards all below
 	shown map[string]shown // by agreement
 	moved chan struct{}    // closed and replaced when a clone shows another position
@@ -51,6 +55,14 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 	if err := f.load(ctx); err != nil {
 		return nil, fmt.Errorf("new replication feed: %w", err)
 	}
+	c.Log.OnChange(func(changes []journal.Change) {
+		for _, ch := range changes {
+			if ch.Kind == "" || ch.Kind == mdc.AgreementKind().Name {
+				f.changes.Add(1)
+				return
+			}
+		}
+	})
 	return f, nil
 }
 

@@ -14,26 +14,40 @@ const SyncWait = 5 * time.Second
 // Awaited gives the present position when some enabled agreement of this master says wait_for_sync; awaited is false when
 // none does, so that a write is not to wait.
 func (f *Feed) Awaited(ctx context.Context) (at mdc.Position, awaited bool, err error) {
+	synced, err := f.awaiting(ctx)
+	if err != nil || len(synced) == 0 {
+		return at, false, err
+	}
+	at, err = f.c.Log.Position(ctx)
+	return at, true, err
+}
+
+// awaited is the agreements that say wait_for_sync, as long as no agreement has changed since.
+type awaited struct {
+	changes    uint64
+	agreements []mdc.Agreement
+}
+
+// awaiting gives them. It is asked twice for every write.
+func (f *Feed) awaiting(ctx context.Context) (out []mdc.Agreement, err error) {
+	changes := f.changes.Load()
+	if known := f.awaited.Load(); known != nil && known.changes == changes {
+		return known.agreements, nil
+	}
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		synced, err := syncedAgreements(s)
-		if err != nil || len(synced) == 0 {
-			return err
-		}
-		awaited = true
-		at, err = s.Position()
+		out, err = syncedAgreements(s)
 		return err
 	})
-	return at, awaited, err
+	if err == nil {
+		f.awaited.Store(&awaited{changes, out})
+	}
+	return out, err
 }
 
 // Await waits until every clone with wait_for_sync has shown that it has the state at a position, SyncWait at most, and
 // gives the cluster ids of those that have not.
 func (f *Feed) Await(ctx context.Context, at mdc.Position) (behind []string, err error) {
-	var synced []mdc.Agreement
-	err = f.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
-		synced, err = syncedAgreements(s)
-		return err
-	})
+	synced, err := f.awaiting(ctx)
 	end := time.NewTimer(SyncWait)
 	defer end.Stop()
 	for err == nil {

@@ -194,14 +194,6 @@ func (s *Agreements) audit(tx *journal.Tx, actor Actor, action, identifier strin
 
 func partnerActor(clusterID string) Actor { return Actor{Name: "partner:" + clusterID} }
 
-func dataCenter(v *journal.Snapshot) (*mdc.DataCenter, error) {
-	o, err := v.Get(mdc.DataCenterKind(), mdc.SingletonName)
-	if err != nil {
-		return nil, err
-	}
-	return mdc.As[*mdc.DataCenter](o)
-}
-
 // partner gives a registered partner, or nil.
 func partner(v *journal.Snapshot, clusterID string) (*mdc.Partner, error) {
 	o, err := v.Get(mdc.PartnerKind(), clusterID)

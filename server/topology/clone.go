@@ -102,7 +102,7 @@ func (s *Agreements) mayBeManaged(v *journal.Snapshot, caller string) error {
 	if p == nil {
 		return partnerMissing(s.c.ClusterID, caller, "/source")
 	}
-	d, err := dataCenter(v)
+	d, err := v.DataCenter()
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (s *Agreements) endFollowing(tx *journal.Tx, actor Actor, half mdc.Agreemen
 // an agreement, or is no possible clone, it gives 0 without counting, since then another rule decides.
 func (s *Agreements) OwnObjects(ctx context.Context, asker string) (n uint64, err error) {
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
-		d, err := dataCenter(v)
+		d, err := v.DataCenter()
 		if err != nil || d.Role == mdc.RoleMaster {
 			return err
 		}

@@ -28,7 +28,7 @@ func (m *Mastership) judge(ctx context.Context, s Standing, base mdc.Position) (
 }
 
 func (m *Mastership) weigh(v *journal.Snapshot, s Standing, base mdc.Position) (int, error) {
-	d, err := dataCenter(v)
+	d, err := v.DataCenter()
 	said := s.Secured && mdc.SameName(s.ClusterID, s.Position.Epoch.ClusterID) // its own word only
 	if err != nil || said || d.WriteRequires != mdc.WriteMajority {
 		return obey, err

@@ -95,7 +95,7 @@ func (s *Agreements) isMaster(v *journal.Snapshot, in mdc.Agreement) error {
 		f.Fields = []fault.Field{{Pointer: "/source", Detail: fmt.Sprintf("is not %q; use the provider alias of %s", s.c.ClusterID, in.Source)}}
 		return f
 	}
-	d, err := dataCenter(v)
+	d, err := v.DataCenter()
 	if err == nil && d.Role != mdc.RoleMaster {
 		return fault.New(fault.Conflict, "not_master", "%s is a %s; declare role = \"master\" on it first.", s.c.ClusterID, d.Role)
 	}

@@ -87,7 +87,7 @@ func unedited(s *journal.Snapshot, clusterID string) error {
 func partnerGuard(clusterID string) func(tx *journal.Tx, was, will mdc.Object) error {
 	return func(tx *journal.Tx, was, will mdc.Object) error {
 		if gone, ok := was.(*mdc.Partner); ok && gone != nil && will == nil {
-			d, err := dataCenter(&tx.Snapshot)
+			d, err := tx.DataCenter()
 			if err != nil || d.Role == mdc.RoleClone {
 				return err
 			}

@@ -212,7 +212,7 @@ func (m *Mastership) handable(v *journal.Snapshot, caller string, h Handover) er
 	if err != nil || a.Side != mdc.SideMaster || !mdc.SameName(a.Target, caller) || !a.Enabled {
 		return fault.New(fault.Forbidden, "no_agreement", "%s is no clone of %s by an enabled agreement %q.", caller, m.c.ClusterID, h.Agreement)
 	}
-	d, err := dataCenter(v)
+	d, err := v.DataCenter()
 	if err == nil && d.Role != mdc.RoleMaster {
 		err = fault.New(fault.Conflict, "not_master", "%s is a %s.", m.c.ClusterID, d.Role)
 	}

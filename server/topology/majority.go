@@ -94,7 +94,7 @@ func (q *majority) stands(s seat, epoch mdc.Epoch, sequence uint64) bool {
 // Enough refuses a change that is known not to reach a majority, where write_requires asks for one: Unavailable no_majority.
 func (m *Mastership) Enough(after *journal.Snapshot) (journal.Quorum, error) {
 	// From this state and not from what was noticed of it: a promotion counts for the change that comes next in the same commit.
-	d, err := dataCenter(after)
+	d, err := after.DataCenter()
 	if err != nil || d.Role != mdc.RoleMaster || d.WriteRequires != mdc.WriteMajority {
 		return nil, err
 	}

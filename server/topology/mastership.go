@@ -135,7 +135,7 @@ func (m *Mastership) refresh(ctx context.Context) error {
 	masters := 0
 	err := m.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		masters, follows = 0, ""
-		d, err := dataCenter(v)
+		d, err := v.DataCenter()
 		if err != nil {
 			return err
 		}

@@ -219,7 +219,7 @@ func begin(tx *journal.Tx, signer *Signer, at time.Time, epoch mdc.Epoch, forced
 
 // becomeMaster turns the agreements round in which this data center was a clone. They keep their identifiers.
 func (m *Mastership) becomeMaster(tx *journal.Tx, actor Actor, now situation) error {
-	d, err := dataCenter(&tx.Snapshot)
+	d, err := tx.DataCenter()
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ type situation struct {
 }
 
 func look(v *journal.Snapshot) (s situation, err error) {
-	d, err := dataCenter(v)
+	d, err := v.DataCenter()
 	if err != nil {
 		return s, err
 	}

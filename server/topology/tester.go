@@ -123,7 +123,7 @@ func (t *Tester) outward(ctx context.Context, clusterID string) ([]Check, error)
 		if registered, err = partner(v, clusterID); err != nil {
 			return err
 		}
-		own, err = dataCenter(v)
+		own, err = v.DataCenter()
 		return err
 	})
 	if err == nil && registered == nil {

@@ -8,7 +8,7 @@ import (
 // becomeClone makes this data center follow master: the agreement with it is turned round and keeps its identifier. As master
 // this data center lets its other clones go: they follow the new master by themselves, where they are partners of it.
 func (m *Mastership) becomeClone(tx *journal.Tx, actor Actor, master, action string) error {
-	d, err := dataCenter(&tx.Snapshot)
+	d, err := tx.DataCenter()
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 func (v *Validator) Repair(ctx context.Context, actor Actor) (repaired []string, err error) {
 	err = v.c.Log.Update(ctx, func(tx *journal.Tx) error {
 		repaired = nil
-		d, err := dataCenter(&tx.Snapshot)
+		d, err := tx.DataCenter()
 		if err != nil {
 			return err
 		}
@@ -256,7 +256,7 @@ func (r *report) agreements(ctx context.Context) error {
 		}
 	}
 	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		d, err := dataCenter(s)
+		d, err := s.DataCenter()
 		if err != nil {
 			return err
 		}
@@ -280,7 +280,7 @@ func (r *report) edges(ctx context.Context) error {
 	var own *mdc.DataCenter
 	trusted, views := map[string]bool{}, []View(nil)
 	err := r.v.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
-		if own, err = dataCenter(s); err != nil {
+		if own, err = s.DataCenter(); err != nil {
 			return err
 		}
 		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
