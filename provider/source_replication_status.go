@@ -52,7 +52,7 @@ func agreementStatusAttributes() map[string]schema.Attribute {
 		"applied_sequence":   schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that the clone has."},
 		"latest_sequence":    schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that the master has, as far as this side knows."},
 		"lag_entries":        schema.Int64Attribute{Computed: true, MarkdownDescription: "How many changes the clone is behind."},
-		"lag_seconds":        schema.Float64Attribute{Computed: true, MarkdownDescription: "For how many seconds the clone has been behind."},
+		"lag_seconds":        schema.Float64Attribute{Computed: true, MarkdownDescription: "For how many seconds the clone has been behind; null when the clone has not shown where it stands."},
 		"digest_equal":       schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether both sides have the same digest at the same sequence; null when that cannot be compared now."},
 		"diverged":           schema.Int64Attribute{Computed: true, MarkdownDescription: "How many objects an administrator changed on the write-enabled clone, so that they differ from the master's."},
 		"last_success":       schema.StringAttribute{Computed: true, MarkdownDescription: "When the sides last spoke without error, as RFC 3339; null for never."},
@@ -105,7 +105,7 @@ func (m *replicationStatusModel) fill(v wire.ReplicationStatus) {
 			Identifier: types.StringValue(a.Identifier), Name: types.StringValue(a.Name), Side: types.StringValue(a.Side),
 			Source: types.StringValue(a.Source), Target: types.StringValue(a.Target), State: types.StringValue(a.State),
 			AppliedSequence: number(a.AppliedSequence), LatestSequence: number(a.LatestSequence), LagEntries: number(a.LagEntries),
-			LagSeconds: types.Float64Value(a.LagSeconds), DigestEqual: types.BoolPointerValue(a.DigestEqual), Diverged: types.Int64Value(int64(a.Diverged)), LastSuccess: moment(a.LastSuccess),
+			LagSeconds: types.Float64PointerValue(a.LagSeconds), DigestEqual: types.BoolPointerValue(a.DigestEqual), Diverged: types.Int64Value(int64(a.Diverged)), LastSuccess: moment(a.LastSuccess),
 			LastError: keepText(types.StringNull(), a.LastError), LastErrorAt: moment(a.LastErrorAt), ClockSkew: types.Float64PointerValue(a.ClockSkew),
 			Healthy: types.BoolValue(a.Healthy), Reason: types.StringValue(a.Reason),
 		})

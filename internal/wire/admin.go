@@ -140,7 +140,8 @@ type ReplicationStatus struct {
 	Sequence   uint64            `json:"sequence"`
 	Digest     string            `json:"digest"`
 	Healthy    bool              `json:"healthy"`
-	Reason     string            `json:"reason,omitempty"` // about the packages' contents, when some are missing here
+	Reason     string            `json:"reason,omitempty"` // about the packages' contents, when some are missing here, and about the majority
+	Majority   string            `json:"majority"`         // at a master with write_requires = "majority": reached or lost; otherwise empty
 	Missing    int               `json:"blobs_missing"`    // contents of packages that are not in this data center
 	Agreements []AgreementStatus `json:"agreements"`
 }
@@ -156,13 +157,13 @@ type AgreementStatus struct {
 	AppliedSequence uint64     `json:"applied_sequence"`
 	LatestSequence  uint64     `json:"latest_sequence"`
 	LagEntries      uint64     `json:"lag_entries"`
-	LagSeconds      float64    `json:"lag_seconds"`
+	LagSeconds      *float64   `json:"lag_seconds"` // null: the clone has not shown where it stands, so nobody measured it
 	DigestEqual     *bool      `json:"digest_equal"` // null: not comparable now
 	LastSuccess     *time.Time `json:"last_success"`
 	LastError       string     `json:"last_error,omitempty"`
 	LastErrorAt     *time.Time `json:"last_error_at"`
 	Diverged        int        `json:"diverged"`           // objects that an administrator changed on the write-enabled clone
-	ClockSkew       *float64   `json:"clock_skew_seconds"` // the other side's clock less this one's; null: never reached
+	ClockSkew       *float64   `json:"clock_skew_seconds"` // the other side's clock less this one's; null: it does not answer
 	Healthy         bool       `json:"healthy"`
 	Reason          string     `json:"reason"`
 }

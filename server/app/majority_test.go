@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +59,10 @@ func TestWriteRequiresMajority(t *testing.T) {
 	portal := ny.Application("portal", "https://portal.example.com")
 	testkit.InStep(dc...)
 	pd.Stop()
+	var before wire.ReplicationStatus
+	if ny.Get("/v1/replication/status", &before); before.Majority != "reached" {
+		t.Errorf("status with two of three: %+v", before)
+	}
 	two := []wire.BatchOperation{{Method: http.MethodPut, Kind: "group", Name: "two-1", Body: []byte(`{"name":"two-1"}`)},
 		{Method: http.MethodPut, Kind: "group", Name: "two-2", Body: []byte(`{"name":"two-2"}`)}}
 	if err := eager(t, ny, client.Request{Method: http.MethodPost, Path: "/v1/batch", In: wire.Batch{Operations: two}}); err != nil {
@@ -64,6 +70,15 @@ func TestWriteRequiresMajority(t *testing.T) {
 	}
 	ld.Stop()
 	refusedSoon(t, ny, "alone")
+	var st wire.ReplicationStatus
+	if ny.Get("/v1/replication/status", &st); st.Majority != "lost" || st.Healthy || !strings.Contains(st.Reason, "LDC, PDC") {
+		t.Errorf("status of a master alone: %+v", st)
+	}
+	ny.Get("/v1/ready", nil)
+	var v wire.Validation
+	if ny.Get("/v1/validate", &v); !slices.ContainsFunc(v.Findings, func(f wire.Finding) bool { return f.Code == "no_majority" }) {
+		t.Errorf("validation of a master alone: %+v", v)
+	}
 	if v := testkit.NewBrowser(t, ny).Open(portal, "alice", testkit.Password); v.User != "alice" {
 		t.Errorf("a person at the lonely master: %+v", v)
 	}

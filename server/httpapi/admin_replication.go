@@ -146,59 +146,39 @@ func agreementView(v topology.View) wire.AgreementView {
 	}
 }
 
-// replicationStatus is the verdict; healthy when every agreement is.
 func (s *Server) replicationStatus(c *call) error {
-	ctx := c.Request.Context()
-	pos, err := s.c.Journal.Position(ctx)
+	out, err := s.verdict(c.Request.Context())
 	if err != nil {
-		return err
-	}
-	d, err := s.c.Model.DataCenter(ctx)
-	if err != nil {
-		return err
-	}
-	asMaster, err := s.c.Feed.Status(ctx)
-	if err != nil {
-		return err
-	}
-	asClone, err := s.c.Follower.Status(ctx)
-	if err != nil {
-		return err
-	}
-	out := wire.ReplicationStatus{ID: s.c.ClusterID, Role: d.Role, Epoch: pos.Epoch.Number, Sequence: pos.Sequence, Digest: pos.Digest, Healthy: true,
-		Agreements: []wire.AgreementStatus{}}
-	for _, st := range append(asMaster, asClone...) {
-		view := s.agreementStatus(st)
-		out.Agreements = append(out.Agreements, view)
-		out.Healthy = out.Healthy && view.Healthy
-	}
-	if err := s.judgeBlobs(ctx, &out); err != nil {
 		return err
 	}
 	return c.answer(out)
 }
 
-// agreementStatus adds what the probes of the other side know: its clock, how far a clone was changed by itself, and, where
-// the agreement itself has met no error, the last one of the link.
+// agreementStatus adds what the probes of the other side know: its clock, how far a clone was changed by itself, whether it
+// answers at all, and, where the agreement itself has met no error, the last one of the link.
 func (s *Server) agreementStatus(st replication.Status) wire.AgreementStatus {
 	other := st.Target
 	if st.Side == mdc.SideClone {
 		other = st.Source
 	}
 	seen := s.c.Partners.State(other)
-	var skew *float64
-	if !seen.LastSuccess.IsZero() {
+	var skew, lag *float64
+	if seen.Reachable {
 		seconds := seen.Skew.Seconds()
 		skew = &seconds
 	}
+	if st.Side == mdc.SideClone || st.DigestEqual != nil {
+		lag = &st.LagSeconds
+	}
 	if st.Side == mdc.SideMaster {
+		judgeSilence(&st, seen)
 		st.Diverge(seen.Hello.Edits)
 	}
 	if st.LastError == "" {
 		st.LastError, st.LastErrorAt = seen.LastError, seen.LastErrorAt
 	}
 	return wire.AgreementStatus{Identifier: st.Identifier, Name: st.Name, Side: st.Side, Source: st.Source, Target: st.Target, State: st.State,
-		AppliedSequence: st.AppliedSequence, LatestSequence: st.LatestSequence, LagEntries: st.LagEntries, LagSeconds: st.LagSeconds,
+		AppliedSequence: st.AppliedSequence, LatestSequence: st.LatestSequence, LagEntries: st.LagEntries, LagSeconds: lag,
 		DigestEqual: st.DigestEqual, Diverged: st.Diverged, LastSuccess: instant(st.LastSuccess), LastError: st.LastError, LastErrorAt: instant(st.LastErrorAt), ClockSkew: skew,
 		Healthy: st.Healthy, Reason: st.Reason}
 }

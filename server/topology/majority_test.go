@@ -3,6 +3,7 @@ package topology_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,24 @@ func majorityOf(t *testing.T, n int) (*world, []*site) {
 	return w, sites
 }
 
+// verdict compares what a site says of the majority, itself and in its validation.
+func verdict(t *testing.T, s *site, want, reason string) {
+	t.Helper()
+	state, why, err := s.mastership.Majority(t.Context())
+	must(t, err)
+	if state != want || !strings.Contains(why, reason) || strings.Contains(why, "Nothing was written") {
+		t.Errorf("majority %q because %q", state, why)
+	}
+	found, err := s.validator("1.0.0").Check(t.Context())
+	must(t, err)
+	lost := slices.ContainsFunc(found, func(f topology.Finding) bool {
+		return f.Code == "no_majority" && f.Severity == topology.SeverityError && f.Detail == why
+	})
+	if lost != (want == topology.MajorityLost) {
+		t.Errorf("findings %+v", found)
+	}
+}
+
 // TestMajority: with one of three cut off changes go on; with two they are refused at once and not written. One that was cut
 // off and promoted by force acknowledges nothing, and after the healing the history that has all that was acknowledged wins
 // (FLT-17, G-08).
@@ -71,6 +90,7 @@ func TestMajority(t *testing.T) {
 	must(t, ny.group("all"))
 	w.part(pd, true)
 	must(t, ny.group("two"))
+	verdict(t, ny, topology.MajorityReached, "")
 	w.part(ld, true)
 	ny.sees(false, ld, pd)
 	before := ny.position()
@@ -79,6 +99,7 @@ func TestMajority(t *testing.T) {
 	if f, _ := err.(*fault.Error); f == nil || f.RetryAfter <= 0 || !strings.Contains(f.Message, "LDC, PDC") || ny.position() != before {
 		t.Errorf("refused with %v, at %+v", err, ny.position())
 	}
+	verdict(t, ny, topology.MajorityLost, "LDC, PDC")
 	_, err = pd.promote(topology.Change{Force: true})
 	must(t, err)
 	pd.sees(false, ny, ld)

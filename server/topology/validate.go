@@ -47,6 +47,8 @@ type ValidatorConfig struct {
 	Roots      func() []*x509.Certificate // this data center's own
 	Clock      clock.Clock
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
+	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
+	Majority func(ctx context.Context) (state, reason string, err error)
 	// Audit writes the audit record of a repair in the repair's own transaction.
 	Audit func(tx store.Writer, actor Actor, action, target string) error
 }
@@ -66,7 +68,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.agreements}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
@@ -265,7 +267,7 @@ func (r *report) agreements(ctx context.Context) error {
 			return err
 		}
 		if edits > 0 {
-			r.add(SeverityWarning, "clone_diverged", "data_center "+r.v.c.ClusterID, fmt.Sprintf("%d objects were changed on this clone and differ from its master's.", edits), "Make these changes on the master, or discard them: concord replication divergences.")
+			r.add(SeverityWarning, "clone_diverged", "data_center "+r.v.c.ClusterID, fmt.Sprintf("%s changed on this clone and differ%s from its master's.", objects(edits), map[bool]string{true: "s"}[edits == 1]), "Make these changes on the master, or discard them: concord replication divergences.")
 		}
 		if d.Role == mdc.RoleClone && !follows {
 			r.add(SeverityWarning, "clone_without_master", "data_center "+r.v.c.ClusterID, "It is a clone and follows nobody.", "Create a replication agreement at its master.")
@@ -364,12 +366,24 @@ func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
 	if !h.AllowManagement {
 		r.add(SeverityWarning, "management_not_allowed", "partner "+p.ClusterID, "Its profile does not allow management.", "Set allow_management = true on "+p.ClusterID+".")
 	}
+	if h.Edits > 0 {
+		r.add(SeverityWarning, "clone_diverged", "partner "+p.ClusterID, fmt.Sprintf("%s changed on %s and differ%s from the master's.", objects(h.Edits), p.ClusterID, map[bool]string{true: "s"}[h.Edits == 1]),
+			"See them there: concord replication divergences, with the endpoint of "+p.ClusterID+". Make these changes here, or discard them there.")
+	}
 	for _, v := range views {
 		if mdc.SameName(v.Target, p.ClusterID) {
 			return
 		}
 	}
 	r.add(SeverityWarning, "no_agreement", "partner "+p.ClusterID, "It is a clone, but there is no replication agreement with it.", "Create one here: concord_replication_agreement.")
+}
+
+// objects counts in words.
+func objects(n int) string {
+	if n == 1 {
+		return "1 object was"
+	}
+	return fmt.Sprintf("%d objects were", n)
 }
 
 // versions checks that the two work together, and the order to upgrade in: clones before their master, because a clone

@@ -15,7 +15,7 @@ import (
 func (s *site) validator(version string, roots ...*x509.Certificate) *topology.Validator {
 	s.w.t.Helper()
 	v, err := topology.NewValidator(topology.ValidatorConfig{HasBlob: func(string) (bool, error) { return true, nil }, Log: s.log, ClusterID: s.id, Version: version, Hello: link{s.w, s.id}.Hello,
-		Agreements: s.agreements, Roots: func() []*x509.Certificate { return roots }, Clock: clock.System{},
+		Agreements: s.agreements, Majority: s.mastership.Majority, Roots: func() []*x509.Certificate { return roots }, Clock: clock.System{},
 		Audit: func(store.Writer, topology.Actor, string, string) error { return nil }})
 	must(s.w.t, err)
 	return v
@@ -44,6 +44,7 @@ func TestEdgeFindings(t *testing.T) {
 		"clock far off":                {at: "NYDC", hello: func(h *topology.Hello) { h.Time = h.Time.Add(time.Hour) }, want: []string{"clock_skew"}},
 		"another answers":              {at: "NYDC", hello: func(h *topology.Hello) { h.ClusterID = "TDC" }, want: []string{"wrong_cluster"}},
 		"wrong agent id":               {at: "NYDC", hello: func(h *topology.Hello) { h.AgentID = "x" }, want: []string{"wrong_agent_id"}},
+		"changed by itself":            {at: "NYDC", hello: func(h *topology.Hello) { h.Edits = 1 }, want: []string{"clone_diverged"}},
 		"no management":                {at: "NYDC", hello: func(h *topology.Hello) { h.AllowManagement = false }, want: []string{"management_not_allowed"}},
 		"another mode there":           {at: "NYDC", hello: func(h *topology.Hello) { h.SecurityMode = mdc.ModeSimple }, want: []string{"mode_mismatch"}},
 		"its certificate has expired":  {at: "NYDC", hello: func(h *topology.Hello) { h.CertificateExpiresAt = time.Unix(1, 0) }, want: []string{"certificate_expired"}},
