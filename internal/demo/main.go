@@ -82,6 +82,10 @@ func (d *demo) end(keep bool) error {
 	if err != nil {
 		return err
 	}
-	d.introduce(script)
+	env, err := d.layout.writeEnv()
+	if err != nil {
+		return err
+	}
+	d.introduce(script, env)
 	return nil
 }

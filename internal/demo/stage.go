@@ -156,7 +156,7 @@ func listening(ctx context.Context, p *process, address string) error {
 }
 
 // introduce says what is running, for a person who wants to look around.
-func (d *demo) introduce(script string) {
+func (d *demo) introduce(script, env string) {
 	l := d.layout
 	var b strings.Builder
 	line := func(name, text string) { fmt.Fprintf(&b, "  %-24s %s\n", name, text) }
@@ -177,6 +177,7 @@ func (d *demo) introduce(script string) {
 	for _, c := range []*center{l.master, l.clone} {
 		fmt.Fprintf(&b, "  %s status --endpoint %s --ca-cert %s --token-file %s\n", filepath.Join(l.root, "bin", "concord"), c.AdminURL, c.CACertFile, c.TokenFile)
 	}
+	fmt.Fprintf(&b, "\nTo plan in Terraform's folder, set its variables first:\n\n  . %s\n", env)
 	fmt.Fprintf(&b, "\nTo stop all: sh %s\n\n", script)
 	fmt.Fprint(d.report.out, b.String()) //nolint:errcheck // standard output
 }

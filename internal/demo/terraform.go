@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -80,7 +81,12 @@ func (t *terraform) environment() ([]string, error) {
 			env = append(env, kv)
 		}
 	}
-	l := t.layout
+	own, err := t.layout.variables()
+	return append(env, own...), err
+}
+
+// variables are those of the example, as NAME=value.
+func (l *layout) variables() (env []string, err error) {
 	for name, value := range map[string]any{
 		"passwords":     l.passwords,
 		"agent_secrets": l.secret,
@@ -93,6 +99,25 @@ func (t *terraform) environment() ([]string, error) {
 		env = append(env, "TF_VAR_"+name+"="+string(text))
 	}
 	return append(env, "TF_VAR_dev_json="+filepath.Join(l.dir, "dev.json")), nil
+}
+
+// writeEnv writes what a shell needs to plan in the copied example. It holds passwords, so it is the owner's only.
+func (l *layout) writeEnv() (string, error) {
+	env, err := l.variables()
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(env)
+	var b strings.Builder
+	for _, kv := range append(env, "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE="+filepath.Join(l.dir, "terraformrc")) {
+		name, value, _ := strings.Cut(kv, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	file := filepath.Join(l.dir, "env")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		return "", fmt.Errorf("write %s: %w", file, err)
+	}
+	return file, nil
 }
 
 // apply makes the example true and says how much that was.

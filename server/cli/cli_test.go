@@ -7,9 +7,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/cli"
@@ -51,6 +53,8 @@ func TestWrongUsageIsExitTwo(t *testing.T) {
 		"ids that differ in case":  {[]string{"dev", "--dir", "never-made", "--data-centers", "NYDC,nydc"}, "case does not count"},
 		"argument too many":        {[]string{"version", "now"}, "now"},
 		"a verb with a typo":       {[]string{"sesion", "list"}, "Did you mean session"},
+		"no verb of replication":   {[]string{"replication", "bogus"}, "no verb \"bogus\""},
+		"no verb of conflicts":     {[]string{"replication", "conflicts", "bogus"}, "no verb \"bogus\""},
 		"a lower verb with a typo": {[]string{"session", "lst"}, "Did you mean list?"},
 		"help for no verb":         {[]string{"help", "nosuch"}, "no verb \"nosuch\""},
 		"no token":                 {[]string{"status", "--endpoint", "https://192.0.2.1:1"}, "bootstrap.token"},
@@ -211,4 +215,105 @@ func TestSessionVerbs(t *testing.T) {
 	if code, _, _ := run(env, "session", "end", "s2"); code != cli.ExitFailed {
 		t.Errorf("ending what is absent: exit %d", code)
 	}
+}
+
+// TestHelpIsNarrow: no line of any verb's help is wider than 100 columns.
+func TestHelpIsNarrow(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	var look func(args []string)
+	look = func(args []string) {
+		_, out, _ := run(nil, append(slices.Clone(args), "--help")...)
+		verbs := false
+		for _, line := range strings.Split(out, "\n") {
+			if utf8.RuneCountInString(line) > 100 {
+				t.Errorf("%v: %q", args, line)
+			}
+			if strings.HasSuffix(line, "Commands:") {
+				verbs = true
+			} else if line == "" || strings.HasSuffix(line, ":") {
+				verbs = false
+			} else if f := strings.Fields(line); verbs && f[0] != "help" && f[0] != "completion" {
+				seen++
+				look(append(slices.Clone(args), f[0]))
+			}
+		}
+	}
+	if look(nil); seen < 20 {
+		t.Errorf("only %d verbs were looked at", seen)
+	}
+}
+
+// TestAFileThatIsNotThere names where the wrong path came from.
+func TestAFileThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"CONCORD_ENDPOINT": "https://192.0.2.1:1", "CONCORD_TOKEN": "x", "CONCORD_CACERT": "/nope"}
+	expect(t, env, cli.ExitFailed, []string{"CONCORD_CACERT: ", "/nope"}, "status")
+	expect(t, env, cli.ExitFailed, []string{"--ca-cert: ", "/none"}, "status", "--ca-cert", "/none")
+}
+
+// TestStatusFitsAndForgetsWhatIsOver: sentences are wrapped at 80 columns, tables of figures stay below 100, and an error that
+// was followed by a success of a healthy agreement is left out.
+func TestStatusFitsAndForgetsWhatIsOver(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	before, zero := at.Add(-time.Minute), 0.0
+	equal := true
+	one := wire.AgreementStatus{Identifier: "NYDC-LDC-5f0c9a11", Name: "NYDC-LDC", Side: "master", Source: "NYDC", Target: "LDC", State: "bootstrapping", AppliedSequence: 123456, LatestSequence: 123456,
+		LagSeconds: &zero, DigestEqual: &equal, LastSuccess: &at, LastError: strings.Repeat("cannot be reached ", 20), LastErrorAt: &before, ClockSkew: &zero, Healthy: true, Reason: strings.Repeat("the clone follows ", 20)}
+	for name, c := range map[string]struct {
+		change func(*wire.AgreementStatus)
+		shown  bool
+	}{
+		"over":                 {func(*wire.AgreementStatus) {}, false},
+		"newer than success":   {func(a *wire.AgreementStatus) { a.LastErrorAt = &at; a.LastSuccess = &before }, true},
+		"not healthy":          {func(a *wire.AgreementStatus) { a.Healthy = false }, true},
+		"there was no success": {func(a *wire.AgreementStatus) { a.LastSuccess = nil }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := one
+			c.change(&a)
+			env := answering(t, wire.ReplicationStatus{ID: "NYDC", Role: "master", Healthy: true, Digest: strings.Repeat("ab", 32), Majority: "reached", Agreements: []wire.AgreementStatus{a}})
+			for _, args := range [][]string{{"replication", "status"}, {"status"}} {
+				_, out, errs := run(env, args...)
+				if strings.Contains(out, "cannot be reached") != c.shown || !strings.Contains(out, "the clone follows") || !strings.Contains(out, "majority") {
+					t.Errorf("%v: %s%s", args, out, errs)
+				}
+				for _, line := range strings.Split(out, "\n") {
+					if n := utf8.RuneCountInString(line); n > 100 || n > 80 && strings.HasPrefix(line, "  ") {
+						t.Errorf("%v: %d columns: %s", args, n, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestDivergencesAtAMaster: a master has none of its own, and names the clones that have some, with their addresses.
+func TestDivergencesAtAMaster(t *testing.T) {
+	t.Parallel()
+	a := wire.AgreementStatus{Name: "to-ldc", Target: "LDC", Diverged: 2}
+	env := answering(t, wire.ReplicationStatus{ID: "NYDC", Agreements: []wire.AgreementStatus{a, {Target: "TDC"}}})
+	expect(t, env, cli.ExitCheck, []string{"LDC", "2", "https://ldc:7400", "listed at the clone"}, "replication", "divergences")
+	expect(t, env, cli.ExitCheck, []string{"[]", "listed at the clone"}, "replication", "divergences", "-o", "json")
+	expect(t, answering(t, wire.ReplicationStatus{ID: "NYDC"}), cli.ExitFine, []string{"NYDC is the master", "none has any"}, "replication", "divergences")
+}
+
+// answering is a master whose replication stands as st says.
+func answering(t *testing.T, st wire.ReplicationStatus) map[string]string {
+	t.Helper()
+	answers := map[string]any{
+		"/v1/data-center": wire.DataCenterView{DataCenter: wire.DataCenter{ClusterID: "NYDC", Role: "master"}, State: "active", NodeName: "ny1", Version: "0.1.0", Digest: strings.Repeat("ab", 32)},
+		"/v1/ready":       wire.Health{Status: "ready"}, "/v1/replication/status": st, "/v1/replication/divergences": wire.Page[wire.Divergence]{},
+		"/v1/partners": wire.Page[wire.PartnerView]{Items: []wire.PartnerView{{Partner: wire.Partner{ClusterID: "LDC", RESTEndpoint: "https://ldc:7400", Primary: []string{"ldc:7402"}}}}},
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(w).Encode(answers[r.URL.Path]); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return map[string]string{"CONCORD_ENDPOINT": s.URL, "CONCORD_TOKEN": "secret"}
 }

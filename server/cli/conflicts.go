@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
@@ -16,14 +18,16 @@ import (
 func (p *program) replicationConflicts(t *target) *cobra.Command {
 	var at string
 	c := &cobra.Command{
-		Use: "conflicts", Short: "List, show and reapply what a promotion or a first copy replaced", Args: usageArgs(cobra.NoArgs),
-		Long: "A master that was overtaken keeps the changes that the new master does not have; a data center that becomes a clone keeps\n" +
-			"the objects of its own that the first copy replaces. Ask the master with --at and the cluster id of the data center that\n" +
-			"keeps them; look at each change, and reapply those that are still wanted.",
+		Use: "conflicts", Short: "List, show, reapply and remove what a promotion, a first copy or a repair replaced", Args: noSuchVerb, SuggestionsMinimumDistance: 2,
+		Long: "A master that was overtaken keeps the changes that the new master does not have; a data center that\n" +
+			"becomes a clone keeps the objects of its own that the first copy replaces; a clone that was open for\n" +
+			"writes keeps what was changed there when that is discarded. Ask the master with --at and the cluster\n" +
+			"id of the data center that keeps them; look at each change, and reapply those that are still wanted.\n" +
+			"Then remove the file, at the data center that keeps it.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&at, "at", "", "`CLUSTER-ID` of the clone that keeps the file (default: the data center at the endpoint)")
-	c.AddCommand(p.conflictList(t, &at), p.conflictShow(t, &at), p.conflictReapply(t, &at))
+	c.PersistentFlags().StringVar(&at, "at", "", "the clone `CLUSTER-ID` keeps it (default: the data center at the endpoint)")
+	c.AddCommand(p.conflictList(t, &at), p.conflictShow(t, &at), p.conflictReapply(t, &at), p.conflictRemove(t, &at))
 	return c
 }
 
@@ -58,7 +62,7 @@ func (p *program) conflictShow(t *target, cluster *string) *cobra.Command {
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			all, err := conn.lostChanges(ctx, args[0], *cluster)
 			if err != nil {
-				return err
+				return elsewhere(err, *cluster)
 			}
 			return p.printChanges(all, t.output)
 		})}
@@ -82,7 +86,7 @@ func (c *connection) lostChanges(ctx context.Context, id, cluster string) (all [
 
 func (p *program) conflictReapply(t *target, cluster *string) *cobra.Command {
 	return &cobra.Command{Use: "reapply ID SEQUENCE", Short: "Apply one change anew, at the master", Args: usageArgs(cobra.ExactArgs(2)),
-		Long: "Writes the change as your own, under every rule of a write: what the master has under that name now is replaced.",
+		Long: "Writes the change as your own, under every rule of a write: what the master has under that name now\nis replaced.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			sequence, err := strconv.ParseUint(args[1], 10, 64)
 			if err != nil || sequence == 0 {
@@ -91,10 +95,30 @@ func (p *program) conflictReapply(t *target, cluster *string) *cobra.Command {
 			var v wire.ConflictChange
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "replication", "conflicts", args[0], "reapply"),
 				In: wire.Reapply{Sequence: sequence, ClusterID: *cluster}, Out: &v}); err != nil {
-				return err
+				return elsewhere(err, *cluster)
 			}
 			return p.printChanges([]wire.ConflictChange{v}, t.output)
 		})}
+}
+
+func (p *program) conflictRemove(t *target, cluster *string) *cobra.Command {
+	return &cobra.Command{Use: "remove ID", Short: "Remove a conflict file that is no longer needed", Args: usageArgs(cobra.ExactArgs(1)),
+		Long: "Removes a file of the data center at the endpoint for good, and says so in its audit. One that a\nclone keeps is removed at the clone.",
+		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
+			if *cluster != "" {
+				return usage("a conflict file is removed at the data center that keeps it: give that one's --endpoint instead of --at")
+			}
+			_, err := conn.Do(ctx, client.Request{Method: http.MethodDelete, Path: client.Path("v1", "replication", "conflicts", args[0])})
+			return err
+		})}
+}
+
+// elsewhere adds to the refusal of an unknown file where it may lie.
+func elsewhere(err error, cluster string) error {
+	if cluster != "" || !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return fmt.Errorf("%w\nIf another data center keeps it, ask the master with --at CLUSTER-ID; concord replication conflicts list --at CLUSTER-ID shows its files", err)
 }
 
 func (p *program) printChanges(all []wire.ConflictChange, output string) error {

@@ -54,7 +54,7 @@ func (p *program) connect(t target) (*connection, error) {
 	if t.tokenFile != "" {
 		text, err := readSmall(t.tokenFile)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--token-file: %w", err)
 		}
 		token = strings.TrimSpace(text)
 	}
@@ -81,13 +81,19 @@ func (p *program) pick(flag, variable string) string {
 
 func (p *program) tlsConfig(t target) (*tls.Config, error) {
 	var pem [3]string
-	for i, file := range []string{p.pick(t.caFile, "CONCORD_CACERT"), p.pick(t.certFile, "CONCORD_CLIENT_CERT"), p.pick(t.keyFile, "CONCORD_CLIENT_KEY")} {
+	for i, from := range []struct{ value, flag, variable string }{
+		{t.caFile, "--ca-cert", "CONCORD_CACERT"}, {t.certFile, "--client-cert", "CONCORD_CLIENT_CERT"}, {t.keyFile, "--client-key", "CONCORD_CLIENT_KEY"}} {
+		file := p.pick(from.value, from.variable)
 		if file == "" {
 			continue
 		}
+		name := from.variable
+		if from.value != "" {
+			name = from.flag
+		}
 		text, err := readSmall(file)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		pem[i] = text
 	}

@@ -22,10 +22,11 @@ func (p *program) dev() *cobra.Command {
 	var o devOptions
 	c := &cobra.Command{
 		Use: "dev", Short: "Run several data centers on this machine, for development", Args: noArgs,
-		Long: "Lays out one unlinked data center for each id below DIR and runs them all in this process, on loopback. The n-th takes\n" +
-			"the ports base+10n (admin), +1 (runtime) and +2 (peer). DIR/dev.json says where everything is; with DIR/<id>/concord.hcl\n" +
-			"`concord server` runs the same data center as a process of its own. When all are ready it says where they are, and\n" +
-			"what to export to reach the first one; `concord dev env` says that to another shell.",
+		Long: "Lays out one unlinked data center for each id below DIR and runs them all in this process, on\n" +
+			"loopback. The n-th takes the ports base+10n (admin), +1 (runtime) and +2 (peer). DIR/dev.json says\n" +
+			"where everything is; with DIR/<id>/concord.hcl `concord server` runs the same data center as a\n" +
+			"process of its own. When all are ready it says where they are, and what to export to reach the\n" +
+			"first one; `concord dev env` says that to another shell.",
 		RunE: func(c *cobra.Command, _ []string) error { return p.runDev(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", "`DIR` that holds everything")

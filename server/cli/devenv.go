@@ -20,9 +20,10 @@ const (
 func (p *program) devEnv() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "env [ID]", Short: "Wait until a data center of `concord dev` is ready, and print what to export to reach it", Args: usageArgs(cobra.MaximumNArgs(1)),
-		Long: "Waits until the data center ID (the first one if it is not named) that `concord dev` runs below DIR is ready, for a minute\n" +
-			"at most, and prints what Terraform and the operator's verbs need: eval \"$(concord dev env --dir DIR)\"",
+		Use: "env [ID]", Short: "Wait until a data center of `concord dev` is ready, and print what to export", Args: usageArgs(cobra.MaximumNArgs(1)),
+		Long: "Waits until the data center ID (the first one if it is not named) that `concord dev` runs below\n" +
+			"DIR is ready, for a minute at most, and prints what Terraform and the operator's verbs need: eval\n" +
+			"\"$(concord dev env --dir DIR)\"",
 		RunE: func(c *cobra.Command, args []string) error {
 			if dir == "" {
 				return usage("which one? give --dir DIR, as it was given to concord dev")

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +17,22 @@ import (
 func (p *program) replicationDivergences(t *target) *cobra.Command {
 	c := &cobra.Command{
 		Use: "divergences", Short: "List and discard what was changed on a write-enabled clone", Args: usageArgs(cobra.NoArgs),
-		Long: "Lists the objects that the clone holds otherwise than its master. Each stays in force there until it is discarded or the\n" +
-			"master has the same. Exit code 3 says that there are some.",
+		Long: "Lists the objects that the clone holds otherwise than its master. Each stays in force there until it\n" +
+			"is discarded or the master overrules it. Ask the clone; a master says which clones have some.\n" +
+			"Exit code 3 says that there are some.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, _ []string) error {
 			all, err := client.All[wire.Divergence](ctx, conn.Client, "/v1/replication/divergences", nil)
 			if err != nil {
 				return err
+			}
+			if len(all) == 0 {
+				master, err := conn.isMaster(ctx)
+				if err != nil {
+					return err
+				}
+				if master {
+					return p.divergedClones(ctx, conn, t.output)
+				}
 			}
 			if err := p.printDivergences(all, t.output); err != nil || len(all) == 0 {
 				return err
@@ -33,6 +46,48 @@ func (p *program) replicationDivergences(t *target) *cobra.Command {
 			return err
 		})})
 	return c
+}
+
+func (c *connection) isMaster(ctx context.Context) (bool, error) {
+	var d wire.DataCenterView
+	_, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/data-center", Out: &d})
+	return d.Role == "master", err
+}
+
+// divergedClones is the answer of a master, which knows how many divergences a clone has and not which.
+func (p *program) divergedClones(ctx context.Context, conn *connection, output string) error {
+	var v wire.ReplicationStatus
+	if _, err := conn.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/replication/status", Out: &v}); err != nil {
+		return err
+	}
+	partners, err := client.All[wire.PartnerView](ctx, conn.Client, "/v1/partners", nil)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, a := range v.Agreements {
+		if a.Diverged == 0 {
+			continue
+		}
+		address := ""
+		for _, other := range partners {
+			if strings.EqualFold(other.ClusterID, a.Target) {
+				address = other.RESTEndpoint
+			}
+		}
+		rows = append(rows, []string{a.Target, strconv.Itoa(a.Diverged), or(address)})
+	}
+	if output == "json" {
+		err = p.json([]wire.Divergence{}) // none is here
+	} else if len(rows) == 0 {
+		_, err = fmt.Fprintln(p.stdout, v.ID+" is the master. Divergences are listed at the clone that has them; none has any now.")
+	} else {
+		err = p.table([]string{"CLONE", "DIVERGENCES", "ADMIN ADDRESS"}, rows)
+	}
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return checkError{v.ID + " is the master; divergences are listed at the clone: ask it with --endpoint and a token and root of its own"}
 }
 
 func (p *program) printDivergences(all []wire.Divergence, output string) error {

@@ -13,8 +13,8 @@ func (p *program) gate() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "gate", Short: "Run the agent: a reverse proxy in front of an application", Args: noArgs,
-		Long: "Runs the agent that FILE describes until SIGTERM or SIGINT. It asks the data center's servers about every request and\n" +
-			"passes on what they allow.",
+		Long: "Runs the agent that FILE describes until SIGTERM or SIGINT. It asks the data center's servers\n" +
+			"about every request and passes on what they allow.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("which gate? give --config FILE")

@@ -17,7 +17,7 @@ const partnerTestTime = 45 * time.Second
 func (p *program) partner() *cobra.Command {
 	var t target
 	c := &cobra.Command{
-		Use: "partner", Short: "List and test the other data centers", Args: usageArgs(cobra.NoArgs),
+		Use: "partner", Short: "List and test the other data centers", Args: noSuchVerb, SuggestionsMinimumDistance: 2,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
@@ -41,7 +41,7 @@ func (p *program) partnerList(t *target) *cobra.Command {
 
 func (p *program) partnerTest(t *target) *cobra.Command {
 	return &cobra.Command{Use: "test CLUSTER-ID", Short: "Test a data center step by step, in both directions", Args: usageArgs(cobra.ExactArgs(1)),
-		Long: "Tests each step from the data center at the endpoint to the partner, and has the partner test its way back. It changes\nnothing. Exit code 3 says that a step failed.",
+		Long: "Tests each step from the data center at the endpoint to the partner, and has the partner test its\nway back. It changes nothing. Exit code 3 says that a step failed.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			var v wire.PartnerTest
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "partners", args[0], "test"), Out: &v, Timeout: partnerTestTime}); err != nil {

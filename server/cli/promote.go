@@ -14,15 +14,17 @@ import (
 
 func (p *program) promote() *cobra.Command {
 	return p.mastership("promote", "Make a clone the master",
-		"Asks the clone at the endpoint to take its master's place. The master holds changes until the clone has all of them, and becomes\n"+
-			"a clone itself: nothing is lost. Where it cannot be reached, or the clone lags, the answer says which sequences would be lost,\n"+
-			"and --force accepts that. What the former master took after that is kept there: see concord replication conflicts.")
+		"Asks the clone at the endpoint to take its master's place. The master holds changes until the clone\n"+
+			"has all of them, and becomes a clone itself: nothing is lost. Where it cannot be reached, or the\n"+
+			"clone lags, the answer says which sequences would be lost, and --force accepts that. What the former\n"+
+			"master took after that is kept there: see concord replication conflicts.")
 }
 
 func (p *program) demote() *cobra.Command {
 	return p.mastership("demote", "Hand the master's role to a clone",
-		"Asks the master at the endpoint to hand over to a clone, by the same handover as promote. With --force it steps down also when\n"+
-			"no clone can take over; then nobody takes changes until a data center is promoted.")
+		"Asks the master at the endpoint to hand over to a clone, by the same handover as promote. With\n"+
+			"--force it steps down also when no clone can take over; then nobody takes changes until a data\n"+
+			"center is promoted.")
 }
 
 // mastership is the verb that changes it in one of the two directions.
@@ -65,6 +67,10 @@ func (p *program) printOutcome(o wire.MastershipOutcome, output string) error {
 	case o.MayBeLost:
 		lost = "what the former master never sent"
 	}
+	base := "-"
+	if o.Changed {
+		base = number(o.BaseSequence)
+	}
 	return p.table([]string{"DATA CENTER", "ROLE", "MASTER", "EPOCH", "FROM SEQUENCE", "CHANGED", "FORCED", "LOST"},
-		[][]string{{o.ID, o.Role, or(o.Master), number(o.Epoch), number(o.BaseSequence), yesNo(o.Changed), yesNo(o.Forced), lost}})
+		[][]string{{o.ID, o.Role, or(o.Master), number(o.Epoch), base, yesNo(o.Changed), yesNo(o.Forced), lost}})
 }

@@ -37,6 +37,9 @@ func TestFailoverVerbs(t *testing.T) {
 	check(ld, cli.ExitUsage, "--wait", "promote", "--wait", "0s")
 	check(ld, cli.ExitUsage, "unknown flag", "promote", "--to", "NYDC")
 	check(ld, cli.ExitFine, "nothing", "promote")
+	if out := check(ld, cli.ExitFine, "nothing", "promote"); !strings.Contains(out, "2      -              no") {
+		t.Errorf("a promotion that changes nothing: %s", out)
+	}
 	ny.Follows(ld)
 	check(ld, cli.ExitFine, `"master": "NYDC"`, "demote", "--to", "nydc", "-o", "json")
 	testkit.InStep(ny, ld)
@@ -64,6 +67,14 @@ func TestFailoverVerbs(t *testing.T) {
 	check(ld, cli.ExitUsage, "no sequence", "replication", "conflicts", "reapply", id, "x")
 	check(ny, cli.ExitFailed, "master", "replication", "conflicts", "reapply", id, strconv.FormatUint(changes[0].Sequence, 10))
 	check(ld, cli.ExitFine, "tail", "replication", "conflicts", "reapply", id, strconv.FormatUint(changes[0].Sequence, 10), "--at", "NYDC")
+	check(ld, cli.ExitFailed, "--at CLUSTER-ID", "replication", "conflicts", "show", id)
+	check(ld, cli.ExitFailed, "--at CLUSTER-ID", "replication", "conflicts", "reapply", id, "1")
+	check(ld, cli.ExitUsage, "--endpoint", "replication", "conflicts", "remove", id, "--at", "NYDC")
+	check(ny, cli.ExitFine, "", "replication", "conflicts", "remove", id)
+	check(ny, cli.ExitFailed, "no conflict file", "replication", "conflicts", "remove", id)
+	if out := check(ny, cli.ExitFine, "CONFLICT", "replication", "conflicts", "list"); strings.Contains(out, id) {
+		t.Errorf("a removed file is still listed: %s", out)
+	}
 	var g wire.GroupView
 	ld.Get("/v1/groups/tail", &g)
 }

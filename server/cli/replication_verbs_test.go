@@ -62,8 +62,11 @@ func TestLinkedDataCenters(t *testing.T) {
 	check(cli.ExitFine, []string{"[]"}, "replication", "agreements", "--type", "clone", "-o", "json")
 	check(cli.ExitFine, []string{"clone", "ready"}, "replication", "pull", id)
 	check(cli.ExitFine, []string{"group", "EQUAL", "yes"}, "replication", "verify", id)
+	check(cli.ExitFine, []string{"group", "EQUAL", "yes"}, "replication", "verify", "nydc-ldc")
+	check(cli.ExitFine, []string{"clone", "ready"}, "replication", "pull", "NYDC-LDC")
+	check(cli.ExitFailed, []string{`no agreement "none" here`, "NYDC-LDC", id}, "replication", "pull", "none")
 	check(cli.ExitFine, []string{`"repaired": 0`}, "replication", "verify", id, "--repair", "-o", "json")
-	check(cli.ExitUsage, []string{"1 arg"}, "replication", "verify")
+	check(cli.ExitUsage, []string{"which agreement? there is NYDC-LDC (" + id + ")"}, "replication", "verify")
 	check(cli.ExitFine, []string{"nothing to complain about"}, "validate")
 	check(cli.ExitFine, []string{`"findings": []`}, "validate", "--repair", "-o", "json")
 	clone := map[string]string{"CONCORD_ENDPOINT": ld.Endpoint, "CONCORD_TOKEN": ld.Token, "CONCORD_CACERT": writeFile(t, ld.CACertPEM)}

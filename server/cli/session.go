@@ -60,7 +60,7 @@ func (p *program) sessionShow(t *target) *cobra.Command {
 func (p *program) sessionEnd(t *target) *cobra.Command {
 	return &cobra.Command{
 		Use: "end ID", Short: "End a session in every data center", Args: oneSession,
-		Long: "Ends the sign-on that the session belongs to, everywhere. Data centers that cannot be reached now are told when they return.",
+		Long: "Ends the sign-on that the session belongs to, everywhere. Data centers that cannot be reached now\nare told when they return.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			var r wire.Receipt
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodDelete, Path: client.Path("v1", "sessions", args[0]), Out: &r}); err != nil {

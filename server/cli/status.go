@@ -24,7 +24,8 @@ func (p *program) status() *cobra.Command {
 	var t target
 	c := &cobra.Command{
 		Use: "status", Short: "Show a data center, its partners and its replication", Args: noArgs,
-		Long: "Shows one data center as it sees itself. Exit code 3 says that it is not ready or that its replication is not healthy.",
+		Long: "Shows one data center as it sees itself. Exit code 3 says that it is not ready or that its\n" +
+			"replication is not healthy.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			conn, err := p.connect(t)
 			if err != nil {
@@ -82,11 +83,18 @@ func (p *program) printStatus(s *statusAnswer, output string) error {
 		return p.json(s)
 	}
 	d := s.DataCenter
-	return p.tables(
-		section{[]string{"DATA CENTER", "NODE", "ROLE", "STATE", "READY", "EPOCH", "SEQUENCE", "DIGEST", "VERSION"}, [][]string{{
-			d.ClusterID, d.NodeName, d.Role, d.State, or(s.Ready.Status), number(d.Epoch), number(d.LastSequence), short(d.Digest), d.Version}}},
+	err := p.tables(
+		section{[]string{"DATA CENTER", "ROLE", "STATE", "READY", "EPOCH", "SEQUENCE", "DIGEST"}, [][]string{{
+			d.ClusterID, d.Role, d.State, or(s.Ready.Status), number(d.Epoch), number(d.LastSequence), short(d.Digest)}}},
 		section{[]string{"PARTNER", "REACHABLE", "CERTIFICATE EXPIRES", "ADDRESSES"}, partnerRows(s.Partners)},
-		section{[]string{"AGREEMENT", "SIDE", "FROM", "TO", "STATE", "APPLIED", "MASTER", "HEALTHY", "IDENTIFIER", "REASON"}, agreementRows(s.Replication.Agreements)})
+		section{[]string{"AGREEMENT", "SIDE", "FROM", "TO", "STATE", "APPLIED", "MASTER", "HEALTHY"}, agreementRows(s.Replication.Agreements)})
+	if err != nil {
+		return err
+	}
+	own := aboutAll(s.Replication)
+	own.subject = d.ClusterID
+	own.lines = append([]line{{"node", or(d.NodeName)}, {"version", or(d.Version)}}, own.lines...)
+	return p.notes(append([]note{own}, aboutEach(s.Replication.Agreements)...)...)
 }
 
 func partnerRows(partners []wire.PartnerView) [][]string {
@@ -109,7 +117,7 @@ func reachable(v wire.PartnerView) string {
 func agreementRows(agreements []wire.AgreementStatus) [][]string {
 	rows := make([][]string, len(agreements))
 	for i, a := range agreements {
-		rows[i] = []string{a.Name, a.Side, a.Source, a.Target, a.State, number(a.AppliedSequence), number(a.LatestSequence), yesNo(a.Healthy), or(a.Identifier), or(a.Reason)}
+		rows[i] = []string{a.Name, a.Side, a.Source, a.Target, a.State, number(a.AppliedSequence), number(a.LatestSequence), yesNo(a.Healthy)}
 	}
 	return rows
 }

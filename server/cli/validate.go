@@ -21,9 +21,10 @@ func (p *program) validate() *cobra.Command {
 	var repair bool
 	c := &cobra.Command{
 		Use: "validate", Short: "Check the whole configuration and each edge to another data center", Args: usageArgs(cobra.NoArgs),
-		Long: "Looks at every object, the certificates, the agreements, and each edge from the data center at the endpoint: whether the\n" +
-			"partner answers and accepts it, versions and the order to upgrade in, clocks. Ask each data center for its own edges. With\n" +
-			"--repair, fields that an older version did not write get their defaults. Exit code 3 says that there is an error.",
+		Long: "Looks at every object, the certificates, the agreements, and each edge from the data center at the\n" +
+			"endpoint: whether the partner answers and accepts it, versions and the order to upgrade in, clocks.\n" +
+			"Ask each data center for its own edges. With --repair, fields that an older version did not write\n" +
+			"get their defaults. Exit code 3 says that there is an error.",
 	}
 	c.RunE = p.with(&t, func(ctx context.Context, conn *connection, _ []string) error {
 		method := http.MethodGet
@@ -57,9 +58,13 @@ func (p *program) printValidation(v wire.Validation, output string) error {
 		_, err := fmt.Fprintln(p.stdout, v.ID+": nothing to complain about")
 		return err
 	}
-	rows := make([][]string, len(v.Findings))
+	rows, about := make([][]string, len(v.Findings)), make([]note, len(v.Findings))
 	for i, f := range v.Findings {
-		rows[i] = []string{f.Severity, f.Code, f.Subject, f.Detail, f.Hint}
+		rows[i] = []string{f.Severity, f.Code, f.Subject}
+		about[i] = note{f.Code + ", " + f.Subject, []line{{"finding", or(f.Detail)}, {"what to do", or(f.Hint)}}}
 	}
-	return p.table([]string{"SEVERITY", "CODE", "SUBJECT", "DETAIL", "WHAT TO DO"}, rows)
+	if err := p.table([]string{"SEVERITY", "CODE", "SUBJECT"}, rows); err != nil {
+		return err
+	}
+	return p.notes(about...)
 }

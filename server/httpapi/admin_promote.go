@@ -21,6 +21,7 @@ func (s *Server) mastershipRoutes() []route {
 		{method: http.MethodPost, path: "/v1/data-center/demote", summary: "Hand this master's role to a clone", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, handle: s.demote},
 		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, and of objects that a first copy replaced, here or at a clone", query: []string{"cluster_id"}, out: wire.Page[wire.Conflict]{}, handle: s.listConflicts},
 		{method: http.MethodGet, path: conflict, summary: "Read the changes of a conflict file", query: []string{"cluster_id", "after", "limit"}, out: wire.ConflictView{}, handle: s.getConflict},
+		{method: http.MethodDelete, path: conflict, summary: "Remove a conflict file of this data center for good", handle: s.dropConflict},
 		{method: http.MethodPost, path: conflict + "/reapply", summary: "Apply one change of a conflict file anew, at the master", in: wire.Reapply{}, out: wire.ConflictChange{}, handle: s.reapply},
 	}
 }
@@ -52,7 +53,7 @@ func (s *Server) promote(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(outcomeView(out))
+	return s.answerOutcome(c, out)
 }
 
 func (s *Server) demote(c *call) error {
@@ -63,6 +64,14 @@ func (s *Server) demote(c *call) error {
 	out, err := s.c.Mastership.Demote(c.Request.Context(), c.topologyActor(), in)
 	if err != nil {
 		return err
+	}
+	return s.answerOutcome(c, out)
+}
+
+// answerOutcome names the epoch also where nothing changed and nothing was ever written in it.
+func (s *Server) answerOutcome(c *call, out topology.Outcome) error {
+	if !out.Changed {
+		out.Epoch = s.c.Epoch()
 	}
 	return c.answer(outcomeView(out))
 }
@@ -114,6 +123,22 @@ func (s *Server) getConflict(c *call) error {
 		v.NextAfter = p.Records[n-1].Sequence
 	}
 	return c.answer(v)
+}
+
+// dropConflict removes a file that is no longer needed. It is audited before, for it cannot be undone.
+func (s *Server) dropConflict(c *call) error {
+	ctx, id := c.Request.Context(), c.Param("id")
+	if _, err := s.c.Mastership.Conflict(ctx, "", id, 0, 1); err != nil {
+		return err
+	}
+	if err := s.c.Audit(ctx, c.actor(), "remove", "conflict/"+id); err != nil {
+		return err
+	}
+	if err := s.c.Mastership.DropConflict(id); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
 }
 
 // after reads ?after=, a sequence.

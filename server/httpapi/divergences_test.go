@@ -127,4 +127,12 @@ func TestWriteEnabledClone(t *testing.T) {
 	}
 	testkit.InStep(ld, ny)
 	ny.Get("/v1/groups/ours", &wire.GroupView{})
+	at := "/v1/replication/conflicts/" + files.Items[1].ID
+	if a := admin(t, ld, http.MethodDelete, at, ""); a.status != http.StatusNoContent {
+		t.Errorf("removal of a conflict file: %d %s", a.status, a.body)
+	}
+	admin(t, ld, http.MethodDelete, at, "").refused(t, http.StatusNotFound, "not_found")
+	if ld.Get("/v1/replication/conflicts", &files); len(files.Items) != 1 {
+		t.Errorf("files after the removal %+v", files.Items)
+	}
 }

@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"bufio"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,4 +128,42 @@ func TestTheEpochMovesWithTheMastership(t *testing.T) {
 	if view := old.View(); view.EpochHolder != "LDC" {
 		t.Errorf("the old master's epoch is held by %s", view.EpochHolder)
 	}
+}
+
+// TestTheVerdictIsInTheFigures sees each figure of the verdict move, and come back.
+func TestTheVerdictIsInTheFigures(t *testing.T) {
+	ny, ld, _ := linked(t)
+	ny.Package(wire.Package{Name: "setup", FileName: "setup.bin", Format: "raw"}, []byte("content"))
+	testkit.InStep(ny, ld)
+	shows := func(d *testkit.DataCenter, healthy, diverged, missing float64) {
+		t.Helper()
+		var got map[string]float64
+		defer func() {
+			if t.Failed() {
+				t.Log(got)
+			}
+		}()
+		d.Within(testkit.Limit, "the figures of "+d.ClusterID, func() bool {
+			got = figures(t, d)
+			return got["concord_agreement_healthy"] == healthy && got["concord_diverged"] == diverged && got["concord_blobs_missing"] == missing
+		})
+	}
+	shows(ny, 1, 0, 0)
+	shows(ld, 1, 0, 0)
+	open := true
+	ld.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", WriteEnabled: &open})
+	ld.Put("/v1/groups/ours", wire.Group{Name: "ours"})
+	shows(ld, 0, 1, 0)
+	shows(ny, 0, 1, 0)
+	ld.Delete("/v1/replication/divergences/group/ours")
+	shows(ny, 1, 0, 0)
+	ny.Stop()
+	ld.Stop()
+	if err := os.RemoveAll(filepath.Join(ld.DataDir, "blobs")); err != nil {
+		t.Fatal(err)
+	}
+	ld.Start()
+	ld.Within(testkit.Limit, "the content is missed", func() bool { return figures(t, ld)["concord_blobs_missing"] == 1 })
+	ny.Start()
+	shows(ld, 1, 0, 0)
 }

@@ -244,6 +244,7 @@ func mastershipSteps() []step {
 		{"POST", "/v1/data-center/promote", "", `{"to":"LDC"}`, 400}, {"POST", "/v1/data-center/demote", "", `{}`, 409},
 		{"GET", "/v1/replication/conflicts", "", "", 200}, {"GET", "/v1/replication/conflicts", "/v1/replication/conflicts?cluster_id=XDC", "", 403},
 		{"GET", one, none, "", 404}, {"GET", one, "/v1/replication/conflicts/..%2Fhead", "", 404}, {"GET", one, none + "?after=x", "", 400},
+		{"DELETE", one, none, "", 404}, {"DELETE", one, "/v1/replication/conflicts/..%2Fhead", "", 404},
 		{"GET", "/v1/replication/divergences", "/v1/replication/divergences?limit=5", "", 200},
 		{"DELETE", "/v1/replication/divergences/{kind}/{name}", "/v1/replication/divergences/group/none", "", 404},
 		{"POST", one + "/reapply", none + "/reapply", `{"sequence":1}`, 404}, {"POST", one + "/reapply", none + "/reapply", `{}`, 400},

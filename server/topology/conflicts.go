@@ -45,6 +45,10 @@ func (m *Mastership) Conflict(ctx context.Context, clusterID, id string, after u
 	return p, asked(clusterID, err)
 }
 
+// DropConflict removes a conflict file of this data center; one that is gone already is no error. fault.NotFound for what is
+// no id of a file.
+func (m *Mastership) DropConflict(id string) error { return journal.DropConflict(m.c.Conflicts, id) }
+
 func asked(clusterID string, err error) error {
 	if _, worded := asFault(err); err == nil || worded {
 		return err
