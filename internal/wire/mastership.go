@@ -45,7 +45,7 @@ const (
 // Conflict describes a file of what was made in a data center and the master in force does not have.
 type Conflict struct {
 	ID           string    `json:"id"`
-	Reason       string    `json:"reason"`     // overtaken: changes that lost against a promotion; overwritten: objects that a first copy replaced; edited: changes of a clone alone that were ended
+	Reason       string    `json:"reason"`     // overtaken: changes that lost against a promotion; overwritten: objects that a first copy replaced; edited: changes of a clone alone that were ended; discredited: the copy of a clone that lost acknowledged changes
 	ClusterID    string    `json:"cluster_id"` // where the file lies
 	Epoch        uint64    `json:"epoch"`      // the one that lost
 	EpochHolder  string    `json:"epoch_holder"`
