@@ -84,13 +84,14 @@ func (p *processes) stopAll() {
 	}
 }
 
-// stopHead ends a process that is still the demo's, and waits until it is gone, so that its port is free afterwards.
-const stopHead = `stop() {
-  case "$(ps -o args= -p "$1" 2>/dev/null)" in *"$2"*) ;; *) return 0 ;; esac
-  kill "$1" 2>/dev/null || return 0
+// stopHead tells processes that are still the demo's to stop, and waits until each is gone, so that its port is free afterwards.
+// All are told before one is waited for. What has ended and is not yet collected has no arguments any more and counts as gone.
+const stopHead = `ours() { case "$(ps -o args= -p "$1" 2>/dev/null)" in *"$2"*) ;; *) return 1 ;; esac; }
+tell() { ours "$1" "$2" && kill "$1" 2>/dev/null; return 0; }
+gone() {
   n=0
-  while kill -0 "$1" 2>/dev/null && [ $n -lt 150 ]; do sleep 0.1; n=$((n + 1)); done
-  kill -0 "$1" 2>/dev/null && kill -9 "$1"
+  while ours "$1" "$2" && [ $n -lt 150 ]; do sleep 0.1; n=$((n + 1)); done
+  ours "$1" "$2" && kill -9 "$1"
   return 0
 }
 `
@@ -99,9 +100,11 @@ const stopHead = `stop() {
 func (p *processes) stopScript(dir string) (string, error) {
 	var b strings.Builder
 	b.WriteString(stopHead)
-	for _, proc := range slices.Backward(p.all) {
-		if proc.ended() == nil { // what it was last told tells it from a later process with the same number
-			fmt.Fprintf(&b, "stop %d %q\n", proc.cmd.Process.Pid, proc.cmd.Args[len(proc.cmd.Args)-1])
+	for _, verb := range []string{"tell", "gone"} {
+		for _, proc := range slices.Backward(p.all) {
+			if proc.ended() == nil { // what it was last told tells it from a later process with the same number
+				fmt.Fprintf(&b, "%s %d %q\n", verb, proc.cmd.Process.Pid, proc.cmd.Args[len(proc.cmd.Args)-1])
+			}
 		}
 	}
 	file := filepath.Join(dir, "stop")
