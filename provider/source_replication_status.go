@@ -34,7 +34,8 @@ func (s *replicationStatusSource) Schema(_ context.Context, _ datasource.SchemaR
 			"digest":        schema.StringAttribute{Computed: true, MarkdownDescription: "Digest over all replicated objects at that sequence."},
 			"healthy":       schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether every agreement is well, and no content of a package has been missing here for ten minutes."},
 			"blobs_missing": schema.Int64Attribute{Computed: true, MarkdownDescription: "How many contents of packages are not in this data center yet."},
-			"reason":        schema.StringAttribute{Computed: true, MarkdownDescription: "Why contents of packages are missing; null when none is."},
+			"majority":      schema.StringAttribute{Computed: true, MarkdownDescription: "At a master with `write_requires = \"majority\"`: `reached`, or `lost` when too few data centers answer for a change; otherwise null."},
+			"reason":        schema.StringAttribute{Computed: true, MarkdownDescription: "Why contents of packages are missing, and who is missing for a majority; null when nothing is."},
 			"agreements": schema.ListNestedAttribute{Computed: true, NestedObject: schema.NestedAttributeObject{Attributes: agreementStatusAttributes()},
 				MarkdownDescription: "The agreements that this data center is a side of."},
 		},
@@ -72,6 +73,7 @@ type replicationStatusModel struct {
 	Digest     types.String           `tfsdk:"digest"`
 	Healthy    types.Bool             `tfsdk:"healthy"`
 	Missing    types.Int64            `tfsdk:"blobs_missing"`
+	Majority   types.String           `tfsdk:"majority"`
 	Reason     types.String           `tfsdk:"reason"`
 	Agreements []agreementStatusModel `tfsdk:"agreements"`
 }
@@ -99,7 +101,7 @@ type agreementStatusModel struct {
 
 func (m *replicationStatusModel) fill(v wire.ReplicationStatus) {
 	*m = replicationStatusModel{ID: types.StringValue(v.ID), Role: types.StringValue(v.Role), Epoch: number(v.Epoch), Sequence: number(v.Sequence),
-		Digest: types.StringValue(v.Digest), Healthy: types.BoolValue(v.Healthy), Missing: types.Int64Value(int64(v.Missing)), Reason: keepText(types.StringNull(), v.Reason), Agreements: []agreementStatusModel{}}
+		Digest: types.StringValue(v.Digest), Healthy: types.BoolValue(v.Healthy), Missing: types.Int64Value(int64(v.Missing)), Majority: keepText(types.StringNull(), v.Majority), Reason: keepText(types.StringNull(), v.Reason), Agreements: []agreementStatusModel{}}
 	for _, a := range v.Agreements {
 		m.Agreements = append(m.Agreements, agreementStatusModel{
 			Identifier: types.StringValue(a.Identifier), Name: types.StringValue(a.Name), Side: types.StringValue(a.Side),

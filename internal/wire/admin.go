@@ -157,7 +157,7 @@ type AgreementStatus struct {
 	AppliedSequence uint64     `json:"applied_sequence"`
 	LatestSequence  uint64     `json:"latest_sequence"`
 	LagEntries      uint64     `json:"lag_entries"`
-	LagSeconds      *float64   `json:"lag_seconds"` // null: the clone has not shown where it stands, so nobody measured it
+	LagSeconds      *float64   `json:"lag_seconds"`  // null: the clone has not shown where it stands, so nobody measured it
 	DigestEqual     *bool      `json:"digest_equal"` // null: not comparable now
 	LastSuccess     *time.Time `json:"last_success"`
 	LastError       string     `json:"last_error,omitempty"`

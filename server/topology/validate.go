@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -325,7 +327,7 @@ func (r *report) edge(ctx context.Context, own *mdc.DataCenter, p *mdc.Partner, 
 	case fault.Is(err, fault.Forbidden), fault.Is(err, fault.Unauthenticated):
 		r.add(SeverityError, "not_mutual", subject, fmt.Sprintf("%s and %s do not accept each other: %s.", r.v.c.ClusterID, p.ClusterID, strings.TrimSuffix(safe(err), ".")), fmt.Sprintf("Each must be registered as a partner of the other, with its root trusted: test with concord partner test %s.", p.ClusterID))
 	case err != nil:
-		r.add(SeverityError, "partner_unreachable", subject, safe(err), "Test with concord partner test "+p.ClusterID+".")
+		r.add(SeverityError, "partner_unreachable", subject, sentence(safe(err)), "Test with concord partner test "+p.ClusterID+".")
 	case !mdc.SameName(h.ClusterID, p.ClusterID):
 		r.add(SeverityError, "wrong_cluster", subject, fmt.Sprintf("At its addresses answers %s.", h.ClusterID), "Correct the partner's addresses.")
 	default:
@@ -376,6 +378,12 @@ func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
 		}
 	}
 	r.add(SeverityWarning, "no_agreement", "partner "+p.ClusterID, "It is a clone, but there is no replication agreement with it.", "Create one here: concord_replication_agreement.")
+}
+
+// sentence makes one of what a message says.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }
 
 // objects counts in words.
