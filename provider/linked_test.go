@@ -74,6 +74,8 @@ func agreementBlock(lines ...string) string {
 
 // TestAgreementLifecycle: an agreement is ready when it is created, changes in place on both sides, is noticed when it
 // drifts or is gone, imports by identifier, and is disabled before it is deleted (OAM-46..55).
+//
+// In part or whole also MSS-L1.
 func TestAgreementLifecycle(t *testing.T) {
 	ny, ldc := twoSites(t)
 	const at = "concord_replication_agreement.x"

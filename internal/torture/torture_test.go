@@ -102,6 +102,8 @@ func TestPausedHolder(t *testing.T) { quick(t, "FLT-20") }
 func TestLinearizable(t *testing.T) { quick(t, "FLT-24") }
 
 // TestVersions proves FLT-27 and MSS-12 with programs of neighbouring versions.
+//
+// In part or whole also MSS-L1.
 func TestVersions(t *testing.T) { quick(t, "FLT-27") }
 
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.

@@ -41,6 +41,8 @@ func complete(d *testkit.DataCenter) {
 // TestPackagesAreFetchedAtTheClone is MSS-11 end to end: what is uploaded at the master, its bytes never touched by hand, is
 // fetched by an entitled person at the clone; by a name, by a group, and with neither it is nobody's. Another content
 // replaces it. After a promotion the clone serves it to the former master.
+//
+// In part or whole also MSS-L1.
 func TestPackagesAreFetchedAtTheClone(t *testing.T) {
 	t.Parallel()
 	dcs := testkit.Start(t, "NYDC", "LDC")

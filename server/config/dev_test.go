@@ -46,6 +46,8 @@ func TestWriteDevLaysOutPortsAndAbsolutePaths(t *testing.T) {
 }
 
 // TestDevNodesRefuses: among the rest, a cluster id that is there already in another case (part of OAM-05; CAMS-01).
+//
+// In part or whole also CAMS-L1.
 func TestDevNodesRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

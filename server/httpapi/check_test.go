@@ -21,6 +21,8 @@ func outcome(test wire.PartnerTest) (failed []string) {
 }
 
 // Proves MSS-09: a test of a partner goes both ways, names each step, and says pass or fail and why.
+//
+// In part or whole also OAM-12.
 func TestPartnerTest(t *testing.T) {
 	ny, ld, _ := linked(t)
 	var test wire.PartnerTest

@@ -111,6 +111,8 @@ func (s *site) hasKey(clusterID string) (found bool) {
 }
 
 // Proves OAM-02 and OAM-39: two clones of one master.
+//
+// In part or whole also OAM-40.
 func TestTwoClones(t *testing.T) {
 	w := newWorld(t)
 	ny, ld, to := w.site("NYDC"), w.site("LDC"), w.site("TDC")

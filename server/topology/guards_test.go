@@ -57,6 +57,8 @@ func TestIdentity(t *testing.T) {
 }
 
 // Proves MSS-08 and OAM-44 (reachability, certificate expiry), and that listeners learn of a partner's return.
+//
+// In part or whole also OAM-40.
 func TestPartners(t *testing.T) {
 	w := newWorld(t)
 	ny, ld := w.site("NYDC"), w.site("LDC")

@@ -83,6 +83,8 @@ func verdict(t *testing.T, s *site, want, reason string) {
 // TestMajority: with one of three cut off changes go on; with two they are refused at once and not written. One that was cut
 // off and promoted by force acknowledges nothing, and after the healing the history that has all that was acknowledged wins
 // (FLT-17, G-08).
+//
+// In part or whole also TAM-L1.
 func TestMajority(t *testing.T) {
 	t.Parallel()
 	w, s := majorityOf(t, 3)

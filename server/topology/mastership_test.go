@@ -109,6 +109,8 @@ func settled(t *testing.T, master *site, clones ...*site) {
 
 // TestPromotePlanned: nothing is lost, the roles are swapped, the agreement keeps its identifier, and the third data center
 // follows by itself, without a copy (OAM-L1, TAM-07).
+//
+// In part or whole also MSS-L1, TAM-L1.
 func TestPromotePlanned(t *testing.T) {
 	t.Parallel()
 	_, s := topologyOf(t, 3)
@@ -295,6 +297,8 @@ func TestStaysWithTheLatest(t *testing.T) {
 }
 
 // TestReturnedMaster: a master that was down while another was promoted asks before it acknowledges its first change (SEC-50).
+//
+// In part or whole also TAM-L1.
 func TestReturnedMaster(t *testing.T) {
 	t.Parallel()
 	_, s := topologyOf(t, 2)

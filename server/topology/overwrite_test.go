@@ -14,6 +14,8 @@ import (
 // TestOverwrittenObjectsAreKept: what was made at a data center and its first copy replaces is in a file of its own first; the
 // creation's answer names it, and it can be applied anew at the master. What the copy has too is not kept, nor is what came
 // from that master before (MSS-03).
+//
+// In part or whole also MSS-L1.
 func TestOverwrittenObjectsAreKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

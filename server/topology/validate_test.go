@@ -23,6 +23,8 @@ func (s *site) validator(version string, roots ...*x509.Certificate) *topology.V
 
 // Proves MSS-12's order (clones before their master) and CAMS-03's lesson (which versions work together), and the findings
 // of an edge that only the partner's own word shows.
+//
+// In part or whole also OAM-12, OAM-41.
 func TestEdgeFindings(t *testing.T) {
 	for name, c := range map[string]struct {
 		at, ours, theirs string

@@ -92,6 +92,8 @@ func (c *center) reload(t *testing.T) {
 }
 
 // TestTwoDataCenters: trust is added while both run, in both directions, and the identity arrives (OAM-40, OAM-42).
+//
+// In part or whole also TAM-L1.
 func TestTwoDataCenters(t *testing.T) {
 	ny, ldn := newCenter(t, "NYdc"), newCenter(t, "ldndc")
 	if _, _, err := call(t, client(t, ny.trust.ClientTLS("ldndc")), ldn.address); err == nil {
