@@ -10,7 +10,9 @@ import (
 // What a kept demo leaves for a shell: variables that it reads as they are, and a script that ends every process.
 func TestWhatAKeptDemoLeaves(t *testing.T) {
 	dir := t.TempDir()
-	center := func(id string) *center { return &center{DevDataCenter: config.DevDataCenter{ClusterID: id}, gate: id + ":1"} }
+	center := func(id string) *center {
+		return &center{DevDataCenter: config.DevDataCenter{ClusterID: id}, gate: id + ":1"}
+	}
 	l := &layout{dir: dir, master: center("NYDC"), clone: center("LDC"), passwords: map[string]string{"alice": `it's "$HOME"`}}
 	file, err := l.writeEnv()
 	if err != nil {
