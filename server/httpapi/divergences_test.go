@@ -68,7 +68,7 @@ func TestWriteEnabledClone(t *testing.T) {
 			var st wire.ReplicationStatus
 			d.Get("/v1/replication/status", &st)
 			a := st.Agreements[0]
-			return !st.Healthy && !a.Healthy && a.Diverged == 3 && a.DigestEqual != nil && !*a.DigestEqual && strings.Contains(a.Reason, "3 objects were changed on LDC")
+			return !st.Healthy && !a.Healthy && a.Diverged == 3 && a.DigestEqual != nil && !*a.DigestEqual && strings.Contains(a.Reason, "different from the master's: 3 objects")
 		})
 	}
 	var v wire.Verification

@@ -37,7 +37,7 @@ func (s *Status) Diverge(n int) {
 	}
 	differs := false
 	s.Diverged, s.DigestEqual, s.Healthy = n, &differs, false
-	s.Reason += fmt.Sprintf("; %d objects were changed on %s and differ from the master's: see its divergences", n, s.Target)
+	s.Reason += fmt.Sprintf("; changed on %s and different from the master's: %d objects, see its divergences", s.Target, n)
 }
 
 func blank(a *mdc.Agreement) Status {
