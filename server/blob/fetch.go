@@ -148,8 +148,8 @@ func (f *Fetcher) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for digest := range want {
-		_, found, err := f.c.Store.Stat(digest)
+	for digest, size := range want {
+		found, err := f.c.Store.Has(digest, size)
 		if err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func TestFetchVerifiesWhatArrives(t *testing.T) {
 			n := &net{sources: []string{"A", "B"}, want: map[string]int64{digestOf(b): int64(len(b))}, answer: c.answer}
 			s, f := n.fetching(t, c.before)
 			eventually(t, "it is here", func() bool { return len(absent(t, f)) == 0 && has(s, digestOf(b)) })
-			r, _, err := s.Open(digestOf(b))
+			r, _, err := s.Open(digestOf(b), int64(len(b)))
 			if err != nil {
 				t.Fatal(err)
 			}

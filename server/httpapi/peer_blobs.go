@@ -9,14 +9,14 @@ func (s *Server) peerBlob(c *call) error {
 	if err := s.c.Feed.AdmitCounterpart(ctx, c.partner()); err != nil {
 		return err
 	}
-	known, err := s.c.Model.Refers(ctx, digest)
+	size, known, err := s.c.Model.Refers(ctx, digest)
 	if err != nil {
 		return err
 	}
 	if !known {
 		return fault.New(fault.NotFound, "not_found", "No package here has the content %q.", clip(digest))
 	}
-	f, _, err := s.c.Blobs.Open(digest)
+	f, _, err := s.c.Blobs.Open(digest, size)
 	if err != nil {
 		return err
 	}

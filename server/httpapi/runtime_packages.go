@@ -30,7 +30,7 @@ func (s *Server) fetchPackage(c *call) error {
 	if err != nil {
 		return err
 	}
-	f, _, err := s.c.Blobs.Open(p.SHA256)
+	f, _, err := s.c.Blobs.Open(p.SHA256, p.Size)
 	if err != nil {
 		return err
 	}
