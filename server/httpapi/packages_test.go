@@ -254,22 +254,36 @@ func TestContentsAreForCounterparts(t *testing.T) {
 }
 
 // TestALongFetchEndsWithTheTrust: a content that is under way over the peer listener breaks off when its partner is not
-// trusted any more, and does not look as if it were whole (SEC-43, FLT-22).
+// trusted any more, or its agreement is disabled, and does not look as if it were whole (SEC-43, FLT-22).
 func TestALongFetchEndsWithTheTrust(t *testing.T) {
+	t.Run("trust", func(t *testing.T) {
+		longFetch(t, func(d *testkit.DataCenter, _ func(method string, enabled bool)) {
+			d.Delete("/v1/trust/certificates/fake")
+		})
+	})
+	t.Run("agreement", func(t *testing.T) {
+		longFetch(t, func(_ *testkit.DataCenter, agreement func(method string, enabled bool)) {
+			agreement(http.MethodPatch, false)
+		})
+	})
+}
+
+// longFetch begins a fetch over a slow line and ends what allows it.
+func longFetch(t *testing.T, end func(d *testkit.DataCenter, agreement func(method string, enabled bool))) {
+	t.Helper()
 	d := start(t)
 	d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
 	p := d.Package(wire.Package{Name: "p"}, make([]byte, 64<<20))
 	d.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone"})
 	cfg := stranger(t, d)
-	for _, step := range []struct {
-		method  string
-		enabled bool
-	}{{http.MethodPut, false}, {http.MethodPatch, true}} {
-		body := strings.Replace(fmt.Sprintf(fakeAgreement, "x", "FAKE", step.enabled), `"overwrite":false`, `"overwrite":true`, 1)
-		if got := peer(t, d, cfg, step.method, "/peer/v1/replication/agreements/x", body); got.status != http.StatusOK {
+	agreement := func(method string, enabled bool) {
+		body := strings.Replace(fmt.Sprintf(fakeAgreement, "x", "FAKE", enabled), `"overwrite":false`, `"overwrite":true`, 1)
+		if got := peer(t, d, cfg, method, "/peer/v1/replication/agreements/x", body); got.status != http.StatusOK {
 			t.Fatalf("agreement: %d %s", got.status, got.body)
 		}
 	}
+	agreement(http.MethodPut, false)
+	agreement(http.MethodPatch, true)
 	pool := &http.Transport{TLSClientConfig: cfg}
 	defer pool.CloseIdleConnections()
 	res, err := (&http.Client{Transport: pool}).Get("https://" + d.PeerAddress + "/peer/v1/blobs/" + p.SHA256)
@@ -282,7 +296,7 @@ func TestALongFetchEndsWithTheTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Delete("/v1/trust/certificates/fake")
+	end(d, agreement)
 	pace := time.NewTicker(5 * time.Millisecond) // a slow line: all of it takes more than the time in which trust is looked at again
 	defer pace.Stop()
 	for err == nil && got < 64<<20 {
@@ -292,6 +306,6 @@ func TestALongFetchEndsWithTheTrust(t *testing.T) {
 		got += n
 	}
 	if err == nil || errors.Is(err, io.EOF) || got == 64<<20 {
-		t.Errorf("%d bytes arrived without trust: %v", got, err)
+		t.Errorf("%d bytes arrived all the same: %v", got, err)
 	}
 }

@@ -2,11 +2,15 @@ package httpapi
 
 import "github.com/concord-access/terraform-provider-concord/internal/fault"
 
-// peerBlob gives the content of a package to a data center that this one replicates with. An upload that no package refers to
+// peerBlob gives the content of a package to a data center that this one replicates with, as long as it does. An upload that no package refers to
 // is nobody's yet.
 func (s *Server) peerBlob(c *call) error {
 	ctx, digest := c.Request.Context(), c.Param("sha256")
-	if err := s.c.Feed.AdmitCounterpart(ctx, c.partner()); err != nil {
+	by, _, err := c.counterpart()
+	if err != nil {
+		return err
+	}
+	if err := s.c.Feed.AdmitCounterpart(ctx, by); err != nil {
 		return err
 	}
 	size, known, err := s.c.Model.Refers(ctx, digest)
@@ -22,6 +26,11 @@ func (s *Server) peerBlob(c *call) error {
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	c.Header("Cache-Control", "no-store")
-	c.serveOctets(f, digest, func() error { return s.stillPartner(c) })
+	c.serveOctets(f, digest, func() error {
+		if err := s.stillPartner(c); err != nil {
+			return err
+		}
+		return s.c.Feed.AdmitCounterpart(ctx, by)
+	})
 	return nil
 }
