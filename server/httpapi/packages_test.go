@@ -148,7 +148,9 @@ func TestAPackageFitsItsContent(t *testing.T) {
 			t.Errorf("%s: %d %s", format, got.status, got.body)
 		}
 	}
-	admin(t, d, http.MethodPatch, "/v1/packages/p", `{"file_name":"a/b"}`).refused(t, http.StatusBadRequest, "invalid_input")
+	for _, name := range []string{"a/b", `a\\b`, "x\u202Efdp.exe", "x\u2028", "x\u2029", "x\u0085", "x\u200b", "\ufeffx", "x\u00ad", `x\n`} {
+		admin(t, d, http.MethodPatch, "/v1/packages/p", fmt.Sprintf(`{"file_name":"%s"}`, name)).refused(t, http.StatusBadRequest, "invalid_input")
+	}
 	admin(t, d, http.MethodPatch, "/v1/packages/p", `{"groups":["absent"]}`).refused(t, http.StatusBadRequest, "invalid_input")
 	testkit.Link(d, clone)
 	for _, p := range []string{"/v1/blobs/" + digestOf("x"), "/v1/packages/q"} {
@@ -291,21 +293,61 @@ func longFetch(t *testing.T, end func(d *testkit.DataCenter, agreement func(meth
 		t.Fatal(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
+	brokenOff(t, res.Body, 64<<20, func() { end(d, agreement) })
+}
+
+// brokenOff reads a body over a slow line and wants it to end before it is whole, after what makes it end.
+func brokenOff(t *testing.T, body io.Reader, size int, end func()) {
+	t.Helper()
 	chunk := make([]byte, 64<<10)
-	got, err := io.ReadFull(res.Body, chunk)
+	got, err := io.ReadFull(body, chunk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	end(d, agreement)
+	end()
 	pace := time.NewTicker(5 * time.Millisecond) // a slow line: all of it takes more than the time in which trust is looked at again
 	defer pace.Stop()
-	for err == nil && got < 64<<20 {
+	for err == nil && got < size {
 		<-pace.C
 		n := 0
-		n, err = res.Body.Read(chunk)
+		n, err = body.Read(chunk)
 		got += n
 	}
-	if err == nil || errors.Is(err, io.EOF) || got == 64<<20 {
+	if err == nil || errors.Is(err, io.EOF) || got == size {
 		t.Errorf("%d bytes arrived all the same: %v", got, err)
+	}
+}
+
+// TestADownloadEndsWithTheRight: a content that is under way to a person breaks off soon after the package is not theirs any
+// more, their account is disabled or they sign out (MSS-11, SEC-12).
+func TestADownloadEndsWithTheRight(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *testkit.DataCenter, *testkit.Browser){
+		"not theirs": func(t *testing.T, d *testkit.DataCenter, _ *testkit.Browser) {
+			if got := admin(t, d, http.MethodPatch, "/v1/packages/p", `{"users":["eve"]}`); got.status != http.StatusOK {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		},
+		"disabled": func(t *testing.T, d *testkit.DataCenter, _ *testkit.Browser) {
+			if got := admin(t, d, http.MethodPatch, "/v1/users/ann", `{"enabled":false}`); got.status != http.StatusOK {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		},
+		"signed out": func(_ *testing.T, d *testkit.DataCenter, b *testkit.Browser) { b.SignOut(d) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := start(t)
+			d.User("ann")
+			d.Package(wire.Package{Name: "p", Users: []string{"ann"}}, make([]byte, 64<<20))
+			b := testkit.NewBrowser(t, d)
+			b.SignIn(d, "ann")
+			pool := &http.Transport{TLSClientConfig: d.TLS()}
+			defer pool.CloseIdleConnections()
+			res, err := (&http.Client{Transport: pool, Jar: b.Jar}).Get(d.RuntimeURL + "/packages/p")
+			if err != nil || res.StatusCode != http.StatusOK {
+				t.Fatal(res, err)
+			}
+			defer res.Body.Close() //nolint:errcheck // it was only read
+			brokenOff(t, res.Body, 64<<20, func() { end(t, d, b) })
+		})
 	}
 }
