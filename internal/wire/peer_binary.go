@@ -16,6 +16,9 @@ const (
 	SnapshotType    = "application/vnd.concord.snapshot"
 )
 
+// maxRecords is how many records a page may have. One takes many times more memory than its shortest form has bytes.
+const maxRecords = 1 << 16
+
 var errBinary = errors.New("the binary form is damaged")
 
 // AppendJournalPage appends p in its binary form: latest, the reason for a snapshot, whether the past was rewritten (0 or 1), the count of records and each record's
@@ -46,7 +49,7 @@ func ReadJournalPage(b []byte) (p JournalPage, err error) {
 	in := parts{rest: b}
 	p.Latest, p.SnapshotFrom, p.Rewritten = in.number(), in.text(), in.number() == 1
 	count := in.number()
-	if count > uint64(len(in.rest)) { // each record takes a byte at least
+	if count > maxRecords || count > uint64(len(in.rest)) { // each record takes a byte at least
 		return p, errBinary
 	}
 	p.Records = make([]JournalRecord, 0, min(count, 1<<14))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -39,6 +40,21 @@ func TestJournalPageBinary(t *testing.T) {
 	}
 	if _, err := wire.ReadJournalPage([]byte{1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}); err == nil {
 		t.Error("a count without records was taken")
+	}
+}
+
+// TestJournalPagesHaveABoundedNumberOfRecords: a partner's page of very many tiny records is refused before it takes memory
+// (SEC-64).
+func TestJournalPagesHaveABoundedNumberOfRecords(t *testing.T) {
+	t.Parallel()
+	for n, taken := range map[int]bool{1 << 16: true, 1<<16 + 1: false} {
+		b, err := wire.AppendJournalPage(nil, wire.JournalPage{Records: slices.Repeat([]wire.JournalRecord{{Time: time.Unix(0, 0).UTC()}}, n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wire.ReadJournalPage(b); (err == nil) != taken || !taken && len(got.Records) > 0 {
+			t.Errorf("%d records: %d were read, %v", n, len(got.Records), err)
+		}
 	}
 }
 

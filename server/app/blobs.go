@@ -16,7 +16,7 @@ import (
 )
 
 func (n *Node) wireBlobs(context.Context) (err error) {
-	n.fetcher, err = blob.NewFetcher(blob.FetchConfig{Store: n.blobs, Wanted: n.model.blobs, Sources: n.feed.Counterparts, Ask: blobSources{n.links}.ask,
+	n.fetcher, err = blob.NewFetcher(blob.FetchConfig{Store: n.blobs, Wanted: n.model.blobs, Sources: n.feed.Counterparts, Ask: blobSources{replicationSources{n.links, n.identities.Secret}, n.feed.Subscription}.ask,
 		Clock: n.opts.Clock, Logger: n.log})
 	return err
 }
@@ -55,12 +55,24 @@ func (n *Node) contentIsHere(_ *journal.Tx, _, will mdc.Object) error {
 	return fault.InvalidFields("The package cannot be accepted.", wrong)
 }
 
-// blobSources asks other data centers for blobs over the links.
-type blobSources struct{ links *links }
+// blobSources asks other data centers for blobs over the links; its master under the identity of their agreement (OAM-50).
+type blobSources struct {
+	replicationSources
+	subscription func(ctx context.Context, source string) (agreement string, err error) // "" = source is no master of this one
+}
 
 func (s blobSources) ask(ctx context.Context, source, sha256 string, from int64) (io.ReadCloser, int64, error) {
-	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: client.Path("peer", "v1", "blobs", sha256),
-		Header: http.Header{"Range": {fmt.Sprintf("bytes=%d-", from)}, "Accept": {"application/octet-stream, application/problem+json"}}})
+	agreement, err := s.subscription(ctx, source)
+	if err != nil {
+		return nil, 0, err
+	}
+	header, err := s.shown(ctx, agreement)
+	if err != nil {
+		return nil, 0, err
+	}
+	header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	header.Set("Accept", "application/octet-stream, application/problem+json")
+	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: client.Path("peer", "v1", "blobs", sha256), Header: header})
 	if err != nil {
 		return nil, 0, err
 	}

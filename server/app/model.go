@@ -255,11 +255,11 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 	return u, u != nil, err
 }
 
-// Refers says whether a package has the content of this digest.
-func (m *model) Refers(ctx context.Context, sha256 string) (bool, error) {
+// Refers says whether a package has the content of this digest, and of how many bytes.
+func (m *model) Refers(ctx context.Context, sha256 string) (size int64, known bool, err error) {
 	all, err := m.packageContents(ctx)
-	_, ok := all[sha256]
-	return ok, err
+	size, known = all[sha256]
+	return size, known, err
 }
 
 // blobs gives the contents that packages have, with their sizes. The map is the caller's.

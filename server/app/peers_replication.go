@@ -25,8 +25,11 @@ type replicationSources struct {
 	secret func(ctx context.Context, agreement string) ([]byte, error) // nil = there is none
 }
 
-// shown is the header by which a question shows the agreement's credential.
+// shown is the header by which a question shows the agreement's credential; none for no agreement.
 func (s replicationSources) shown(ctx context.Context, agreement string) (http.Header, error) {
+	if agreement == "" {
+		return http.Header{}, nil
+	}
 	secret, err := s.secret(ctx, agreement)
 	if err != nil || secret == nil {
 		return http.Header{}, err

@@ -19,7 +19,7 @@ const collectEvery = time.Hour
 // Wanted gives the blobs that packages refer to, with their sizes in bytes.
 type Wanted func(ctx context.Context) (map[string]int64, error)
 
-// RunCollection collects now and then until ctx ends. It gives nil.
+// RunCollection collects, and verifies what stays, now and then until ctx ends. It gives nil.
 func (s *Store) RunCollection(ctx context.Context, wanted Wanted) error {
 	again := time.NewTicker(collectEvery)
 	defer again.Stop()
@@ -31,6 +31,9 @@ func (s *Store) RunCollection(ctx context.Context, wanted Wanted) error {
 		case <-ctx.Done():
 			return nil
 		case <-again.C:
+		}
+		if _, err := s.Verify(ctx); err != nil && ctx.Err() == nil {
+			s.c.Logger.Error("blobs cannot be verified", "error", err)
 		}
 	}
 }
@@ -92,6 +95,7 @@ func (s *Store) judge(name string, want map[string]int64) (gone bool, err error)
 	if err := s.root.Remove(at); err != nil {
 		return false, fmt.Errorf("collect blobs: %w", err)
 	}
+	s.verified.Delete(digest)
 	return true, nil
 }
 

@@ -22,7 +22,8 @@ const (
 	longPause  = 30 * time.Second
 	hopeless   = 20 * time.Minute // for what is refused as it is: perhaps a newer version here accepts it
 	planEvery  = time.Minute      // also without news
-	silence    = 30 * time.Second // between two chunks
+	silence    = 30 * time.Second // until an answer, and for each least bytes of it: others wait for their turn
+	least      = 64 << 10
 )
 
 // FetchConfig wires a Fetcher.
@@ -148,8 +149,8 @@ func (f *Fetcher) survey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for digest := range want {
-		_, found, err := f.c.Store.Stat(digest)
+	for digest, size := range want {
+		found, err := f.c.Store.Has(digest, size)
 		if err != nil {
 			return err
 		}
@@ -277,13 +278,15 @@ func (f *Fetcher) from(ctx context.Context, source, digest string, size int64) e
 	return p.finish(ctx)
 }
 
+var errTooSlow = fmt.Errorf("too slow: less than %d bytes came in %v", least, silence)
+
 func (f *Fetcher) get(ctx context.Context, source string, p *part) error {
 	if err := f.c.Store.room(p.size - p.have); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	watch := time.AfterFunc(silence, cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(silence, func() { cancel(errTooSlow) })
 	defer watch.Stop()
 	body, start, err := f.c.Ask(ctx, source, p.digest, p.have)
 	if err != nil {
@@ -293,8 +296,13 @@ func (f *Fetcher) get(ctx context.Context, source string, p *part) error {
 	if err := p.at(start); err != nil {
 		return err
 	}
+	watch.Reset(silence)
+	got := 0
 	_, err = f.c.Store.copy(ctx, p.f, io.LimitReader(body, p.size-p.have), func(n int) {
-		watch.Reset(silence)
+		if got += n; got >= least {
+			got = 0
+			watch.Reset(silence)
+		}
 		p.have += int64(n)
 		f.have(p.digest, p.have)
 	})
@@ -302,6 +310,9 @@ func (f *Fetcher) get(ctx context.Context, source string, p *part) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
+		if slow := context.Cause(ctx); errors.Is(slow, errTooSlow) {
+			err = slow
+		}
 		return fmt.Errorf("broke off at byte %d of %d: %w", p.have, p.size, err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
@@ -170,7 +171,7 @@ func TestFetchVerifiesWhatArrives(t *testing.T) {
 			n := &net{sources: []string{"A", "B"}, want: map[string]int64{digestOf(b): int64(len(b))}, answer: c.answer}
 			s, f := n.fetching(t, c.before)
 			eventually(t, "it is here", func() bool { return len(absent(t, f)) == 0 && has(s, digestOf(b)) })
-			r, _, err := s.Open(digestOf(b))
+			r, _, err := s.Open(digestOf(b), int64(len(b)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -293,4 +294,56 @@ func TestWithoutASourceTheReasonIsSaid(t *testing.T) {
 	n.set(func() { n.sources = []string{"A"} })
 	f.Retry()
 	eventually(t, "it is here", func() bool { return len(absent(t, f)) == 0 })
+}
+
+// drip gives a byte each 20 s until its question is given up.
+type drip struct{ ctx context.Context }
+
+// Read waits for the next byte.
+func (d drip) Read(p []byte) (int, error) {
+	select {
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	case <-time.After(20 * time.Second):
+		return copy(p, "x"), nil
+	}
+}
+
+// Close ends the answer.
+func (d drip) Close() error { return nil }
+
+// TestASourceThatDripsIsLeftForAnother: it does not keep a fetch busy, and with it the place of others (FLT-22, SEC-64).
+func TestASourceThatDripsIsLeftForAnother(t *testing.T) {
+	t.Parallel()
+	b := bytesOf(1, 300_000)
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := open(t, blob.Config{})
+		began := time.Now()
+		f, err := blob.NewFetcher(blob.FetchConfig{Store: s, Clock: clock.System{},
+			Wanted: func(context.Context) (map[string]int64, error) {
+				return map[string]int64{digestOf(b): int64(len(b))}, nil
+			},
+			Sources: func(context.Context) ([]string, error) { return []string{"drips", "gives"}, nil },
+			Ask: func(ctx context.Context, source, _ string, from int64) (io.ReadCloser, int64, error) {
+				if source == "drips" {
+					return drip{ctx}, from, nil
+				}
+				return io.NopCloser(bytes.NewReader(b)), 0, nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { _ = f.Run(ctx) }) // it gives nil
+		limit := time.NewTimer(time.Minute)
+		defer limit.Stop()
+		<-limit.C
+		synctest.Wait()
+		if left := absent(t, f); len(left) > 0 || !has(s, digestOf(b)) {
+			t.Errorf("after %v: %+v", time.Since(began), left)
+		}
+		cancel()
+		run.Wait()
+	})
 }

@@ -47,6 +47,7 @@ type Store struct {
 	root  *os.Root
 	slots chan struct{} // one for each upload under way
 
+	verified sync.Map // digest to the time.Time at which its bytes were last seen to be right
 	settling sync.Map // digests whose whole file is named and not on stable storage yet
 
 	mu sync.Mutex // held by who claims, publishes or collects: a blob that is claimed is not collected
@@ -118,8 +119,12 @@ func (s *Store) Stat(sha256 string) (info Info, found bool, err error) {
 	return Info{}, false, nil
 }
 
-// Open opens a blob for reading. fault.Unavailable blob_missing when it is not here (yet).
-func (s *Store) Open(sha256 string) (*os.File, Info, error) {
+// Open opens a blob for reading that has the size, in bytes, that its package states. fault.Unavailable blob_missing when it
+// is not here (yet), or only a damaged one was.
+func (s *Store) Open(sha256 string, size int64) (*os.File, Info, error) {
+	if _, err := s.Has(sha256, size); err != nil {
+		return nil, Info{}, err
+	}
 	info, found, err := s.Stat(sha256)
 	if err != nil {
 		return nil, Info{}, err

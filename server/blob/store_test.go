@@ -92,7 +92,7 @@ func TestBlobsSurviveARestartAndUploadsUnderWayDoNot(t *testing.T) {
 		}
 	}
 	s, _ = open(t, blob.Config{Dir: dir})
-	f, info, err := s.Open(digest)
+	f, info, err := s.Open(digest, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

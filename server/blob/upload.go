@@ -29,7 +29,13 @@ func (s *Store) Put(ctx context.Context, digest string, size int64, r io.Reader)
 	if size > mdc.MaxPackage {
 		return Info{}, false, errTooLarge()
 	}
-	if info, found, err := s.Claim(digest); err != nil || found {
+	info, found, err := s.Claim(digest)
+	if found && err == nil && size >= 0 && info.Size != size { // one of the two is wrong
+		var gone bool
+		gone, err = s.compare(ctx, digest+"."+info.Format, digest, false)
+		found = !gone
+	}
+	if err != nil || found {
 		return info, false, err
 	}
 	select {
@@ -92,6 +98,7 @@ func (s *Store) accept(ctx context.Context, f *os.File, name, digest string, siz
 	if err := s.settle(name, wholeName(digest, format)); err != nil {
 		return Info{}, fmt.Errorf("keep blob %s: %w", digest, err)
 	}
+	s.verified.Store(digest, s.c.Clock.Now())
 	if err := s.syncDir(whole); err != nil {
 		_ = s.root.Remove(wholeName(digest, format)) // whoever comes next must not take it for kept
 		return Info{}, fmt.Errorf("keep blob %s: %w", digest, err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -40,6 +41,13 @@ func WriteSnapshot(w http.ResponseWriter, accept, codings string, lines ...wire.
 		}
 	}
 	return out.close()
+}
+
+// Upload gives a request's body as a handler reads it.
+func Upload(w http.ResponseWriter, body io.ReadCloser) io.Reader {
+	g, _ := gin.CreateTestContext(w)
+	g.Request = &http.Request{Body: body}
+	return (&call{Context: g}).upload()
 }
 
 // AnswerPage answers a journal page to a caller that accepts these types.

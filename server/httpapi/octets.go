@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -19,6 +21,7 @@ const octetStream = "application/octet-stream"
 const (
 	streamPause = 30 * time.Second // without progress, in either direction
 	checkTime   = 10 * time.Minute // from a body's end to the answer: it is looked into, and synced
+	leastUpload = 64 << 10         // bytes of an upload in each streamPause: whoever drips keeps others from uploading
 )
 
 // upload gives a request's body for streaming. The cap on bodies that are decoded does not hold for it; whoever takes it
@@ -28,22 +31,31 @@ func (c *call) upload() io.Reader {
 	return &steadyBody{c: c, r: limit}
 }
 
-// steadyBody gives the connection a new deadline as long as something arrives (SEC-63, SEC-64).
+// steadyBody gives the connection a new deadline as long as enough arrives (SEC-63, SEC-64).
 type steadyBody struct {
-	c *call
-	r io.Reader
+	c      *call
+	r      io.Reader
+	got    int           // bytes since the time began
+	waited time.Duration // for them; what is done with them does not count
 }
 
 // Read reads on.
 func (b *steadyBody) Read(p []byte) (int, error) {
-	limitBodyTime(b.c.Writer, time.Now().Add(streamPause))
-	limitAnswerTime(b.c.Writer, time.Now().Add(checkTime))
+	began := time.Now()
+	limitBodyTime(b.c.Writer, began.Add(streamPause-b.waited))
+	limitAnswerTime(b.c.Writer, began.Add(checkTime))
 	n, err := b.r.Read(p)
+	b.waited += time.Since(began)
+	if b.got += n; b.got >= leastUpload {
+		b.got, b.waited = 0, 0
+	}
 	switch tooLarge, ok := errors.AsType[*http.MaxBytesError](err); {
 	case ok:
 		err = fault.New(fault.TooLarge, "body_too_large", "The body is larger than %d bytes.", tooLarge.Limit)
 	case errors.Is(err, io.EOF):
 		limitBodyTime(b.c.Writer, time.Time{})
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = &fault.Error{Kind: fault.Invalid, Code: "body_too_slow", Message: fmt.Sprintf("The body arrived too slowly: less than %d bytes in %v. Send it again over a faster line.", leastUpload, streamPause), Err: err}
 	case err != nil:
 		err = &fault.Error{Kind: fault.Invalid, Code: "body_cut_off", Message: "The body could not be read to its end.", Err: err}
 	}

@@ -148,7 +148,9 @@ func TestAPackageFitsItsContent(t *testing.T) {
 			t.Errorf("%s: %d %s", format, got.status, got.body)
 		}
 	}
-	admin(t, d, http.MethodPatch, "/v1/packages/p", `{"file_name":"a/b"}`).refused(t, http.StatusBadRequest, "invalid_input")
+	for _, name := range []string{"a/b", `a\\b`, "x\u202Efdp.exe", "x\u2028", "x\u2029", "x\u0085", "x\u200b", "\ufeffx", "x\u00ad", `x\n`} {
+		admin(t, d, http.MethodPatch, "/v1/packages/p", fmt.Sprintf(`{"file_name":"%s"}`, name)).refused(t, http.StatusBadRequest, "invalid_input")
+	}
 	admin(t, d, http.MethodPatch, "/v1/packages/p", `{"groups":["absent"]}`).refused(t, http.StatusBadRequest, "invalid_input")
 	testkit.Link(d, clone)
 	for _, p := range []string{"/v1/blobs/" + digestOf("x"), "/v1/packages/q"} {
@@ -254,22 +256,36 @@ func TestContentsAreForCounterparts(t *testing.T) {
 }
 
 // TestALongFetchEndsWithTheTrust: a content that is under way over the peer listener breaks off when its partner is not
-// trusted any more, and does not look as if it were whole (SEC-43, FLT-22).
+// trusted any more, or its agreement is disabled, and does not look as if it were whole (SEC-43, FLT-22).
 func TestALongFetchEndsWithTheTrust(t *testing.T) {
+	t.Run("trust", func(t *testing.T) {
+		longFetch(t, func(d *testkit.DataCenter, _ func(method string, enabled bool)) {
+			d.Delete("/v1/trust/certificates/fake")
+		})
+	})
+	t.Run("agreement", func(t *testing.T) {
+		longFetch(t, func(_ *testkit.DataCenter, agreement func(method string, enabled bool)) {
+			agreement(http.MethodPatch, false)
+		})
+	})
+}
+
+// longFetch begins a fetch over a slow line and ends what allows it.
+func longFetch(t *testing.T, end func(d *testkit.DataCenter, agreement func(method string, enabled bool))) {
+	t.Helper()
 	d := start(t)
 	d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
 	p := d.Package(wire.Package{Name: "p"}, make([]byte, 64<<20))
 	d.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone"})
 	cfg := stranger(t, d)
-	for _, step := range []struct {
-		method  string
-		enabled bool
-	}{{http.MethodPut, false}, {http.MethodPatch, true}} {
-		body := strings.Replace(fmt.Sprintf(fakeAgreement, "x", "FAKE", step.enabled), `"overwrite":false`, `"overwrite":true`, 1)
-		if got := peer(t, d, cfg, step.method, "/peer/v1/replication/agreements/x", body); got.status != http.StatusOK {
+	agreement := func(method string, enabled bool) {
+		body := strings.Replace(fmt.Sprintf(fakeAgreement, "x", "FAKE", enabled), `"overwrite":false`, `"overwrite":true`, 1)
+		if got := peer(t, d, cfg, method, "/peer/v1/replication/agreements/x", body); got.status != http.StatusOK {
 			t.Fatalf("agreement: %d %s", got.status, got.body)
 		}
 	}
+	agreement(http.MethodPut, false)
+	agreement(http.MethodPatch, true)
 	pool := &http.Transport{TLSClientConfig: cfg}
 	defer pool.CloseIdleConnections()
 	res, err := (&http.Client{Transport: pool}).Get("https://" + d.PeerAddress + "/peer/v1/blobs/" + p.SHA256)
@@ -277,21 +293,61 @@ func TestALongFetchEndsWithTheTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close() //nolint:errcheck // it was only read
+	brokenOff(t, res.Body, 64<<20, func() { end(d, agreement) })
+}
+
+// brokenOff reads a body over a slow line and wants it to end before it is whole, after what makes it end.
+func brokenOff(t *testing.T, body io.Reader, size int, end func()) {
+	t.Helper()
 	chunk := make([]byte, 64<<10)
-	got, err := io.ReadFull(res.Body, chunk)
+	got, err := io.ReadFull(body, chunk)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Delete("/v1/trust/certificates/fake")
+	end()
 	pace := time.NewTicker(5 * time.Millisecond) // a slow line: all of it takes more than the time in which trust is looked at again
 	defer pace.Stop()
-	for err == nil && got < 64<<20 {
+	for err == nil && got < size {
 		<-pace.C
 		n := 0
-		n, err = res.Body.Read(chunk)
+		n, err = body.Read(chunk)
 		got += n
 	}
-	if err == nil || errors.Is(err, io.EOF) || got == 64<<20 {
-		t.Errorf("%d bytes arrived without trust: %v", got, err)
+	if err == nil || errors.Is(err, io.EOF) || got == size {
+		t.Errorf("%d bytes arrived all the same: %v", got, err)
+	}
+}
+
+// TestADownloadEndsWithTheRight: a content that is under way to a person breaks off soon after the package is not theirs any
+// more, their account is disabled or they sign out (MSS-11, SEC-12).
+func TestADownloadEndsWithTheRight(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *testkit.DataCenter, *testkit.Browser){
+		"not theirs": func(t *testing.T, d *testkit.DataCenter, _ *testkit.Browser) {
+			if got := admin(t, d, http.MethodPatch, "/v1/packages/p", `{"users":["eve"]}`); got.status != http.StatusOK {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		},
+		"disabled": func(t *testing.T, d *testkit.DataCenter, _ *testkit.Browser) {
+			if got := admin(t, d, http.MethodPatch, "/v1/users/ann", `{"enabled":false}`); got.status != http.StatusOK {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		},
+		"signed out": func(_ *testing.T, d *testkit.DataCenter, b *testkit.Browser) { b.SignOut(d) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := start(t)
+			d.User("ann")
+			d.Package(wire.Package{Name: "p", Users: []string{"ann"}}, make([]byte, 64<<20))
+			b := testkit.NewBrowser(t, d)
+			b.SignIn(d, "ann")
+			pool := &http.Transport{TLSClientConfig: d.TLS()}
+			defer pool.CloseIdleConnections()
+			res, err := (&http.Client{Transport: pool, Jar: b.Jar}).Get(d.RuntimeURL + "/packages/p")
+			if err != nil || res.StatusCode != http.StatusOK {
+				t.Fatal(res, err)
+			}
+			defer res.Body.Close() //nolint:errcheck // it was only read
+			brokenOff(t, res.Body, 64<<20, func() { end(t, d, b) })
+		})
 	}
 }

@@ -88,6 +88,15 @@ func TestReplicationIsAskedForByItsIdentity(t *testing.T) {
 			}
 		}
 	}
+	// Nor are the contents of packages given without it.
+	p := d.Package(wire.Package{Name: "p"}, []byte("0123456789"))
+	at := "/peer/v1/blobs/" + p.SHA256
+	if got := shown(http.MethodGet, at, "", good); got.status != http.StatusOK || got.body != "0123456789" {
+		t.Errorf("a content with the credential: %d %s", got.status, got.body)
+	}
+	for _, bad := range []string{"", wrong, good + "=", wire.SchemeReplication, strings.Replace(good, wire.SchemeReplication, "Bearer", 1)} {
+		shown(http.MethodGet, at, "", bad).refused(t, http.StatusForbidden, "wrong_replication_identity")
+	}
 	// It is no key to anything else.
 	for _, url := range []string{d.Endpoint + "/v1/users", d.Endpoint + "/v1/replication/agreements"} {
 		got := send(t, d, ask{method: http.MethodGet, url: url, header: http.Header{"Authorization": {good}}})

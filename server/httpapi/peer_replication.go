@@ -17,18 +17,31 @@ import (
 // replica is who asks for an agreement's journal, copy, digests or objects: what the certificate proves, and the credential of
 // the agreement's identity where one is shown (OAM-50). One that is for another agreement, or cannot be read, is refused.
 func (c *call) replica(agreement string) (replication.Caller, error) {
-	by := replication.Caller{ClusterID: c.partner()}
+	by, of, err := c.counterpart()
+	if err != nil || by.Secret != nil && of != agreement {
+		return replication.Caller{ClusterID: by.ClusterID}, replication.WrongIdentity(agreement)
+	}
+	return by, nil
+}
+
+// counterpart is replica for a question that is not about one agreement: it also says whose credential is shown.
+func (c *call) counterpart() (by replication.Caller, agreement string, err error) {
+	by = replication.Caller{ClusterID: c.partner()}
 	sent := c.Request.Header.Values("Authorization")
 	if len(sent) == 0 {
-		return by, nil
+		return by, "", nil
 	}
-	shown, ok := strings.CutPrefix(sent[0], wire.SchemeReplication+" "+agreement+":")
-	secret, err := base64.RawURLEncoding.Strict().DecodeString(shown)
-	if !ok || err != nil || len(sent) > 1 || len(secret) == 0 || len(secret) > 64 {
-		return by, replication.WrongIdentity(agreement)
+	shown, ok := strings.CutPrefix(sent[0], wire.SchemeReplication+" ")
+	colon := strings.LastIndexByte(shown, ':')
+	if !ok || colon < 0 || len(sent) > 1 {
+		return by, "", replication.WrongIdentity("")
+	}
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(shown[colon+1:])
+	if err != nil || len(secret) == 0 || len(secret) > 64 {
+		return by, "", replication.WrongIdentity(shown[:colon])
 	}
 	by.Secret = secret
-	return by, nil
+	return by, shown[:colon], nil
 }
 
 // peerJournal answers a clone's long poll. The clone's position is in the query, so that the poll acknowledges it; with

@@ -12,7 +12,8 @@ import (
 
 const codeNoPackage = "no_package"
 
-// fetchPackage gives a package to a signed-in user whom it names, or one of whose groups (MSS-11).
+// fetchPackage gives a package to a signed-in user whom it names, or one of whose groups, and breaks it off when that is not so
+// any more (MSS-11).
 func (s *Server) fetchPackage(c *call) error {
 	ctx, name := c.Request.Context(), c.Param("name")
 	cookie, _ := s.signInCookie(c)
@@ -30,7 +31,7 @@ func (s *Server) fetchPackage(c *call) error {
 	if err != nil {
 		return err
 	}
-	f, _, err := s.c.Blobs.Open(p.SHA256)
+	f, _, err := s.c.Blobs.Open(p.SHA256, p.Size)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,13 @@ func (s *Server) fetchPackage(c *call) error {
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Add("Vary", "Cookie")
-	c.serveOctets(f, p.SHA256, nil)
+	c.serveOctets(f, p.SHA256, func() error {
+		now, err := s.c.Sessions.Recheck(ctx, found.Session.ID)
+		if err == nil {
+			_, err = s.packageFor(ctx, name, now)
+		}
+		return err
+	})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package mdc
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
@@ -52,6 +53,7 @@ func (p *Package) Validate() []fault.Field {
 	c.text("/description", p.Description, 1024)
 	c.text("/file_name", p.FileName, 255)
 	c.want(!strings.ContainsAny(p.FileName, `/\`) && p.FileName != "." && p.FileName != "..", "/file_name", "must be the name of a file, without a folder")
+	c.want(!strings.ContainsFunc(p.FileName, misleads), "/file_name", "holds characters that are not seen, turn the text round or end a line")
 	c.want(ValidDigest(p.SHA256), "/sha256", "must be a SHA-256 as 64 hex digits")
 	c.want(p.Size > 0 && p.Size <= MaxPackage, "/size", "must be from 1 to %d bytes", MaxPackage)
 	c.oneOf("/format", p.Format, FormatZip, FormatTar, FormatTarGz, FormatRaw)
@@ -61,6 +63,9 @@ func (p *Package) Validate() []fault.Field {
 	}
 	return c.fields
 }
+
+// misleads says whether a character makes people see another name than the one that is kept.
+func misleads(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 // References gives the groups; a user named here need not exist yet.
 func (p *Package) References() []Reference { return references("group", "/groups", p.Groups) }

@@ -34,18 +34,64 @@ func (f *Feed) Counterparts(ctx context.Context) (ids []string, err error) {
 }
 
 // AdmitCounterpart refuses everybody but those whom Counterparts gives. Both directions count: after a promotion the former
-// master may have what the new one still lacks (trust.md "Who may call what").
-func (f *Feed) AdmitCounterpart(ctx context.Context, caller string) error {
-	ids, err := f.Counterparts(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if mdc.SameName(id, caller) {
-			return nil
+// master may have what the new one still lacks (trust.md "Who may call what"). A clone that has registered the credential of
+// its agreement has to show it (OAM-50); a master has none to show.
+func (f *Feed) AdmitCounterpart(ctx context.Context, by Caller) error {
+	var wrong string // an agreement whose credential was not shown
+	met, proved := false, false
+	err := f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		wrong, met, proved = "", false, false
+		for _, side := range []string{mdc.SideClone, mdc.SideMaster} {
+			err := agreements(s, side, func(a *mdc.Agreement) error {
+				if !a.Enabled || !mdc.SameName(otherEnd(a), by.ClusterID) {
+					return nil
+				}
+				met = true
+				if side == mdc.SideClone {
+					return nil
+				}
+				err := shows(s.Reader(), a.Identifier, by)
+				if fault.CodeOf(err) == CodeWrongIdentity {
+					wrong = a.Identifier
+					return nil
+				}
+				proved = proved || err == nil
+				return err
+			})
+			if err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("admit counterpart: %w", err)
+	case !met:
+		return fault.New(fault.Forbidden, "no_agreement", "This data center has no enabled replication agreement with %s.", by)
+	case wrong != "" && !proved:
+		f.c.Logger.Warn("a question does not show its replication identity", "identity", mdc.ReplicationIdentity(wrong), "partner", by.ClusterID)
+		return WrongIdentity(wrong)
 	}
-	return fault.New(fault.Forbidden, "no_agreement", "This data center has no enabled replication agreement with %s.", caller)
+	return nil
+}
+
+// Subscription gives the identifier of the enabled agreement by which this data center is the clone of another one; "" when
+// there is none.
+func (f *Feed) Subscription(ctx context.Context, source string) (agreement string, err error) {
+	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		agreement = ""
+		return agreements(s, mdc.SideClone, func(a *mdc.Agreement) error {
+			if a.Enabled && mdc.SameName(a.Source, source) {
+				agreement = a.Identifier
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return "", fmt.Errorf("look for the agreement with %s: %w", source, err)
+	}
+	return agreement, nil
 }
 
 func otherEnd(a *mdc.Agreement) string {

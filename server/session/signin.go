@@ -86,6 +86,31 @@ func (e *Engine) Visit(ctx context.Context, cookie string) (Found, error) {
 	return e.visited(rule, r, c)
 }
 
+// Recheck says whether a session that Visit found may go on to be used, by something that takes long, and counts as its use:
+// fault.Forbidden when it has ended or its user may not sign in any more. It gives the session as it is now.
+func (e *Engine) Recheck(ctx context.Context, id mdc.SessionID) (*mdc.Session, error) {
+	over := fault.New(fault.Forbidden, "session_over", "The session has ended. Sign in again.")
+	s, err := e.Get(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil, over
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.held(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	rule, err := e.admit(ctx, r, s.LastAccess, e.now())
+	if err != nil {
+		return nil, err
+	}
+	if rule != "" {
+		return nil, over
+	}
+	return r.session.Load(), nil
+}
+
 // visited writes the cookie for a session of this data center.
 func (e *Engine) visited(rule string, r *resident, c claim) (Found, error) {
 	s := r.session.Load()

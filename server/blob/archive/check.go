@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -22,7 +20,9 @@ const (
 	maxName     = 1024     // bytes of an entry's name
 	maxDepth    = 8        // archives within archives
 	maxInner    = 8 << 20  // an inner archive larger than this is not looked into
-	maxListing  = 16 << 20 // bytes of a zip's central directory
+	maxListing  = 16 << 20 // bytes of a zip's central directory; of those of all zips within together
+	maxWithin   = 1 << 20  // bytes of the central directory of one zip within
+	maxHeld     = 32 << 20 // bytes of inner archives, one within the other, that are in memory at once
 
 	freeUnpacked = 64 << 20
 )
@@ -40,13 +40,13 @@ func Check(ctx context.Context, f io.ReaderAt, size int64) (format string, err e
 	whole := func() io.Reader { return io.NewSectionReader(f, 0, size) }
 	switch {
 	case isTar(head):
-		return mdc.FormatTar, checkTar(b, whole())
+		return mdc.FormatTar, checkTarOnly(b, whole(), f, size)
 	case holdsTar(head, whole()):
 		z, err := gzip.NewReader(whole())
 		if err != nil {
 			return "", damaged("", err)
 		}
-		return mdc.FormatTarGz, checkTar(b, z)
+		return mdc.FormatTarGz, checkTarOnly(b, z, f, size)
 	}
 	d, found, err := findDirectory(f, size)
 	switch {
@@ -74,20 +74,39 @@ func holdsTar(head []byte, whole io.Reader) bool {
 	return err == nil && isTar(first)
 }
 
-// isTar says whether a block is a tar header, by its checksum, which every kind of tar has.
+// isTar says whether a block is a tar header that some program may follow: by the mark that newer kinds have, or by the
+// checksum, which every kind has.
 func isTar(b []byte) bool {
-	const from, to = 148, 156
-	if len(b) < block || b[0] == 0 {
+	const from, to, magic = 148, 156, 257
+	if len(b) < block {
 		return false
 	}
-	want, err := strconv.ParseInt(strings.Trim(string(b[from:to]), " \x00"), 8, 64)
-	sum := int64((to - from) * ' ')
-	for i, c := range b {
+	plain := int64((to - from) * ' ')
+	signed := plain // as early programs summed, and as all still accept
+	for i, c := range b[:block] {
 		if i < from || i >= to {
-			sum += int64(c)
+			plain, signed = plain+int64(c), signed+int64(int8(c)) //nolint:gosec // that is the point
 		}
 	}
-	return err == nil && sum == want
+	want := tarNumber(b[from:to])
+	return want == plain || want == signed || string(b[magic:magic+5]) == "ustar"
+}
+
+// tarNumber reads a number as generously as any program does: octal digits up to anything else, or binary.
+func tarNumber(field []byte) (n int64) {
+	if field[0]&0x80 != 0 {
+		for _, c := range field[1:] {
+			n = n<<8 | int64(c)
+		}
+		return n
+	}
+	for _, c := range bytes.TrimLeft(field, " \x00\t\n\v\f\r") {
+		if c < '0' || c > '7' {
+			break
+		}
+		n = n<<3 | int64(c-'0')
+	}
+	return n
 }
 
 // budget is what one upload may make a program do that unpacks it.
@@ -96,6 +115,8 @@ type budget struct {
 	entries  int
 	unpacked int64
 	allowed  int64
+	listed   int64 // bytes of the directories of zips within
+	held     int64 // bytes of inner archives that are in memory now
 }
 
 func (b *budget) entry(name string) error {

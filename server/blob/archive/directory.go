@@ -31,47 +31,86 @@ type directory struct {
 	offset  int64 // of the list, from base
 	size    int64
 	records uint64
+	large   bool  // its numbers are those of a zip64
+	behind  int64 // bytes behind its end record and comment
 }
 
-// findDirectory looks for a zip that ends where the file ends. found is false for anything else.
+// findDirectory looks for a zip that is the file's last part. found is false for anything else.
 func findDirectory(f io.ReaderAt, size int64) (d directory, found bool, err error) {
+	d, found, err = findEnd(f, size)
+	switch {
+	case err != nil || !found:
+	case d.behind > 0:
+		err = refuse("", "has something behind its end")
+	case d.outside(size):
+		err = refuse("", "is damaged or cut off: its directory lies outside of it")
+	case d.large && d.base > 0: // from where its numbers count is read in two ways
+		err = refuse("", "is damaged, or a zip64 that does not begin where the file begins")
+	case d.records > MaxEntries || d.size > maxListing:
+		err = refuse("", "has too many entries: at most %d are allowed", MaxEntries)
+	}
+	return d, found, err
+}
+
+// findEnd looks for the last end record that a program may follow: one that ends the file, or, because many programs put up
+// with bytes behind it, one that leads to a directory.
+func findEnd(f io.ReaderAt, size int64) (d directory, found bool, err error) {
 	tail := make([]byte, min(size, endSize+math.MaxUint16))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF { //nolint:errorlint // ReaderAt's own
 		return d, false, err
 	}
-	at := -1
-	for i := len(tail) - endSize; i >= 0 && at < 0; i-- {
-		if string(tail[i:i+4]) == endMark && int(binary.LittleEndian.Uint16(tail[i+20:])) == len(tail)-i-endSize {
-			at = i
+	for i := len(tail) - endSize; i >= 0; i-- {
+		if string(tail[i:i+4]) != endMark {
+			continue
 		}
-	}
-	if at < 0 {
-		return d, false, nil
-	}
-	if bytes.Contains(tail[at+endSize:], []byte(endMark)) {
-		return d, true, refuse("", "has a comment that looks like another end")
-	}
-	end := size - int64(len(tail)-at)
-	e := tail[at:]
-	d.records = uint64(binary.LittleEndian.Uint16(e[10:]))
-	d.size, d.offset = int64(binary.LittleEndian.Uint32(e[12:])), int64(binary.LittleEndian.Uint32(e[16:]))
-	if d.records == math.MaxUint16 || d.size == math.MaxUint32 || d.offset == math.MaxUint32 {
-		if end, err = d.large(f, end); err != nil {
-			return d, true, err
+		behind := len(tail) - i - endSize - int(binary.LittleEndian.Uint16(tail[i+20:]))
+		if behind < 0 {
+			continue
 		}
+		d, err := readEnd(f, tail[i:], size-int64(len(tail)-i))
+		d.behind = int64(behind)
+		if behind > 0 && (err != nil || d.outside(size) || !d.leads(f)) {
+			continue // bytes that happen to look so
+		}
+		if err == nil && bytes.Contains(tail[i+endSize:], []byte(endMark)) {
+			err = refuse("", "has a comment, or something behind it, that looks like another end")
+		}
+		return d, true, err
 	}
-	d.base = end - d.size - d.offset
-	switch {
-	case d.size < 0 || d.offset < 0 || d.base < 0 || d.base > size:
-		return d, true, refuse("", "is damaged or cut off: its directory lies outside of it")
-	case d.records > MaxEntries || d.size > maxListing:
-		return d, true, refuse("", "has too many entries: at most %d are allowed", MaxEntries)
-	}
-	return d, true, nil
+	return directory{}, false, nil
 }
 
-// large takes the numbers of a zip64, where there is one, and gives where its end record begins.
-func (d *directory) large(f io.ReaderAt, end int64) (int64, error) {
+// readEnd takes the numbers of an end record that begins at a byte of the file.
+func readEnd(f io.ReaderAt, e []byte, at int64) (d directory, err error) {
+	d.records = uint64(binary.LittleEndian.Uint16(e[10:]))
+	d.size, d.offset = int64(binary.LittleEndian.Uint32(e[12:])), int64(binary.LittleEndian.Uint32(e[16:]))
+	// The standard library also takes a size of 0xffff for a zip64's.
+	if d.records == math.MaxUint16 || d.size == math.MaxUint16 || d.size == math.MaxUint32 || d.offset == math.MaxUint32 {
+		if at, err = d.readLarge(f, at); err != nil {
+			return d, err
+		}
+	}
+	d.base = at - d.size - d.offset
+	return d, nil
+}
+
+func (d *directory) outside(size int64) bool {
+	return d.size < 0 || d.offset < 0 || d.base < 0 || d.base > size
+}
+
+// leads says whether there is a directory where the end record says, or where it says when nothing stood in front.
+func (d *directory) leads(f io.ReaderAt) bool {
+	mark := make([]byte, len(centralMark))
+	for _, at := range []int64{d.base + d.offset, d.offset} {
+		if _, err := f.ReadAt(mark, at); err == nil && string(mark) == centralMark {
+			return true
+		}
+	}
+	return false
+}
+
+// readLarge takes the numbers of a zip64, where there is one, and gives where its end record begins.
+func (d *directory) readLarge(f io.ReaderAt, end int64) (int64, error) {
 	loc, rec := make([]byte, locatorSize), make([]byte, end64Size)
 	if end < locatorSize {
 		return end, nil
@@ -89,7 +128,7 @@ func (d *directory) large(f io.ReaderAt, end int64) (int64, error) {
 	if _, err := f.ReadAt(rec, int64(at)); err != nil || string(rec[:4]) != end64Mark {
 		return end, damaged("", err)
 	}
-	d.records = binary.LittleEndian.Uint64(rec[32:])
+	d.large, d.records = true, binary.LittleEndian.Uint64(rec[32:])
 	d.size, d.offset = int64(binary.LittleEndian.Uint64(rec[40:])), int64(binary.LittleEndian.Uint64(rec[48:])) //nolint:gosec // negative is refused
 	return int64(at), nil
 }

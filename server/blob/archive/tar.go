@@ -12,6 +12,21 @@ import (
 // block is the unit of a tar, in bytes.
 const block = 512
 
+// checkTarOnly is checkTar, and refuses a file that is a zip as well.
+func checkTarOnly(b *budget, tar io.Reader, f io.ReaderAt, size int64) error {
+	if err := checkTar(b, tar); err != nil {
+		return err
+	}
+	z, found, err := findEnd(f, size)
+	switch {
+	case err != nil:
+		return err
+	case found && z.behind < block: // a zip that is the last file of a tar has the tar's own end behind it
+		return refuse("", "can be read as a tar and as a zip")
+	}
+	return nil
+}
+
 // checkTar reads a tar to its end.
 func checkTar(b *budget, r io.Reader) error {
 	s := &stream{b: b, r: bufio.NewReaderSize(r, 64<<10)}
@@ -43,6 +58,9 @@ func checkTar(b *budget, r io.Reader) error {
 
 func addTar(c *contents, h *tar.Header) error {
 	for key := range h.PAXRecords {
+		if h.Typeflag == tar.TypeXGlobalHeader && key != "comment" {
+			return refuse("", "has a global header with %q, which some programs follow and others do not", key[:min(len(key), 200)])
+		}
 		if strings.HasPrefix(key, "GNU.sparse.") {
 			return refuse(h.Name, "is a sparse file")
 		}

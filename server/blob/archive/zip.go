@@ -92,9 +92,14 @@ func within(b *budget, name string, inner []byte, depth int) error {
 	if depth > maxDepth {
 		return refuse(name, "is an archive within more than %d others", maxDepth)
 	}
-	z, err := zip.NewReader(bytes.NewReader(inner), int64(len(inner)))
-	if err != nil {
-		return nil //nolint:nilerr // see above
+	b.held += int64(len(inner))
+	defer func() { b.held -= int64(len(inner)) }()
+	if b.held > maxHeld {
+		return refuse(name, "has archives within archives of more than %d bytes", maxHeld)
+	}
+	z, err := openWithin(b, name, inner)
+	if err != nil || z == nil {
+		return err
 	}
 	for _, e := range z.File {
 		if err := b.entry(name); err != nil {
@@ -115,6 +120,35 @@ func within(b *budget, name string, inner []byte, depth int) error {
 		}
 	}
 	return nil
+}
+
+// openWithin gives nil for what is no zip. The directory is judged before the standard library reads it: that takes some
+// hundred bytes of memory for each entry, however many the directory has, whatever count it states.
+func openWithin(b *budget, name string, inner []byte) (*zip.Reader, error) {
+	f, size := bytes.NewReader(inner), int64(len(inner))
+	d, found, err := findEnd(f, size)
+	if err == nil && !found {
+		return nil, nil //nolint:nilnil // see above
+	}
+	if err != nil || d.outside(size) || d.large && d.base > 0 {
+		return nil, refuse(name, "has a zip within whose directory is damaged, or can be read in two ways")
+	}
+	b.listed += d.size
+	switch {
+	case d.records > uint64(max(0, MaxEntries-b.entries)):
+		return nil, refuse(name, "has too many entries: with the zips within at most %d are allowed", MaxEntries)
+	case d.size > maxWithin || b.listed > maxListing:
+		return nil, refuse(name, "has zips within with directories of more than %d bytes each, or %d together", maxWithin, maxListing)
+	}
+	at := io.NewSectionReader(f, d.base, size-d.base)
+	if _, err := d.read(at); err != nil {
+		return nil, refuse(name, "has a zip within whose directory is damaged, or can be read in two ways")
+	}
+	z, err := zip.NewReader(at, at.Size())
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // a file like any other
+	}
+	return z, nil
 }
 
 func readAll(e *zip.File, limit int64) ([]byte, error) {
