@@ -36,7 +36,7 @@ type Config struct {
 type Before struct {
 	// Needs says whether there is anything to do. It is asked inside of the transaction and only computes.
 	Needs func(was, will mdc.Object) bool
-	// Do does it, outside of the transaction, which may still fail. It may run again.
+	// Do does it, outside of the transaction, which may still fail. It may run again, and for several objects at once.
 	Do func(ctx context.Context, was, will mdc.Object) error
 }
 
