@@ -244,6 +244,10 @@ func (f *Fetcher) done(was Absence, err error) {
 
 // fetch asks one source after the other.
 func (j job) fetch(ctx context.Context, f *Fetcher) error {
+	// A survey that began before the last fetch of it ended may have found it absent.
+	if here, err := f.c.Store.Has(j.SHA256, j.Size); err != nil || here {
+		return err
+	}
 	sources, err := f.c.Sources(ctx)
 	if err != nil {
 		return err
