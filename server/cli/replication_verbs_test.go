@@ -80,7 +80,7 @@ func TestLinkedDataCenters(t *testing.T) {
 	ld.Put("/v1/groups/ours", wire.Group{Name: "ours"})
 	check(cli.ExitCheck, []string{"ours", "put", "no", "differs from its master"}, "replication", "divergences")
 	check(cli.ExitCheck, []string{`"kind": "group"`}, "replication", "divergences", "-o", "json")
-	check(cli.ExitCheck, []string{"1 objects", "different", "differs"}, "replication", "status")
+	check(cli.ExitCheck, []string{"changed on LDC", "see its divergences", "differs"}, "replication", "status")
 	check(cli.ExitFine, []string{"clone_diverged"}, "validate")
 	check(cli.ExitFailed, []string{"as the master has it"}, "replication", "divergences", "discard", "group", "none")
 	check(cli.ExitFine, nil, "replication", "divergences", "discard", "group", "ours")
