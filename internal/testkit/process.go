@@ -3,8 +3,6 @@ package testkit
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -97,25 +95,6 @@ func StartProcesses(t testing.TB, program string, clusterIDs ...string) (out []*
 		p.WaitReady()
 	}
 	return out
-}
-
-// freeAddress picks a port below those that the system gives to outgoing connections, so that a server that comes back
-// finds its port free.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		a := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))
-		l, err := net.Listen("tcp", a)
-		if err != nil {
-			continue
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // Start runs the program and waits until it is ready.
