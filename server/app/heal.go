@@ -32,9 +32,6 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	if found {
-		n.log.Warn("the copy that counts no more is kept as a conflict file", "file", kept.ID, "records", kept.Records, "complete", kept.Complete)
-	}
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	err = n.journal.Discredit(ctx, head, func(tx *journal.Tx) error {
 		if err := replication.Discredited(tx, id, "the state store lost acknowledged changes; a new copy is taken"); err != nil {
@@ -48,8 +45,14 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 		}
 		return record.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
 	})
+	if err != nil && found { // refused: whoever starts it again and again must not fill the disk with copies
+		err = errors.Join(err, journal.DropConflict(n.conflictDir(), kept.ID))
+	}
 	if err != nil {
 		return err
+	}
+	if found {
+		n.log.Warn("the copy that counts no more is kept as a conflict file", "file", kept.ID, "records", kept.Records, "complete", kept.Complete)
 	}
 	n.log.Error("the state store lost acknowledged changes; a new copy is taken from the master, and nobody is served until it is here", "agreement", id, "lost_commits", n.state.LostCommits(), "error", cause)
 	return nil
@@ -74,13 +77,13 @@ func (n *Node) followed(ctx context.Context) (id string, err error) {
 
 // discardEdits ends changes that were made on this clone, after they are in a conflict file.
 func (n *Node) discardEdits(ctx context.Context, actor string, edits []journal.Edit) (int, error) {
-	file, _, err := n.journal.KeepEdits(ctx, n.conflictDir())
+	file, kept, err := n.journal.KeepEdits(ctx, n.conflictDir())
 	if err != nil {
 		return 0, err
 	}
 	discarded, err := n.service.DiscardThese(ctx, configuration.Actor{Name: actor}, edits)
 	if err != nil || discarded == 0 {
-		return 0, errors.Join(err, journal.DropConflict(n.conflictDir(), file.ID))
+		return 0, errors.Join(err, n.journal.Unkeep(ctx, n.conflictDir(), file, kept))
 	}
 	n.log.Warn("changes that were made on this clone are discarded and kept as a conflict file", "file", file.ID)
 	return discarded, nil

@@ -17,6 +17,15 @@ func get(p *testkit.Process, path string, out any) error {
 	return err
 }
 
+func conflictFiles(t *testing.T, p *testkit.Process) int {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(p.DataDir, "conflicts", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
 // A clone whose store went back to an older state takes a new copy by itself, and is not ready before it has it; where something
 // that only the clone had was lost too, it refuses to start and says so. Proves FLT-07.
 func TestCloneHealsItself(t *testing.T) {
@@ -71,5 +80,9 @@ func TestCloneHealsItself(t *testing.T) {
 	ld.Put("/v1/partners/NYDC", wire.Partner{ClusterID: "NYDC", AgentID: testkit.AgentID, Primary: []string{ny.PeerAddress}})
 	ld.Kill()
 	goBack()
+	before := conflictFiles(t, ld)
 	refusesToStart(t, ld, "only this data center had", "Restore a backup")
+	if after := conflictFiles(t, ld); after != before {
+		t.Errorf("a refused start left %d conflict files, there were %d", after, before)
+	}
 }

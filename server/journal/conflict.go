@@ -69,7 +69,7 @@ func (l *Log) KeepTail(ctx context.Context, dir string, base mdc.Position, winne
 			return nil
 		}
 		found = true
-		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error { return s.writeTail(w, c) })
+		return s.writeConflict(dir, c, func(visit func(Record) error) error { return s.eachOfTail(c.Base.Sequence, visit) })
 	})
 	if err != nil {
 		return c, false, fmt.Errorf("keep tail after %d: %w", base.Sequence, err)
@@ -88,7 +88,15 @@ func (l *Log) KeepEdits(ctx context.Context, dir string) (c Conflict, kept []Edi
 			return err
 		}
 		c.ID, c.Base, c.Winner, c.Records, c.Reason = c.ID+"-edits", c.End, c.End.Epoch, len(kept), ReasonEdited
-		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error { return writeEdits(w, c, kept) })
+		return s.writeConflict(dir, c, func(visit func(Record) error) error {
+			for i, e := range kept {
+				r := Record{Sequence: uint64(i) + 1, Epoch: c.Epoch, Time: e.Time, Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body}
+				if err := visit(r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return c, nil, fmt.Errorf("keep edits: %w", err)
@@ -108,18 +116,35 @@ func DropConflict(dir, id string) error {
 	return nil
 }
 
-func writeEdits(w io.Writer, c Conflict, kept []Edit) error {
-	lines := json.NewEncoder(w)
-	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
+// Unkeep removes the file of edits that KeepEdits wrote, after they were not discarded. What became of a change whose writer got
+// an error is not always known, so it looks: a file that holds an edit which is gone stays.
+func (l *Log) Unkeep(ctx context.Context, dir string, c Conflict, kept []Edit) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	all := true
+	err := l.View(ctx, func(s *Snapshot) error {
+		now, err := s.Edits()
+		for _, e := range kept {
+			all = all && slices.ContainsFunc(now, e.Same)
+		}
+		return err
+	})
+	if err != nil || !all {
 		return err
 	}
-	for i, e := range kept {
-		r := Record{Sequence: uint64(i) + 1, Epoch: c.Epoch, Time: e.Time, Actor: e.Actor, Kind: e.Kind, Name: e.Name, Operation: e.Operation, Body: e.Body}
-		if err := lines.Encode(conflictLine{Record: &r}); err != nil {
+	return DropConflict(dir, c.ID)
+}
+
+// writeConflict writes a file with the records that each visits.
+func (s *Snapshot) writeConflict(dir string, c Conflict, each func(visit func(Record) error) error) error {
+	return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error {
+		lines := json.NewEncoder(w)
+		if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
 			return err
 		}
-	}
-	return nil
+		return each(func(r Record) error { return s.writeRecord(lines, r) })
+	})
 }
 
 // describe begins the description of a file that is kept now.
@@ -192,14 +217,6 @@ func (s *Snapshot) Tail(base uint64) (found bool, err error) {
 		err = nil
 	}
 	return found, err
-}
-
-func (s *Snapshot) writeTail(w io.Writer, c Conflict) error {
-	lines := json.NewEncoder(w)
-	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
-		return err
-	}
-	return s.eachOfTail(c.Base.Sequence, func(r Record) error { return s.writeRecord(lines, r) })
 }
 
 func (s *Snapshot) writeRecord(lines *json.Encoder, r Record) (err error) {

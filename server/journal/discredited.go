@@ -2,9 +2,7 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -29,7 +27,16 @@ func (l *Log) KeepDiscredited(ctx context.Context, dir string) (c Conflict, foun
 			return err
 		}
 		found = true
-		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error { return s.writeObjects(w, c) })
+		return s.writeConflict(dir, c, func(visit func(Record) error) error {
+			n := uint64(0)
+			return s.eachKeepable(func(kind mdc.Kind, name string, body []byte, sound bool) error {
+				if !sound {
+					return nil
+				}
+				n++
+				return visit(Record{Sequence: n, Epoch: c.Epoch, Time: c.Time, Kind: kind.Name, Name: name, Operation: Put, Body: body})
+			})
+		})
 	})
 	if err != nil {
 		return c, false, fmt.Errorf("keep the discredited copy: %w", err)
@@ -48,19 +55,4 @@ func (s *Snapshot) eachKeepable(visit func(kind mdc.Kind, name string, body []by
 		}
 	}
 	return nil
-}
-
-func (s *Snapshot) writeObjects(w io.Writer, c Conflict) error {
-	lines := json.NewEncoder(w)
-	if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
-		return err
-	}
-	n := uint64(0)
-	return s.eachKeepable(func(kind mdc.Kind, name string, body []byte, sound bool) error {
-		if !sound {
-			return nil
-		}
-		n++
-		return lines.Encode(conflictLine{Record: &Record{Sequence: n, Epoch: c.Epoch, Time: c.Time, Kind: kind.Name, Name: name, Operation: Put, Body: body}})
-	})
 }

@@ -3,10 +3,8 @@ package journal
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -38,13 +36,7 @@ func (s *Staging) KeepDisplaced(ctx context.Context, dir string, winner mdc.Epoc
 			c = kept[i]
 			return nil
 		}
-		return writeDurably(dir, c.ID+conflictSuffix, func(w io.Writer) error {
-			lines := json.NewEncoder(w)
-			if err := lines.Encode(conflictLine{Conflict: &c}); err != nil {
-				return err
-			}
-			return s.displaced(v, func(r Record) error { return v.writeRecord(lines, r) })
-		})
+		return v.writeConflict(dir, c, func(visit func(Record) error) error { return s.displaced(v, visit) })
 	})
 	if err != nil {
 		return c, false, fmt.Errorf("keep what the copy replaces: %w", err)

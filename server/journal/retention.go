@@ -20,11 +20,6 @@ type Retention struct {
 	KeepFor     time.Duration // age below which a record always stays
 }
 
-// DefaultRetention is 100,000 records and seven days.
-func DefaultRetention() Retention {
-	return Retention{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}
-}
-
 const (
 	pruneEvery = time.Minute
 	pruneMany  = 1000 // records in one transaction

@@ -34,8 +34,8 @@ func (m *Mastership) withoutEdits(ctx context.Context, change func(*journal.Tx) 
 			}
 			return change(tx)
 		})
-		if err != nil && len(kept) > 0 {
-			err = errors.Join(err, journal.DropConflict(m.c.Conflicts, file.ID)) // nothing was discarded
+		if err != nil {
+			err = errors.Join(err, m.c.Log.Unkeep(ctx, m.c.Conflicts, file, kept))
 		}
 		if !errors.Is(err, errMoved) {
 			return err
