@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -70,21 +71,40 @@ func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*htt
 // lateBody opens a content when it is read for the first time: the retrying client makes one more body than it sends.
 type lateBody struct {
 	open func() (io.ReadCloser, error)
-	body io.ReadCloser // nil: not opened yet
+
+	mu     sync.Mutex    // guards body and closed: HTTP/2 closes a body while it reads it
+	body   io.ReadCloser // nil: not opened yet
+	closed bool
 }
 
 // Read reads on.
 func (l *lateBody) Read(b []byte) (n int, err error) {
+	body, err := l.opened()
+	if err != nil {
+		return 0, err
+	}
+	return body.Read(b)
+}
+
+func (l *lateBody) opened() (body io.ReadCloser, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, io.ErrClosedPipe
+	}
 	if l.body == nil {
 		if l.body, err = l.open(); err != nil {
-			return 0, fmt.Errorf("open the content: %w", err)
+			return nil, fmt.Errorf("open the content: %w", err)
 		}
 	}
-	return l.body.Read(b)
+	return l.body, nil
 }
 
 // Close closes what was opened.
 func (l *lateBody) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 	if l.body == nil {
 		return nil
 	}
