@@ -244,7 +244,14 @@ func (n *Node) openAuthority(ctx context.Context) error {
 			}
 		}
 	}
-	var err error
+	present, err := ca.Present(ctx, n.state)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(n.cfg.CAFile()); err == nil && !present { // another authority would be a stranger to every partner (FLT-07)
+		return fault.New(fault.Conflict, "state_damaged",
+			"The state store lost this data center's certificate authority, whose root lies in %s. Restore a backup, or empty data_dir and copy from another data center.", n.cfg.CAFile())
+	}
 	n.authority, err = ca.Open(ctx, ca.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Store: n.state, Wrapper: n.key,
 		LeafTTL: n.cfg.LeafTTL, WebNames: names, Clock: n.opts.Clock, Logger: n.log})
 	if err != nil {
