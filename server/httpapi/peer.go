@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -28,6 +29,7 @@ func (s *Server) declarePeer() {
 	)
 	o.add(route{method: http.MethodGet, path: "/peer/v1/blobs/{sha256}", summary: "The content of a package, or a range of it; for whom this data center replicates with", out: octets{},
 		also: map[int]any{http.StatusPartialContent: octets{}}, handle: s.peerBlob})
+	o.add(route{method: http.MethodGet, path: "/peer/v1/bundle", public: true, summary: "This data center's roots as a SPIFFE bundle; no certificate is needed", out: json.RawMessage{}, handle: s.peerBundle})
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
@@ -37,7 +39,7 @@ func (s *Server) declarePeer() {
 // Peer is the handler of the peer listener.
 func (s *Server) Peer() http.Handler {
 	e := quiet()
-	s.peer.mount(e, append(s.base(), s.label), s.provePeer)
+	s.peer.mount(e, append(s.base(), s.label, s.strangers), s.provePeer)
 	return e
 }
 

@@ -70,8 +70,11 @@ func TestPeerListenerTakesPartnersOnly(t *testing.T) {
 		c := &http.Client{Transport: pool, Timeout: 10 * time.Second}
 		for _, path := range []string{"/peer/v1/hello", "/openapi.json", "/metrics", "/debug/pprof/"} {
 			res, err := c.Get("https://" + d.PeerAddress + path)
-			if err == nil {
-				_ = res.Body.Close()
+			if err != nil {
+				continue
+			}
+			_ = res.Body.Close()
+			if name != "no certificate" || res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusNotFound {
 				t.Errorf("%s gets %d at %s", name, res.StatusCode, path)
 			}
 		}
@@ -87,6 +90,41 @@ func TestPeerListenerTakesPartnersOnly(t *testing.T) {
 		}
 	}
 	conn.CloseIdleConnections()
+}
+
+// TestBundleIsOpen: whoever asks without a certificate gets the roots as a SPIFFE bundle and nothing else, and not without a limit.
+func TestBundleIsOpen(t *testing.T) {
+	t.Parallel()
+	d := testkit.Start(t, "NYDC")[0]
+	pool := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	t.Cleanup(pool.CloseIdleConnections)
+	c := &http.Client{Transport: pool, Timeout: 10 * time.Second}
+	get := func() (int, string, http.Header) {
+		res, err := c.Get("https://" + d.PeerAddress + "/peer/v1/bundle")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // only read
+		b, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(b), res.Header
+	}
+	var own wire.TrustBundle
+	d.Get("/v1/trust/bundle", &own)
+	status, body, _ := get()
+	if status != http.StatusOK || body != own.BundleJSON {
+		t.Errorf("%d %s", status, body)
+	}
+	for range 1000 {
+		status, _, header := get()
+		if status == http.StatusOK {
+			continue
+		}
+		if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
+			t.Errorf("%d, %v", status, header)
+		}
+		return
+	}
+	t.Error("no limit")
 }
 
 // TestPeersAreWhoTheyMustBe takes real data centers whose trust is not what it should be (SEC-41): one that does not know

@@ -78,6 +78,7 @@ type Server struct {
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
+	crowd                         *crowd // strangers at the peer listener
 }
 
 // New declares the routes. It refuses bad wiring.
@@ -86,7 +87,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd()}
 	s.declare()
 	return s, nil
 }

@@ -9,5 +9,6 @@
 // spiffe://<cluster id in lower case>/node/<node name>, of a registered partner, and leads to an anchor declared for that
 // very partner; there is no pool of all anchors, so no partner can speak for another. Host names are never part of the
 // decision. A removed partner or certificate is refused at the next request, on open connections too, and TLS sessions are
-// never resumed. What cannot be read trusts nobody.
+// never resumed. What cannot be read trusts nobody. Who shows no certificate is let in by the handshake as a stranger, and refused by
+// Verify; the peer routes that are open to everybody do not ask it.
 package trust

@@ -32,8 +32,8 @@ type Config struct {
 	Clock       clock.Clock             // decides validity; nil = the machine's clock
 	Logger      *slog.Logger            // nil = silent
 
-	// Refused, when set, is told of each client refused in a handshake, for the audit. leaf is what it showed, unverified,
-	// and nil if it showed nothing. It runs in the handshake and must not block.
+	// Refused, when set, is told of each client refused in a handshake, for the audit. leaf is what it showed,
+	// unverified. It runs in the handshake and must not block.
 	Refused func(leaf *x509.Certificate, err error)
 }
 

@@ -12,13 +12,14 @@ import (
 // errNoCertificate ends a handshake while we have no leaf of our own.
 var errNoCertificate = errors.New("trust: no peer certificate of our own")
 
-// ServerTLS is the configuration of the peer listener: TLS 1.3, a client certificate is required, and Verify decides, for
-// each handshake, under the trust in force then. One configuration serves every server name (SEC-42). Sessions are never
-// resumed (SEC-44).
+// ServerTLS is the configuration of the peer listener: TLS 1.3, and a client certificate that is shown is decided on by Verify,
+// for each handshake, under the trust in force then. Who shows none is let in as a stranger, for the few routes that are open to
+// everybody: Verify refuses them at every other. One configuration serves every server name (SEC-42). Sessions are never resumed
+// (SEC-44).
 func (s *Store) ServerTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
-		ClientAuth:             tls.RequireAnyClientCert,
+		ClientAuth:             tls.RequestClientCert,
 		SessionTicketsDisabled: true,
 		NextProtos:             []string{"h2", "http/1.1"},
 		GetCertificate:         func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.own() },
@@ -28,17 +29,15 @@ func (s *Store) ServerTLS() *tls.Config {
 
 // verifyClient runs on every handshake, where VerifyPeerCertificate would be left out on a resumed one.
 func (s *Store) verifyClient(cs tls.ConnectionState) error {
+	if len(cs.PeerCertificates) == 0 {
+		return nil
+	}
 	_, err := s.Verify(&cs, x509.ExtKeyUsageClientAuth)
 	if err == nil {
 		return nil
 	}
-	var leaf *x509.Certificate
-	shown := ""
-	if len(cs.PeerCertificates) > 0 {
-		leaf = cs.PeerCertificates[0]
-		shown = mdc.Fingerprint(leaf)
-	}
-	s.config.Logger.Warn("peer refused", "code", fault.CodeOf(err), "reason", err.Error(), "cause", errors.Unwrap(err), "fingerprint", shown)
+	leaf := cs.PeerCertificates[0]
+	s.config.Logger.Warn("peer refused", "code", fault.CodeOf(err), "reason", err.Error(), "cause", errors.Unwrap(err), "fingerprint", mdc.Fingerprint(leaf))
 	if s.config.Refused != nil {
 		s.config.Refused(leaf, err)
 	}

@@ -277,15 +277,15 @@ func TestNoResumption(t *testing.T) {
 	}
 }
 
-// TestDowngrade is SEC-40 for the peer listener: no certificate, older TLS and plain HTTP end in the handshake.
+// TestDowngrade is SEC-40 for the peer listener: older TLS, a certificate that is no node's and plain HTTP end in the handshake;
+// who shows no certificate is nobody.
 func TestDowngrade(t *testing.T) {
 	ny, ldn := newCenter(t, "nydc"), newCenter(t, "ldndc")
 	ny.know(t, ldn)
 	leaf := *ldn.ca.PeerCertificate()
 	for name, c := range map[string]*tls.Config{
-		"no client certificate": {InsecureSkipVerify: true},
-		"TLS 1.2":               {InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{leaf}},
-		"web leaf":              {InsecureSkipVerify: true, Certificates: []tls.Certificate{*ldn.ca.WebCertificate()}},
+		"TLS 1.2":  {InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{leaf}},
+		"web leaf": {InsecureSkipVerify: true, Certificates: []tls.Certificate{*ldn.ca.WebCertificate()}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, _, err := call(t, client(t, c), ny.address); err == nil {
@@ -293,9 +293,12 @@ func TestDowngrade(t *testing.T) {
 			}
 		})
 	}
+	if status, _, err := call(t, client(t, &tls.Config{InsecureSkipVerify: true}), ny.address); err != nil || status != 403 {
+		t.Errorf("no client certificate: %d, %v", status, err)
+	}
 	for _, name := range []string{"", "xn--strange", "127.0.0.1", "NYDC"} { // SEC-42: one configuration for every name
 		c := &tls.Config{InsecureSkipVerify: true, ServerName: name}
-		if _, _, err := call(t, client(t, c), ny.address); err == nil {
+		if status, _, err := call(t, client(t, c), ny.address); err == nil && status == 200 {
 			t.Errorf("server name %q is let in without a certificate", name)
 		}
 	}
