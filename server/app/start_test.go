@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +12,9 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
 
 // refusesToStart launches p and wants it to end with exit code 1 and a message that holds all of these words.
@@ -95,6 +100,48 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	p.Start()
 	if p.Token == token {
 		t.Error("the token that was removed is valid again")
+	}
+}
+
+// TestLostAuthorityIsRefused: a data center whose store has no authority any more, while its root lies in ca.pem, does not make
+// another one, which would be a stranger to every partner (FLT-07).
+func TestLostAuthorityIsRefused(t *testing.T) {
+	p := testkit.StartProcesses(t, program(t), "NYDC")[0]
+	p.Kill()
+	s, err := badger.Open(badger.Config{Dir: filepath.Join(p.DataDir, "state"), Mirror: &badger.MirrorConfig{Path: filepath.Join(p.DataDir, "head"), Key: journal.PositionKey()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Update(t.Context(), func(w store.Writer) error { return w.Delete([]byte("ca/authority")) })
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	refusesToStart(t, p, "certificate authority", "ca.pem")
+}
+
+// TestFilesAreTheServersOwn: nobody else on the machine can read what the server keeps; the root is for everybody (SEC-71).
+func TestFilesAreTheServersOwn(t *testing.T) {
+	p := testkit.StartProcesses(t, program(t), "NYDC")[0]
+	files := 0
+	err := filepath.WalkDir(p.DataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the store was tidying up
+		}
+		if err != nil {
+			return err
+		}
+		files++
+		if others := info.Mode().Perm() & 0o077; (others != 0) != (d.Name() == "ca.pem") {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil || files < 10 {
+		t.Errorf("%d files, %v", files, err)
 	}
 }
 

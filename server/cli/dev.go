@@ -27,7 +27,10 @@ func (p *program) dev() *cobra.Command {
 			"where everything is; with DIR/<id>/concord.hcl `concord server` runs the same data center as a\n" +
 			"process of its own. When all are ready it says where they are, and what to export to reach the\n" +
 			"first one; `concord dev env` says that to another shell.",
-		RunE: func(c *cobra.Command, _ []string) error { return p.runDev(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			private()
+			return p.runDev(c.Context(), o)
+		},
 	}
 	c.Flags().StringVar(&o.dir, "dir", "", "`DIR` that holds everything")
 	c.Flags().StringSliceVar(&o.ids, "data-centers", nil, "cluster `IDS`, with commas between them")

@@ -32,6 +32,7 @@ func (p *program) server() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			private()
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
 			level := new(slog.LevelVar)
