@@ -42,17 +42,17 @@ func (a *Authority) Run(ctx context.Context) error {
 	}
 }
 
-// due is when the leaf of p is to be replaced; early is the share of its life taken off.
-func (a *Authority) due(p profile, early float64) time.Time {
-	c := a.current(p).Load().Leaf
+// due is when the leaf l is to be replaced; early is the share of its life taken off.
+func (a *Authority) due(l ownLeaf, early float64) time.Time {
+	c := a.current(l).Load().Leaf
 	life := float64(c.NotAfter.Sub(c.NotBefore))
 	return renewAt(c).Add(-time.Duration(life * early))
 }
 
 func (a *Authority) untilDue(early float64) time.Duration {
 	wait := longestWait
-	for _, p := range a.profiles {
-		wait = min(wait, a.due(p, early).Sub(a.config.Clock.Now()))
+	for _, l := range a.own {
+		wait = min(wait, a.due(l, early).Sub(a.config.Clock.Now()))
 	}
 	return max(wait, 0)
 }
@@ -60,12 +60,12 @@ func (a *Authority) untilDue(early float64) time.Duration {
 // renewDue replaces the leaves that are due. One that cannot be does not keep the other from it.
 func (a *Authority) renewDue(ctx context.Context, early float64) error {
 	var failed []error
-	for _, p := range a.profiles {
-		if a.config.Clock.Now().Before(a.due(p, early)) {
+	for _, l := range a.own {
+		if a.config.Clock.Now().Before(a.due(l, early)) {
 			continue
 		}
-		if err := a.issue(ctx, p); err != nil {
-			failed = append(failed, fmt.Errorf("renew %s leaf: %w", p.name, err))
+		if err := a.issue(ctx, l); err != nil {
+			failed = append(failed, fmt.Errorf("renew %s leaf: %w", l.name, err))
 		}
 	}
 	return errors.Join(failed...)
