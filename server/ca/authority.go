@@ -20,6 +20,10 @@ type Authority struct {
 	issuing sync.Mutex // one issue or renewal of an own leaf at a time
 	peer    atomic.Pointer[tls.Certificate]
 	web     atomic.Pointer[tls.Certificate]
+
+	revoked revoked
+	listing sync.Mutex // one new revocation list at a time
+	list    atomic.Pointer[List]
 }
 
 // Open opens the authority of c.ClusterID. At the first start it makes root and issuing certificate; it issues the leaves
@@ -38,12 +42,30 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 	if a.backend, err = openEmbedded(id); err != nil {
 		return nil, err
 	}
-	for _, l := range a.own {
-		if err := a.openLeaf(ctx, l); err != nil {
-			return nil, fmt.Errorf("open %s leaf: %w", l.name, errors.Join(err, a.Close()))
-		}
+	if err := a.openRecords(ctx); err != nil {
+		return nil, fmt.Errorf("open authority: %w", errors.Join(err, a.Close()))
 	}
 	return a, nil
+}
+
+// openRecords brings what is kept into force: revocations first, so that nothing that was revoked is used again.
+func (a *Authority) openRecords(ctx context.Context) error {
+	if err := a.loadRevocations(ctx); err != nil {
+		return err
+	}
+	if err := a.openList(ctx); err != nil {
+		return err
+	}
+	// What an earlier process left unfinished will not be finished. All of it: a clock that went back is no reason to wait.
+	if err := a.sweep(ctx, a.config.Clock.Now().AddDate(100, 0, 0)); err != nil {
+		a.config.Logger.WarnContext(ctx, "unfinished certificates not swept up", "error", err)
+	}
+	for _, l := range a.own {
+		if err := a.openLeaf(ctx, l); err != nil {
+			return fmt.Errorf("open %s leaf: %w", l.name, err)
+		}
+	}
+	return nil
 }
 
 // Roots are the certificates that partners are to trust, newest last.

@@ -16,7 +16,7 @@ type backend interface {
 	// Sign gives the certificate that o describes, and the issuing certificates above it. A second call with the same
 	// order is refused. The serial is o.serial unless the backend chooses its own.
 	Sign(ctx context.Context, o order) ([]*x509.Certificate, error)
-	// Revoke tells the backend of certificates that the authority is about to record as revoked. It may be called again
+	// Revoke tells the backend of certificates that the authority has recorded as revoked. It may be called again
 	// for the same ones.
 	Revoke(ctx context.Context, ends []Revocation) error
 	// CRL gives a signed list (DER) of what is revoked. A backend that keeps a list of its own may give that one.
@@ -42,6 +42,7 @@ func (o order) fits(c *x509.Certificate) bool {
 
 // shape is what a certificate says and for what it may be used.
 type shape struct {
+	id     string   // by which revocation finds it: its URI; of a web server, the first name as people gave it
 	common string   // subject common name; informs people, decides nothing
 	names  []string // DNS names, IP addresses and URIs, sorted
 	usage  []x509.ExtKeyUsage

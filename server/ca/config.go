@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -43,6 +44,7 @@ type Config struct {
 	Wrapper   Wrapper       // the node's key
 	LeafTTL   time.Duration // life of a leaf, 1 minute to 90 days; 0 = 24 h
 	WebNames  []string      // DNS names and IP addresses of the web leaf; localhost, 127.0.0.1 and ::1 are always added
+	Audit     *audit.Log    // of administrators' acts, in the same store; nil = none is kept
 	Clock     clock.Clock   // decides validity; nil = the machine's clock
 	Logger    *slog.Logger  // nil = silent
 }

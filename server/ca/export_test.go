@@ -11,7 +11,7 @@ func (a *Authority) SignShape(ctx context.Context, common string, names []string
 	if err != nil {
 		return nil, err
 	}
-	asked := shape{common: common, names: names, usage: usage}
+	asked := shape{id: common, common: common, names: names, usage: usage}
 	request, err := newRequest(asked, key)
 	if err != nil {
 		return nil, err

@@ -27,13 +27,14 @@ type ownLeaf struct {
 }
 
 func peerLeaf(c Config) ownLeaf {
-	return ownLeaf{name: peerName, profile: ProfileNode, shape: shape{
-		common: c.ClusterID + " " + c.NodeName, names: []string{Identity(c.ClusterID, ProfileNode, c.NodeName)}, usage: ProfileNode.usage()}}
+	id := Identity(c.ClusterID, ProfileNode, c.NodeName)
+	return ownLeaf{name: peerName, profile: ProfileNode, shape: shape{id: id,
+		common: c.ClusterID + " " + c.NodeName, names: []string{id}, usage: ProfileNode.usage()}}
 }
 
 func webLeaf(c Config) ownLeaf {
-	return ownLeaf{name: webLeafName, profile: ProfileWebServer, shape: shape{
-		common: c.ClusterID + " " + c.NodeName + " web", names: c.WebNames, usage: ProfileWebServer.usage()}}
+	name := c.ClusterID + " " + c.NodeName + " web"
+	return ownLeaf{name: webLeafName, profile: ProfileWebServer, shape: shape{id: name, common: name, names: c.WebNames, usage: ProfileWebServer.usage()}}
 }
 
 // leafKey is where the leaf l of this node is kept, with its key, so that a restart goes on with it.
@@ -74,37 +75,24 @@ func (a *Authority) loadLeaf(ctx context.Context, l ownLeaf) (signer, error) {
 // usable says whether a leaf has the shape, the issuer and the life that one issued now would have.
 func (a *Authority) usable(l ownLeaf, c *x509.Certificate) bool {
 	now := a.config.Clock.Now()
-	return l.shape.fits(c) && a.verify(l.shape, c) == nil && now.Before(renewAt(c)) && c.NotAfter.Sub(now) <= a.config.LeafTTL
+	return l.shape.fits(c) && !a.Revoked(c.SerialNumber) && a.verify(l.shape, c) == nil && now.Before(renewAt(c)) && c.NotAfter.Sub(now) <= a.config.LeafTTL
 }
 
-// issue signs a leaf for a new key, keeps it, and only then publishes it.
+// issue makes a leaf for a new key, keeps it together with its record, and only then publishes it.
 func (a *Authority) issue(ctx context.Context, l ownLeaf) error {
 	a.issuing.Lock()
 	defer a.issuing.Unlock()
-	key, err := newKey()
+	request, key, err := requestFor(l.shape, "")
 	if err != nil {
 		return err
 	}
-	request, err := newRequest(l.shape, key)
+	rec := Record{Profile: l.profile, Identity: l.shape.id, Node: a.config.NodeName, Names: l.shape.names, IssuedBy: "node:" + a.config.NodeName}
+	var leaf signer
+	_, err = a.produce(ctx, rec, l.shape, request, a.config.LeafTTL, act{own: true, also: func(w store.Writer, c *x509.Certificate) error {
+		leaf = signer{cert: c, key: key}
+		return a.saveLeaf(w, l, leaf)
+	}})
 	if err != nil {
-		return err
-	}
-	o, err := a.order(l.shape, request, a.config.LeafTTL)
-	if err != nil {
-		return err
-	}
-	chain, err := a.backend.Sign(ctx, o)
-	if err != nil {
-		return err
-	}
-	leaf := signer{cert: chain[0], key: key}
-	if !o.fits(leaf.cert) {
-		return errors.New("the new leaf is not as ordered")
-	}
-	if err := a.verify(l.shape, leaf.cert); err != nil {
-		return fmt.Errorf("verify new leaf: %w", err)
-	}
-	if err := a.saveLeaf(ctx, l, leaf); err != nil {
 		return err
 	}
 	a.current(l).Store(a.chain(leaf))
@@ -112,7 +100,10 @@ func (a *Authority) issue(ctx context.Context, l ownLeaf) error {
 	return nil
 }
 
-func (a *Authority) saveLeaf(ctx context.Context, l ownLeaf, s signer) error {
+func (a *Authority) saveLeaf(w store.Writer, l ownLeaf, s signer) error {
+	if err := a.verify(l.shape, s.cert); err != nil {
+		return fmt.Errorf("verify new leaf: %w", err)
+	}
 	pair, err := seal(a.config, a.leafPlace(l), s)
 	if err != nil {
 		return err
@@ -121,11 +112,7 @@ func (a *Authority) saveLeaf(ctx context.Context, l ownLeaf, s signer) error {
 	if err != nil {
 		return fmt.Errorf("encode leaf: %w", err)
 	}
-	err = a.config.Store.Update(ctx, func(w store.Writer) error { return w.Put([]byte(a.leafKey(l)), raw, 0) })
-	if err != nil {
-		return fmt.Errorf("write leaf: %w", err)
-	}
-	return nil
+	return w.Put([]byte(a.leafKey(l)), raw, 0)
 }
 
 // verify checks a leaf as a partner will, so that trouble with clock or name constraints shows here first.

@@ -108,7 +108,7 @@ func (p Profile) shape(clusterID, name string, sans []string) (shape, error) {
 		return shape{}, invalid("/sans", "a certificate of this profile carries the one name "+id)
 	}
 	common := map[Profile]string{ProfileNode: "", ProfileAgent: "agent ", ProfileAdministrator: "admin "}[p]
-	return shape{common: clip64(clusterID + " " + common + name), names: []string{id}, usage: p.usage()}, nil
+	return shape{id: id, common: clip64(clusterID + " " + common + name), names: []string{id}, usage: p.usage()}, nil
 }
 
 func webShape(name string, sans []string) (shape, error) {
@@ -128,7 +128,7 @@ func webShape(name string, sans []string) (shape, error) {
 	}
 	first := names[0]
 	slices.Sort(names)
-	return shape{common: clip64(first), names: slices.Compact(names), usage: ProfileWebServer.usage()}, nil
+	return shape{id: first, common: clip64(first), names: slices.Compact(names), usage: ProfileWebServer.usage()}, nil
 }
 
 // webName gives a DNS name or an IP address in the one spelling in which it is compared.

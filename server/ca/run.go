@@ -15,7 +15,7 @@ const (
 	longestWait = time.Minute
 )
 
-// Run keeps both leaves fresh until ctx ends, then returns nil. A leaf is signed anew, for a new key, two thirds into its
+// Run keeps both leaves and the revocation list fresh until ctx ends, then returns nil. A leaf is signed anew, for a new key, two thirds into its
 // life, up to a twentieth earlier so that nodes started together do not come together. A failure is tried again after 2 s,
 // doubling to 5 minutes; the old leaf serves meanwhile.
 func (a *Authority) Run(ctx context.Context) error {
@@ -29,7 +29,7 @@ func (a *Authority) Run(ctx context.Context) error {
 		if !pause(ctx, wait) {
 			return nil
 		}
-		err := a.renewDue(ctx, early)
+		err := errors.Join(a.renewDue(ctx, early), a.keepUp(ctx))
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the end was asked for; what it cut off is no failure
@@ -61,7 +61,7 @@ func (a *Authority) untilDue(early float64) time.Duration {
 func (a *Authority) renewDue(ctx context.Context, early float64) error {
 	var failed []error
 	for _, l := range a.own {
-		if a.config.Clock.Now().Before(a.due(l, early)) {
+		if a.config.Clock.Now().Before(a.due(l, early)) && !a.Revoked(a.current(l).Load().Leaf.SerialNumber) {
 			continue
 		}
 		if err := a.issue(ctx, l); err != nil {
@@ -69,6 +69,14 @@ func (a *Authority) renewDue(ctx context.Context, early float64) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// keepUp does what is due beside the leaves, about once a minute: the revocation list, and what was left unfinished.
+func (a *Authority) keepUp(ctx context.Context) error {
+	if err := a.sweep(ctx, a.config.Clock.Now().Add(-intentLimit)); err != nil {
+		return err
+	}
+	return a.freshenList(ctx)
 }
 
 func nextRetry(last time.Duration) time.Duration {
