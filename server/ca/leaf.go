@@ -14,31 +14,54 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// leafKey is where the leaf of profile p of this node is kept, with its key, so that a restart goes on with it.
-func (a *Authority) leafKey(p profile) string {
-	return "ca/leaf/" + strings.ToLower(a.config.NodeName) + "/" + p.name
+const (
+	peerName    = "peer"
+	webLeafName = "web"
+)
+
+// ownLeaf is one of the two certificates of this node.
+type ownLeaf struct {
+	name    string // peer or web
+	profile Profile
+	shape   shape
 }
 
-func (a *Authority) leafPlace(p profile) string {
-	return "leaf/" + strings.ToLower(a.config.NodeName) + "/" + p.name
+func peerLeaf(c Config) ownLeaf {
+	id := Identity(c.ClusterID, ProfileNode, c.NodeName)
+	return ownLeaf{name: peerName, profile: ProfileNode, shape: shape{id: id,
+		common: c.ClusterID + " " + c.NodeName, names: []string{id}, usage: ProfileNode.usage()}}
+}
+
+func webLeaf(c Config) ownLeaf {
+	name := c.ClusterID + " " + c.NodeName + " web"
+	return ownLeaf{name: webLeafName, profile: ProfileWebServer, shape: shape{id: name, common: name, names: c.WebNames, usage: ProfileWebServer.usage()}}
+}
+
+// leafKey is where the leaf l of this node is kept, with its key, so that a restart goes on with it.
+func (a *Authority) leafKey(l ownLeaf) string {
+	return "ca/leaf/" + strings.ToLower(a.config.NodeName) + "/" + l.name
+}
+
+func (a *Authority) leafPlace(l ownLeaf) string {
+	return "leaf/" + strings.ToLower(a.config.NodeName) + "/" + l.name
 }
 
 // openLeaf goes on with the kept leaf if it is still right, and issues one otherwise.
-func (a *Authority) openLeaf(ctx context.Context, p profile) error {
-	kept, err := a.loadLeaf(ctx, p)
+func (a *Authority) openLeaf(ctx context.Context, l ownLeaf) error {
+	kept, err := a.loadLeaf(ctx, l)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		// A leaf is cheap: what cannot be opened is replaced. The root, which is not, was opened before.
-		a.config.Logger.WarnContext(ctx, "kept leaf is not usable", "leaf", p.name, "error", err)
+		a.config.Logger.WarnContext(ctx, "kept leaf is not usable", "leaf", l.name, "error", err)
 	}
-	if err == nil && a.usable(p, kept.cert) {
-		a.current(p).Store(a.chain(kept))
+	if err == nil && a.usable(l, kept.cert) {
+		a.current(l).Store(a.chain(kept))
 		return nil
 	}
-	return a.issue(ctx, p)
+	return a.issue(ctx, l)
 }
 
-func (a *Authority) loadLeaf(ctx context.Context, p profile) (signer, error) {
-	raw, err := readKey(ctx, a.config.Store, a.leafKey(p))
+func (a *Authority) loadLeaf(ctx context.Context, l ownLeaf) (signer, error) {
+	raw, err := readKey(ctx, a.config.Store, a.leafKey(l))
 	if err != nil {
 		return signer{}, fmt.Errorf("read leaf: %w", err)
 	}
@@ -46,45 +69,42 @@ func (a *Authority) loadLeaf(ctx context.Context, p profile) (signer, error) {
 	if err := json.Unmarshal(raw, &pair); err != nil {
 		return signer{}, fmt.Errorf("decode leaf: %w", err)
 	}
-	return unseal(a.config, a.leafPlace(p), pair)
+	return unseal(a.config, a.leafPlace(l), pair)
 }
 
 // usable says whether a leaf has the shape, the issuer and the life that one issued now would have.
-func (a *Authority) usable(p profile, c *x509.Certificate) bool {
+func (a *Authority) usable(l ownLeaf, c *x509.Certificate) bool {
 	now := a.config.Clock.Now()
-	return p.fits(c) && a.verify(p, c) == nil && now.Before(renewAt(c)) && c.NotAfter.Sub(now) <= a.config.LeafTTL
+	return l.shape.fits(c) && !a.Revoked(c.SerialNumber) && a.verify(l.shape, c) == nil && now.Before(renewAt(c)) && c.NotAfter.Sub(now) <= a.config.LeafTTL
 }
 
-// issue signs a leaf for a new key, keeps it, and only then publishes it.
-func (a *Authority) issue(ctx context.Context, p profile) error {
+// issue makes a leaf for a new key, keeps it together with its record, and only then publishes it.
+func (a *Authority) issue(ctx context.Context, l ownLeaf) error {
 	a.issuing.Lock()
 	defer a.issuing.Unlock()
-	key, err := newKey()
+	request, key, err := requestFor(l.shape, "")
 	if err != nil {
 		return err
 	}
-	request, err := newRequest(p, key)
+	rec := Record{Profile: l.profile, Identity: l.shape.id, Node: a.config.NodeName, Names: l.shape.names, IssuedBy: "node:" + a.config.NodeName}
+	var leaf signer
+	_, err = a.produce(ctx, rec, l.shape, request, a.config.LeafTTL, act{own: true, also: func(w store.Writer, c *x509.Certificate) error {
+		leaf = signer{cert: c, key: key}
+		return a.saveLeaf(w, l, leaf)
+	}})
 	if err != nil {
 		return err
 	}
-	chain, err := a.sign(ctx, p, request)
-	if err != nil {
-		return err
-	}
-	leaf := signer{cert: chain[0], key: key}
-	if err := a.verify(p, leaf.cert); err != nil {
-		return fmt.Errorf("verify new leaf: %w", err)
-	}
-	if err := a.saveLeaf(ctx, p, leaf); err != nil {
-		return err
-	}
-	a.current(p).Store(a.chain(leaf))
-	a.config.Logger.InfoContext(ctx, "certificate issued", "leaf", p.name, "serial", leaf.cert.SerialNumber.String(), "not_after", leaf.cert.NotAfter)
+	a.current(l).Store(a.chain(leaf))
+	a.config.Logger.InfoContext(ctx, "certificate issued", "leaf", l.name, "serial", leaf.cert.SerialNumber.String(), "not_after", leaf.cert.NotAfter)
 	return nil
 }
 
-func (a *Authority) saveLeaf(ctx context.Context, p profile, s signer) error {
-	pair, err := seal(a.config, a.leafPlace(p), s)
+func (a *Authority) saveLeaf(w store.Writer, l ownLeaf, s signer) error {
+	if err := a.verify(l.shape, s.cert); err != nil {
+		return fmt.Errorf("verify new leaf: %w", err)
+	}
+	pair, err := seal(a.config, a.leafPlace(l), s)
 	if err != nil {
 		return err
 	}
@@ -92,24 +112,26 @@ func (a *Authority) saveLeaf(ctx context.Context, p profile, s signer) error {
 	if err != nil {
 		return fmt.Errorf("encode leaf: %w", err)
 	}
-	err = a.config.Store.Update(ctx, func(w store.Writer) error { return w.Put([]byte(a.leafKey(p)), raw, 0) })
-	if err != nil {
-		return fmt.Errorf("write leaf: %w", err)
-	}
-	return nil
+	return w.Put([]byte(a.leafKey(l)), raw, 0)
 }
 
 // verify checks a leaf as a partner will, so that trouble with clock or name constraints shows here first.
-func (a *Authority) verify(p profile, c *x509.Certificate) error {
+func (a *Authority) verify(s shape, c *x509.Certificate) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(a.identity.root.cert)
-	between.AddCert(a.identity.issuer.cert)
-	_, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: p.usage, CurrentTime: a.config.Clock.Now()})
+	for _, issuer := range a.backend.Issuers() {
+		between.AddCert(issuer)
+	}
+	_, err := c.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, KeyUsages: s.usage, CurrentTime: a.config.Clock.Now()})
 	return err
 }
 
 func (a *Authority) chain(s signer) *tls.Certificate {
-	return &tls.Certificate{Certificate: [][]byte{s.cert.Raw, a.identity.issuer.cert.Raw}, PrivateKey: s.key, Leaf: s.cert}
+	raw := [][]byte{s.cert.Raw}
+	for _, issuer := range a.backend.Issuers() {
+		raw = append(raw, issuer.Raw)
+	}
+	return &tls.Certificate{Certificate: raw, PrivateKey: s.key, Leaf: s.cert}
 }
 
 // renewAt is two thirds into the life of c.

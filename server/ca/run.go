@@ -15,7 +15,7 @@ const (
 	longestWait = time.Minute
 )
 
-// Run keeps both leaves fresh until ctx ends, then returns nil. A leaf is signed anew, for a new key, two thirds into its
+// Run keeps both leaves and the revocation list fresh until ctx ends, then returns nil. A leaf is signed anew, for a new key, two thirds into its
 // life, up to a twentieth earlier so that nodes started together do not come together. A failure is tried again after 2 s,
 // doubling to 5 minutes; the old leaf serves meanwhile.
 func (a *Authority) Run(ctx context.Context) error {
@@ -29,7 +29,7 @@ func (a *Authority) Run(ctx context.Context) error {
 		if !pause(ctx, wait) {
 			return nil
 		}
-		err := a.renewDue(ctx, early)
+		err := errors.Join(a.renewDue(ctx, early), a.keepUp(ctx))
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the end was asked for; what it cut off is no failure
@@ -42,17 +42,17 @@ func (a *Authority) Run(ctx context.Context) error {
 	}
 }
 
-// due is when the leaf of p is to be replaced; early is the share of its life taken off.
-func (a *Authority) due(p profile, early float64) time.Time {
-	c := a.current(p).Load().Leaf
+// due is when the leaf l is to be replaced; early is the share of its life taken off.
+func (a *Authority) due(l ownLeaf, early float64) time.Time {
+	c := a.current(l).Load().Leaf
 	life := float64(c.NotAfter.Sub(c.NotBefore))
 	return renewAt(c).Add(-time.Duration(life * early))
 }
 
 func (a *Authority) untilDue(early float64) time.Duration {
 	wait := longestWait
-	for _, p := range a.profiles {
-		wait = min(wait, a.due(p, early).Sub(a.config.Clock.Now()))
+	for _, l := range a.own {
+		wait = min(wait, a.due(l, early).Sub(a.config.Clock.Now()))
 	}
 	return max(wait, 0)
 }
@@ -60,15 +60,23 @@ func (a *Authority) untilDue(early float64) time.Duration {
 // renewDue replaces the leaves that are due. One that cannot be does not keep the other from it.
 func (a *Authority) renewDue(ctx context.Context, early float64) error {
 	var failed []error
-	for _, p := range a.profiles {
-		if a.config.Clock.Now().Before(a.due(p, early)) {
+	for _, l := range a.own {
+		if a.config.Clock.Now().Before(a.due(l, early)) && !a.Revoked(a.current(l).Load().Leaf.SerialNumber) {
 			continue
 		}
-		if err := a.issue(ctx, p); err != nil {
-			failed = append(failed, fmt.Errorf("renew %s leaf: %w", p.name, err))
+		if err := a.issue(ctx, l); err != nil {
+			failed = append(failed, fmt.Errorf("renew %s leaf: %w", l.name, err))
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// keepUp does what is due beside the leaves, about once a minute: the revocation list, and what was left unfinished.
+func (a *Authority) keepUp(ctx context.Context) error {
+	if err := a.sweep(ctx, a.config.Clock.Now().Add(-intentLimit)); err != nil {
+		return err
+	}
+	return a.freshenList(ctx)
 }
 
 func nextRetry(last time.Duration) time.Duration {

@@ -13,7 +13,7 @@ import (
 
 // Bounds of a leaf certificate's life. Below, renewal could not keep up; above, a stolen key would serve for too long.
 const (
-	minLeafTTL = 5 * time.Minute
+	minLeafTTL = time.Minute
 	maxLeafTTL = 90 * 24 * time.Hour
 )
 

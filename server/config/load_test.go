@@ -136,7 +136,7 @@ func TestLoadSaysEachFaultWithItsPlace(t *testing.T) {
 		{"CA of a later version", "ca \"embedded\" {\n  leaf_ttl = \"12h\"\n}", "ca \"external\" {\n  url = \"https://ca\"\n}", `20,4: CA not available`, `not available in this version`},
 		{"unknown CA", `"embedded"`, `"other"`, `20,4: Unknown CA`, `embedded`},
 		{"duration without unit", `"12h"`, `"12"`, `21,14: Invalid duration`, `unit`},
-		{"duration out of range", `"12h"`, `"1s"`, `21,14: Duration out of range`, `between 5m and 2160h`},
+		{"duration out of range", `"12h"`, `"1s"`, `21,14: Duration out of range`, `between 1m and 2160h`},
 		{"unknown level", `"warn"`, `"loud"`, `24,12: Unknown level`, `debug, info, warn, error`},
 		{"unknown format", `"text"`, `"xml"`, `25,12: Unknown format`, `json, text`},
 		{"syntax", `cluster_id = "NYDC"`, `cluster_id = "NYDC`, `1,19: `, ``},

@@ -214,6 +214,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		steps = append(steps, step{"PUT", path, "", body, 200}, step{"GET", path, "", "", 200}, step{"PATCH", path, "", body, 200}, step{"DELETE", path, "", "", 204}, step{"PUT", path, "", body, 200})
 	}
 	steps = append(steps, mastershipSteps()...)
+	steps = append(steps, certificateSteps()...)
 	const agreements, oracle = "/v1/replication/agreements", wire.OraclePrefix
 	return append(steps,
 		step{"GET", "/v1/health", "", "", 200}, step{"GET", "/v1/ready", "", "", 200}, step{"GET", "/v1/trust/bundle", "", "", 200},
@@ -251,6 +252,20 @@ func mastershipSteps() []step {
 	}
 }
 
+// certificateSteps reaches the routes of certificates; SERIAL is the one that was issued last.
+func certificateSteps() []step {
+	const all, one, last = "/v1/certificates", "/v1/certificates/{serial}", "/v1/certificates/SERIAL"
+	return []step{
+		{"POST", all, "", `{"profile":"agent","name":"portal"}`, 201}, {"POST", all, "", `{"profile":"agent","name":"a/b"}`, 400}, {"POST", all, "", `{"profile":"agent","name":"a","ttl":"x"}`, 400},
+		{"GET", all, "", "", 200}, {"GET", all, all + "?profile=agent&status=valid&name=x&expiring_before=2030-01-01T00:00:00Z", "", 200},
+		{"GET", all, all + "?status=unknown", "", 400}, {"GET", one, last, "", 200}, {"GET", one, "/v1/certificates/00ff", "", 404}, {"GET", one, "/v1/certificates/x", "", 400},
+		{"POST", one + "/renew", last + "/renew", `{}`, 201}, {"POST", one + "/revoke", last + "/revoke", `{"reason":"superseded"}`, 200},
+		{"POST", one + "/renew", last + "/renew", `{}`, 409}, {"POST", one + "/revoke", last + "/revoke", `{"reason":"no"}`, 400},
+		{"POST", "/v1/certificate-revocations", "", `{"identity":"spiffe://nydc/agent/portal"}`, 200}, {"POST", "/v1/certificate-revocations", "", `{}`, 400},
+		{"GET", "/v1/crl", "", "", 200},
+	}
+}
+
 // overrideSteps reaches the routes of overrides, locks and batches; they leave the setting s as it was.
 func overrideSteps() []step {
 	const one, lock = "/v1/overrides/{kind}/{name}", "/v1/locks/{kind}/{name}"
@@ -279,7 +294,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
 	doc := describe(t, admin(t, d, http.MethodGet, "/openapi.json", ""))
 	reached := map[string]bool{}
-	identifier := ""
+	identifier, serial := "", ""
 	for _, s := range adminSteps(t, other, d.Sessions("ann")[0].ID) {
 		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
 		if !declared {
@@ -289,7 +304,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 		if s.url == "" {
 			s.url = s.path
 		}
-		got := admin(t, d, s.method, strings.Replace(s.url, "/ID", "/"+identifier, 1), s.body)
+		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial).Replace(s.url), s.body)
 		if got.status != s.want {
 			t.Errorf("%s %s: %d, want %d: %s", s.method, s.url, got.status, s.want, got.body)
 		}
@@ -297,6 +312,11 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 			var v wire.AgreementView
 			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
 			identifier = v.Identifier
+		}
+		if s.path == "/v1/certificates" && s.method == http.MethodPost && got.status == http.StatusCreated {
+			var v wire.IssuedCertificate
+			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
+			serial = v.Serial
 		}
 		doc.fits(t, o, s.method+" "+s.url, got)
 		reached[s.method+" "+s.path] = true
@@ -317,7 +337,7 @@ func (d *document) complete(t *testing.T, at *testkit.DataCenter, base string, h
 			if _, declared := operations[strings.ToLower(method)]; declared {
 				continue
 			}
-			got := send(t, at, ask{method: method, url: base + strings.NewReplacer("{name}", "x", "{id}", "x", "{kind}", "x").Replace(path), header: header, tls: cfg})
+			got := send(t, at, ask{method: method, url: base + strings.NewReplacer("{name}", "x", "{id}", "x", "{kind}", "x", "{serial}", "1f").Replace(path), header: header, tls: cfg})
 			if got.status != http.StatusMethodNotAllowed || !strings.Contains(strings.ToLower(got.header.Get("Allow")), anyOf(operations)) {
 				t.Errorf("%s %s is not described, but answers %d with Allow %q", method, path, got.status, got.header.Get("Allow"))
 			}

@@ -1,0 +1,149 @@
+package ca
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+const (
+	listKey  = "ca/crl"
+	listLife = 24 * time.Hour // thisUpdate to nextUpdate; a new list is made when half of it is over
+)
+
+// List is a certificate revocation list, signed by the issuing certificate. The number only grows, restarts included.
+type List struct {
+	Number     uint64    `json:"number"`
+	ThisUpdate time.Time `json:"this_update"`
+	NextUpdate time.Time `json:"next_update"`
+	DER        []byte    `json:"der"`
+	Digest     string    `json:"digest"` // of the entries and the issuer, to see when it no longer says what is recorded
+}
+
+// CRL is the list in force.
+func (a *Authority) CRL() List { return *a.list.Load() }
+
+// openList goes on with the kept list, or makes one where there is none, it is due, or a revocation did not get into it.
+func (a *Authority) openList(ctx context.Context) error {
+	kept, err := a.keptList(ctx)
+	if err != nil {
+		return err
+	}
+	a.list.Store(&kept)
+	return a.freshenList(ctx)
+}
+
+func (a *Authority) keptList(ctx context.Context) (kept List, err error) {
+	raw, err := readKey(ctx, a.config.Store, listKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return List{}, nil
+	}
+	if err != nil {
+		return List{}, fmt.Errorf("read revocation list: %w", err)
+	}
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return List{}, fmt.Errorf("decode revocation list: %w", err)
+	}
+	return kept, nil
+}
+
+// freshenList makes a new list when half of the life of the present one is over, or it does not say what is recorded.
+func (a *Authority) freshenList(ctx context.Context) error {
+	l := a.list.Load()
+	half := l.ThisUpdate.Add(l.NextUpdate.Sub(l.ThisUpdate) / 2)
+	if a.config.Clock.Now().Before(half) && l.Digest == a.listDigest(a.listed()) {
+		return nil
+	}
+	return a.refreshList(ctx)
+}
+
+// listed are the revocations that belong on a list made now.
+func (a *Authority) listed() []Revocation {
+	now := a.config.Clock.Now()
+	out := a.Revocations()
+	kept := out[:0]
+	for _, r := range out {
+		if now.Before(r.NotAfter.Add(revocationGrace)) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (a *Authority) listDigest(entries []Revocation) string {
+	h := sha256.New()
+	h.Write(a.backend.Issuers()[0].Raw)
+	for _, r := range entries {
+		h.Write([]byte("\x00" + r.Serial))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// refreshList makes a list of what is revoked now, keeps it, and only then gives it out.
+func (a *Authority) refreshList(ctx context.Context) error {
+	a.listing.Lock()
+	defer a.listing.Unlock()
+	entries := a.listed()
+	now := a.config.Clock.Now().UTC().Truncate(time.Second)
+	l := revocationList{number: a.list.Load().Number + 1, thisUpdate: now, nextUpdate: now.Add(listLife), entries: entries}
+	der, err := a.backend.CRL(ctx, l)
+	if err != nil {
+		return err
+	}
+	made, err := x509.ParseRevocationList(der)
+	if err != nil || made.Number == nil || !made.Number.IsUint64() {
+		return errors.Join(errors.New("read the new revocation list"), err)
+	}
+	fresh := List{Number: made.Number.Uint64(), ThisUpdate: made.ThisUpdate, NextUpdate: made.NextUpdate, DER: der, Digest: a.listDigest(entries)}
+	if err := a.keepList(ctx, fresh); err != nil {
+		return err
+	}
+	a.list.Store(&fresh)
+	a.forgetEnded()
+	return nil
+}
+
+// keepList writes the list, but never over one with a higher number.
+func (a *Authority) keepList(ctx context.Context, fresh List) error {
+	raw, err := json.Marshal(fresh)
+	if err != nil {
+		return fmt.Errorf("encode revocation list: %w", err)
+	}
+	err = a.config.Store.Update(ctx, func(w store.Writer) error {
+		var kept List
+		old, err := w.Get([]byte(listKey))
+		if err == nil {
+			err = json.Unmarshal(old, &kept)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if kept.Number > fresh.Number {
+			return fmt.Errorf("the kept list has number %d, the new one %d", kept.Number, fresh.Number)
+		}
+		return w.Put([]byte(listKey), raw, 0)
+	})
+	if err != nil {
+		return fmt.Errorf("write revocation list: %w", err)
+	}
+	return nil
+}
+
+// forgetEnded drops revocations of certificates that ended by themselves; the store drops them by their life.
+func (a *Authority) forgetEnded() {
+	now := a.config.Clock.Now()
+	a.revoked.mu.Lock()
+	defer a.revoked.mu.Unlock()
+	for serial, r := range a.revoked.by {
+		if !now.Before(r.NotAfter.Add(revocationGrace)) {
+			delete(a.revoked.by, serial)
+		}
+	}
+}

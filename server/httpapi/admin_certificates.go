@@ -1,0 +1,199 @@
+package httpapi
+
+import (
+	"encoding/pem"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/ca"
+)
+
+func (s *Server) certificateRoutes() []route {
+	const all, one = "/v1/certificates", "/v1/certificates/{serial}"
+	return []route{
+		{method: http.MethodGet, path: all, summary: "List the certificates that this data center issued",
+			query: []string{"profile", "identity", "name", "status", "expiring_before", "limit", "cursor"}, out: wire.Page[wire.CertificateView]{}, handle: s.listCertificates},
+		{method: http.MethodPost, path: all, summary: "Issue a certificate; without a request the server makes the key and returns it this once", status: http.StatusCreated,
+			in: wire.CertificateOrder{}, out: wire.IssuedCertificate{}, handle: s.issueCertificate},
+		{method: http.MethodGet, path: one, summary: "Read one certificate", out: wire.CertificateView{}, handle: s.getCertificate},
+		{method: http.MethodPost, path: one + "/renew", summary: "Issue the successor of a certificate that is valid: for the key of a request, or for a fresh one", status: http.StatusCreated,
+			in: wire.CertificateRenewal{}, out: wire.IssuedCertificate{}, handle: s.renewCertificate},
+		{method: http.MethodPost, path: one + "/revoke", summary: "End a certificate before its time, for good", in: wire.CertificateRevocation{}, out: wire.CertificateView{}, handle: s.revokeCertificate},
+		{method: http.MethodPost, path: "/v1/certificate-revocations", summary: "End several certificates, or all of an identity or a node, which is then not renewed either",
+			in: wire.CertificateWithdrawal{}, out: wire.CertificatesRevoked{}, handle: s.withdrawCertificates},
+		{method: http.MethodGet, path: "/v1/crl", summary: "The list of revoked certificates, signed: DER, or PEM for Accept: application/x-pem-file", public: true, handle: s.revocationList},
+	}
+}
+
+func (s *Server) issuer(c *call) ca.Actor {
+	a := c.actor()
+	return ca.Actor{Name: a.Name, RequestID: a.RequestID}
+}
+
+func (s *Server) issueCertificate(c *call) error {
+	var in wire.CertificateOrder
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	r := ca.Request{Profile: ca.Profile(in.Profile), Name: in.Name, SANs: in.SANs, CSR: in.CSRPEM}
+	if in.TTL != "" {
+		ttl, err := time.ParseDuration(in.TTL)
+		if err != nil || ttl <= 0 {
+			return fault.InvalidFields("The certificate cannot be issued as asked.", []fault.Field{{Pointer: "/ttl", Detail: "is no duration above zero; write a number with a unit, such as \"24h\""}})
+		}
+		r.TTL = ttl
+	}
+	made, err := s.c.Authority.Issue(c.Request.Context(), s.issuer(c), r)
+	if err != nil {
+		return err
+	}
+	return c.answer(s.issuedCertificate(made))
+}
+
+func (s *Server) renewCertificate(c *call) error {
+	var in wire.CertificateRenewal
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	made, err := s.c.Authority.Renew(c.Request.Context(), s.issuer(c), c.Param("serial"), in.CSRPEM)
+	if err != nil {
+		return err
+	}
+	return c.answer(s.issuedCertificate(made))
+}
+
+func (s *Server) getCertificate(c *call) error {
+	rec, err := s.c.Authority.Certificate(c.Request.Context(), c.Param("serial"))
+	if err != nil {
+		return err
+	}
+	return c.answer(s.certificateView(rec))
+}
+
+func (s *Server) revokeCertificate(c *call) error {
+	var in wire.CertificateRevocation
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	ended, err := s.c.Authority.Revoke(c.Request.Context(), s.issuer(c), ca.Withdrawal{Serials: []string{c.Param("serial")}, Reason: ca.Reason(in.Reason)})
+	if err != nil {
+		return err
+	}
+	return c.answer(s.certificateView(ended[0]))
+}
+
+func (s *Server) withdrawCertificates(c *call) error {
+	var in wire.CertificateWithdrawal
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	ended, err := s.c.Authority.Revoke(c.Request.Context(), s.issuer(c),
+		ca.Withdrawal{Serials: in.Serials, Identity: in.Identity, Node: in.Node, Reason: ca.Reason(in.Reason)})
+	if err != nil {
+		return err
+	}
+	return c.answer(wire.CertificatesRevoked{Items: s.certificateViews(ended)})
+}
+
+func (s *Server) listCertificates(c *call) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	f, err := certificateFilter(c)
+	if err != nil {
+		return err
+	}
+	after, err := s.openCursor("certificate", c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	list, next, err := s.c.Authority.Certificates(c.Request.Context(), f, after, limit)
+	if err != nil {
+		return err
+	}
+	page := wire.Page[wire.CertificateView]{Items: s.certificateViews(list)}
+	if page.NextCursor, err = s.sealCursor("certificate", next); err != nil {
+		return err
+	}
+	return c.answer(page)
+}
+
+func certificateFilter(c *call) (ca.Filter, error) {
+	f := ca.Filter{Profile: ca.Profile(c.Query("profile")), Identity: c.Query("identity"), Name: c.Query("name"), Status: ca.Status(c.Query("status"))}
+	var wrong []fault.Field
+	switch f.Profile {
+	case "", ca.ProfileNode, ca.ProfileAgent, ca.ProfileAdministrator, ca.ProfileWebServer:
+	default:
+		wrong = append(wrong, fault.Field{Pointer: "/profile", Detail: "has to be node, agent, administrator or web_server"})
+	}
+	switch f.Status {
+	case "", ca.StatusValid, ca.StatusExpired, ca.StatusRevoked:
+	default:
+		wrong = append(wrong, fault.Field{Pointer: "/status", Detail: "has to be valid, expired or revoked"})
+	}
+	if text := c.Query("expiring_before"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			wrong = append(wrong, fault.Field{Pointer: "/expiring_before", Detail: "has to be a time as RFC 3339, such as 2027-01-31T00:00:00Z"})
+		}
+		f.ExpiringBefore = at
+	}
+	return f, fault.InvalidFields("The query cannot be accepted.", wrong)
+}
+
+// revocationList is open to everybody: a list of serials, signed, that whoever is shown a certificate has to be able to
+// read. It is answered from memory.
+func (s *Server) revocationList(c *call) error {
+	l := s.c.Authority.CRL()
+	c.Header("Cache-Control", "no-cache") // may be kept, but a revocation counts at once
+	c.Header("Vary", "Accept")
+	c.Header("ETag", `"`+strconv.FormatUint(l.Number, 10)+`"`)
+	if c.has(c.Writer.Header().Get("ETag")) {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	if strings.Contains(c.GetHeader("Accept"), "application/x-pem-file") {
+		c.Data(http.StatusOK, "application/x-pem-file", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: l.DER}))
+		return nil
+	}
+	c.Data(http.StatusOK, "application/pkix-crl", l.DER)
+	return nil
+}
+
+func (s *Server) certificateViews(list []ca.Record) []wire.CertificateView {
+	out := make([]wire.CertificateView, 0, len(list))
+	for _, r := range list {
+		out = append(out, s.certificateView(r))
+	}
+	return out
+}
+
+func (s *Server) issuedCertificate(i ca.Issued) wire.IssuedCertificate {
+	return wire.IssuedCertificate{CertificateView: s.certificateView(i.Record), PrivateKeyPEM: i.PrivateKeyPEM}
+}
+
+func (s *Server) certificateView(r ca.Record) wire.CertificateView {
+	v := wire.CertificateView{ID: r.Serial, Serial: r.Serial, Profile: string(r.Profile), Identity: r.Identity, Node: r.Node, Names: append([]string{}, r.Names...),
+		Status: string(r.Status(s.c.Clock.Now())), IssuedAt: r.IssuedAt.UTC(), IssuedBy: r.IssuedBy, NotBefore: r.NotBefore.UTC(), ExpiresAt: r.NotAfter.UTC(),
+		FingerprintSHA256: r.Fingerprint(), Renews: r.Renews, Reason: string(r.Reason), CertificatePEM: certificatePEM(r.Certificate)}
+	for _, c := range r.Chain {
+		v.ChainPEM += certificatePEM(c)
+	}
+	if !r.RevokedAt.IsZero() {
+		at := r.RevokedAt.UTC()
+		v.RevokedAt = &at
+	}
+	return v
+}
+
+func certificatePEM(der []byte) string {
+	if len(der) == 0 {
+		return ""
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
