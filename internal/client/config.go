@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -31,6 +32,11 @@ type Config struct {
 	Timeout    time.Duration // of one attempt, 0 = DefaultTimeout
 	MaxRetries int           // 0 = DefaultMaxRetries, below 0 = none
 	Logger     *slog.Logger  // one debug line an attempt, without headers and bodies; nil = silent
+
+	// Dial opens connections and DialTLS those of https, as of http.Transport's fields; nil = as usual. With either, no proxy of
+	// the environment is used: it would dial in their place.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	DialTLS func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Client talks to one endpoint. It is safe for concurrent use and shares its connections among all its callers.
@@ -56,7 +62,7 @@ func New(cfg Config) (*Client, error) {
 	if base.Scheme == "http" && (cfg.Token != "" || cfg.Username != "") && !loopback(base.Hostname()) {
 		return nil, fmt.Errorf("a credential would travel unencrypted to %s; use https://", base.Host)
 	}
-	return &Client{base: base, cfg: withDefaults(cfg), pool: newPool(cfg.TLS), logger: loggerOr(cfg.Logger)}, nil
+	return &Client{base: base, cfg: withDefaults(cfg), pool: newPool(cfg), logger: loggerOr(cfg.Logger)}, nil
 }
 
 // Endpoint is the address that was given, without a slash at the end.
@@ -124,7 +130,8 @@ func loggerOr(l *slog.Logger) *slog.Logger {
 
 // newPool keeps connections for as long as a gate under load needs them: with HTTP/2 a few carry everything; without it
 // 128 idle ones spare a handshake for each request.
-func newPool(t *tls.Config) *http.Transport {
+func newPool(cfg Config) *http.Transport {
+	t := cfg.TLS
 	if t == nil {
 		t = &tls.Config{}
 	} else {
@@ -132,7 +139,7 @@ func newPool(t *tls.Config) *http.Transport {
 	}
 	t.MinVersion = max(t.MinVersion, tls.VersionTLS12)
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
-	return &http.Transport{
+	pool := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,
 		TLSClientConfig:     t,
@@ -145,4 +152,12 @@ func newPool(t *tls.Config) *http.Transport {
 
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+	if cfg.Dial != nil || cfg.DialTLS != nil {
+		pool.Proxy = nil
+	}
+	if cfg.Dial != nil {
+		pool.DialContext = cfg.Dial
+	}
+	pool.DialTLSContext = cfg.DialTLS
+	return pool
 }

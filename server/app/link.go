@@ -15,6 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/outbound"
 )
 
 // links keeps one warm, mutually authenticated connection pool for each address of each partner. A change of a partner
@@ -23,7 +24,10 @@ type links struct {
 	partners interface {
 		Partner(ctx context.Context, clusterID string) (*mdc.Partner, error)
 	}
-	config func(clusterID string) *tls.Config // verifies the partner's identity against its own pool
+	config func(clusterID string) *tls.Config                    // verifies the partner's identity against its own pool
+	verify func(cs *tls.ConnectionState, clusterID string) error // the same, for a connection that is open
+	dialer *outbound.Dialer
+	lines  lines
 	label  label
 	logger *slog.Logger
 
@@ -92,7 +96,10 @@ func (l *links) connect(p *mdc.Partner) (*link, error) {
 		return err
 	}
 	for _, address := range append(append([]string(nil), p.Primary...), p.Secondary...) {
-		c, err := client.New(client.Config{Endpoint: "https://" + address, TLS: cfg, UserAgent: "concord-peer", Timeout: 5 * time.Second, MaxRetries: -1, Logger: l.logger})
+		dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+			return l.lines.dial(ctx, p.ClusterID, address, cfg, l.dialer.DialContext)
+		}
+		c, err := client.New(client.Config{Endpoint: "https://" + address, TLS: cfg, Dial: l.dialer.DialContext, DialTLS: dial, UserAgent: "concord-peer", Timeout: 5 * time.Second, MaxRetries: -1, Logger: l.logger})
 		if err != nil {
 			return nil, fmt.Errorf("link to %s: %w", p.ClusterID, err)
 		}
@@ -101,8 +108,12 @@ func (l *links) connect(p *mdc.Partner) (*link, error) {
 	return made, nil
 }
 
-// drop closes every link; the next call opens anew under the trust that is then in force.
+// drop closes every link; the next call opens anew under the trust that is then in force. What is under way goes on where that
+// trust still holds, and is cut off where it does not.
 func (l *links) drop() {
+	if cut := l.lines.cut(l.verify); cut > 0 {
+		l.logger.Info("connections to partners cut off: they are no longer trusted", "connections", cut)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, k := range l.open {
@@ -159,7 +170,7 @@ func (l *links) each(ctx context.Context, clusterID string, try func(context.Con
 			err = k.judge(attempt(ctx, len(k.clients)-i, k.clients[at], try))
 		}
 		code := fault.CodeOf(err)
-		if (code == client.CodeUnreachable || code == client.CodeTimeout) && ctx.Err() == nil {
+		if (code == client.CodeUnreachable || code == client.CodeTimeout || code == outbound.CodeRefused) && ctx.Err() == nil {
 			continue // every message to a partner may be repeated
 		}
 		if ctx.Err() == nil {

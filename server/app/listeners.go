@@ -32,6 +32,7 @@ type listener struct {
 	file      *certificateFile // nil: the data center's own certificate
 	advertise string
 	server    *http.Server
+	watch     func(net.Conn, http.ConnState) // told of every connection; may be nil
 }
 
 // bind takes the address, so that a port that is in use is found before anything starts.
@@ -74,7 +75,7 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 	l.server = &http.Server{
 		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, // bodies have their own deadline, in httpapi
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState: l.watch, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250},
 	}
 	n := l.net

@@ -21,6 +21,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/outbound"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -65,7 +66,9 @@ type Node struct {
 	model      *model
 	keyring    *keyring
 	trust      *trust.Store
+	dialer     *outbound.Dialer // every connection to another machine is opened by it
 	links      *links
+	callers    callers
 	epochs     *epochs
 	keys       *replication.Keys
 	identities *replication.Identities
@@ -89,6 +92,8 @@ type Node struct {
 func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err error) {
 	n = &Node{cfg: cfg, opts: opts.normal()}
 	n.log = n.opts.Logger.With("cluster_id", cfg.ClusterID, "node_name", cfg.NodeName)
+	n.dialer = outbound.New(outbound.Config{AllowOpen: cfg.AllowOpen,
+		Rule: outbound.Rule{Allow: cfg.Outbound.Allow, Deny: cfg.Outbound.Deny, AllowLoopback: cfg.LoopbackAllowed()}})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())

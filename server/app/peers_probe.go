@@ -53,12 +53,14 @@ func (p prober) reach(ctx context.Context, partner *mdc.Partner, address string)
 	host, _, _ := net.SplitHostPort(address)
 	resolving, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	found, err := net.DefaultResolver.LookupHost(resolving, host)
+	found, err := p.links.dialer.LookupHost(resolving, host)
 	checks := []topology.Check{step(topology.CheckResolve, err, fmt.Sprintf("%s is %s", host, strings.Join(found, ", ")))}
 	if err != nil {
 		return checks
 	}
-	conn, err := (&net.Dialer{Timeout: stepTime}).DialContext(ctx, "tcp", address)
+	connecting, stop := context.WithTimeout(ctx, stepTime)
+	defer stop()
+	conn, err := p.links.dialer.DialContext(connecting, "tcp", address)
 	checks = append(checks, step(topology.CheckConnect, err, address))
 	if err != nil {
 		return checks

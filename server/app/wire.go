@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"time"
 
@@ -67,14 +69,26 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 }
 
-// reloadTrust takes the declared trust over, then drops the links that were made under the former one.
+// reloadTrust takes the declared trust over. What was opened under the former one and is not trusted any more is cut off.
 func (n *Node) reloadTrust() {
 	err := n.trust.Reload(context.Background())
 	n.ready.trust.Store(err != nil)
-	n.links.drop()
 	if err != nil {
 		n.log.Error("trust store cannot be read; no partner is trusted until it can", "error", err)
 	}
+}
+
+// trustChanged follows a change of trust to connections that are open, in both directions (SEC-43, FLT-22).
+func (n *Node) trustChanged() {
+	if cut := n.callers.cut(n.verifyCaller); cut > 0 {
+		n.log.Info("connections of partners cut off: they are no longer trusted", "connections", cut)
+	}
+	n.links.drop()
+}
+
+func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
+	_, err := n.trust.Verify(cs, x509.ExtKeyUsageClientAuth)
+	return err
 }
 
 func (n *Node) reloadKeys() {
@@ -92,12 +106,13 @@ func (n *Node) wireTrust(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.listeners[2].tls = n.trust.ServerTLS()
+	n.listeners[2].tls, n.listeners[2].watch = n.trust.ServerTLS(), n.callers.watch
 	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
 		return err
 	}
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, logger: n.log,
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
+	n.trust.OnChange(n.trustChanged)
 	return nil
 }
 

@@ -72,6 +72,7 @@ func devNode(dir, id string, port int) *Node {
 		*n.listener(name) = Listener{Address: a, Advertise: a}
 	}
 	n.Log.Format = FormatText
+	n.Outbound.AllowLoopback = true // the others are on this machine
 	return n
 }
 

@@ -69,7 +69,7 @@ func nodeSchema() *hcl.BodySchema {
 		},
 		Blocks: []hcl.BlockHeaderSchema{
 			{Type: "listener", LabelNames: []string{"name"}}, {Type: "store", LabelNames: []string{"type"}},
-			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"},
+			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"}, {Type: "outbound"},
 		},
 	}
 }
@@ -87,6 +87,7 @@ func (d *decoder) node(body hcl.Body) *Node {
 	d.ca(c, n)
 	d.log(c, n)
 	d.journal(c, n)
+	d.outbound(c, n)
 	return n
 }
 

@@ -34,6 +34,7 @@ type Node struct {
 	AllowOpen bool          // whether security mode open, or a peer listener without TLS, may be used at all (SEC-40)
 	Log       Log
 	Journal   Journal
+	Outbound  Outbound
 }
 
 // Journal says which records of the journal stay. One is removed only when it is beyond both bounds.

@@ -60,6 +60,7 @@ func render(n *Node) []byte {
 		j.SetAttributeValue("keep_records", cty.NumberUIntVal(n.Journal.KeepRecords))
 		set(j, "keep_for", n.Journal.KeepFor.String())
 	}
+	renderOutbound(b, n.Outbound)
 	return f.Bytes()
 }
 

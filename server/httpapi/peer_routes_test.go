@@ -137,36 +137,3 @@ func TestPartnersMayNotTakeWhatIsNotTheirs(t *testing.T) {
 		t.Errorf("without its root in force it gets %d", res.StatusCode)
 	}
 }
-
-// TestAnOpenConnectionLosesItsTrust: one connection, one request before the root is removed and one after (SEC-43).
-func TestAnOpenConnectionLosesItsTrust(t *testing.T) {
-	d := start(t)
-	cfg := stranger(t, d)
-	for _, h2 := range []bool{false, true} {
-		pool := &http.Transport{TLSClientConfig: cfg.Clone(), ForceAttemptHTTP2: h2}
-		dials := 0
-		get := func() (status int) {
-			res, err := (&http.Client{Transport: pool}).Get("https://" + d.PeerAddress + "/peer/v1/hello")
-			if err != nil {
-				dials++ // only a new handshake fails like this
-				return 0
-			}
-			var sink wire.PeerHello
-			_ = json.NewDecoder(res.Body).Decode(&sink)
-			_ = res.Body.Close()
-			return res.StatusCode
-		}
-		d.Put("/v1/partners/FAKE", wire.Partner{ClusterID: "FAKE", AgentID: testkit.AgentID, Primary: []string{"127.0.0.1:1"}})
-		if got := get(); got != http.StatusOK {
-			t.Fatalf("before: %d", got)
-		}
-		d.Delete("/v1/partners/FAKE")
-		if got := get(); got != http.StatusForbidden || dials > 0 {
-			t.Errorf("after, on the same connection (HTTP/2 %t): %d, %d new ones", h2, got, dials)
-		}
-		if got := get(); got != 0 {
-			t.Errorf("the connection was kept (HTTP/2 %t): %d", h2, got)
-		}
-		pool.CloseIdleConnections()
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type Store struct {
 	config  Config
 	reading sync.Mutex // one Reload at a time: a slow old reading must not replace a newer one
 	current atomic.Pointer[snapshot]
+
+	mu      sync.Mutex // guards changed
+	changed []func()
 }
 
 // New reads the source and gives a store that is ready, or the error that kept it from reading.
@@ -62,6 +66,23 @@ func New(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
+// OnChange has f called after every Reload, also one that failed, when the new trust is in force: for what has to end with the
+// former one. f runs before Reload returns and must not block.
+func (s *Store) OnChange(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = append(s.changed, f)
+}
+
+func (s *Store) tell() {
+	s.mu.Lock()
+	all := slices.Clone(s.changed)
+	s.mu.Unlock()
+	for _, f := range all {
+		f()
+	}
+}
+
 // Reload puts a new snapshot in force: when it returns, every later check uses what the source holds now. It goes on when
 // ctx is cancelled, since the change it follows is already made. If the source cannot be read nobody is trusted until
 // a later Reload succeeds (SEC-42, SEC-43: fail closed).
@@ -70,6 +91,7 @@ func (s *Store) Reload(ctx context.Context) error {
 	defer cancel()
 	s.reading.Lock()
 	defer s.reading.Unlock()
+	defer s.tell()
 	next, err := s.read(ctx)
 	if err != nil {
 		s.current.Store(&snapshot{})
