@@ -22,6 +22,7 @@ type embedded struct {
 	issuer  signer
 	step    *authority.Authority
 	gate    *enforcer
+	form    *x509.CertificateRequest
 	closing sync.Once
 }
 
@@ -33,6 +34,9 @@ var _ backend = (*embedded)(nil)
 func openEmbedded(id *identity) (*embedded, error) {
 	e := &embedded{issuer: id.issuer, gate: newEnforcer(id.issuer.cert)}
 	var err error
+	if e.form, err = readForm(); err != nil {
+		return nil, err
+	}
 	e.step, err = authority.NewEmbedded(
 		authority.WithConfig(&config.Config{
 			Address: ":443", DNSNames: []string{"concord.invalid"}, CommonName: "concord.invalid",
@@ -61,14 +65,14 @@ func (e *embedded) Sign(ctx context.Context, o order) ([]*x509.Certificate, erro
 
 func (e *embedded) sign(ctx context.Context, o order) ([]*x509.Certificate, error) {
 	ctx = provisioner.NewContextWithMethod(authority.NewContext(ctx, e.step), provisioner.SignMethod)
-	chain, err := e.step.SignWithContext(ctx, o.request, provisioner.SignOptions{}, rewrite(o))
+	chain, err := e.step.SignWithContext(ctx, e.form, provisioner.SignOptions{}, rewrite(o))
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate: %w", err)
 	}
 	return chain, nil
 }
 
-// rewrite puts what the order says in the place of everything that step took from the request, but for the key.
+// rewrite puts what the order says in the place of everything that step took from the form.
 func rewrite(o order) provisioner.CertificateModifier {
 	return provisioner.CertificateModifierFunc(func(c *x509.Certificate, _ provisioner.SignOptions) error {
 		dns, ips, _, uris := x509util.SplitSANs(o.shape.names)
@@ -77,7 +81,7 @@ func rewrite(o order) provisioner.CertificateModifier {
 			NotBefore: o.notBefore, NotAfter: o.notAfter,
 			DNSNames: dns, IPAddresses: ips, URIs: uris,
 			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: o.shape.usage, BasicConstraintsValid: true,
-			PublicKey: c.PublicKey, PublicKeyAlgorithm: c.PublicKeyAlgorithm,
+			PublicKey: o.request.PublicKey, PublicKeyAlgorithm: o.request.PublicKeyAlgorithm,
 		}
 		return nil
 	})

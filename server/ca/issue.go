@@ -259,11 +259,11 @@ func (a *Authority) record(ctx context.Context, intent Record, chain []*x509.Cer
 }
 
 func (a *Authority) putIssued(w store.Writer, rec Record, t act) error {
-	if err := a.putRecord(w, rec); err != nil {
+	if err := errors.Join(putChain(w, rec), a.putRecord(w, rec)); err != nil {
 		return err
 	}
 	if t.lift {
-		if err := w.Delete([]byte(blockPrefix + rec.Identity)); err != nil {
+		if err := lift(w, rec.Identity); err != nil {
 			return err
 		}
 	}

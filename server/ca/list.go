@@ -77,9 +77,10 @@ func (a *Authority) listAll(r store.Reader, f Filter, after string, limit int, p
 		}
 		scanned, last = scanned+1, rec.Serial
 		if f.takes(rec, now) {
+			err = readChain(r, &rec)
 			*page = append(*page, rec)
 		}
-		return nil
+		return err
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 const (
 	recordPrefix = "ca/c/" // serial -> Record
+	issuerPrefix = "ca/x/" // SHA-256 -> DER of an issuing certificate that signed something that is on record
 	ownerPrefix  = "ca/n/" // identity, 0, serial -> nothing
 	blockPrefix  = "ca/b/" // identity -> block
 
@@ -50,7 +51,8 @@ type Record struct {
 	NotAfter    time.Time `json:"not_after"`
 	Renews      string    `json:"renews,omitempty"`      // serial of the one that it was made from
 	Certificate []byte    `json:"certificate,omitempty"` // DER; none while pending
-	Chain       [][]byte  `json:"chain,omitempty"`       // DER of the issuing certificates
+	Issuers     []string  `json:"issuers,omitempty"`     // SHA-256 of the certificates above it, each kept once
+	Chain       [][]byte  `json:"-"`                     // DER of these
 	RevokedAt   time.Time `json:"revoked_at,omitzero"`
 	Reason      Reason    `json:"reason,omitempty"`
 }
@@ -102,7 +104,39 @@ func getRecord(r store.Reader, serial string) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read certificate %s: %w", serial, err)
 	}
-	return decodeRecord(raw)
+	rec, err := decodeRecord(raw)
+	if err != nil {
+		return Record{}, err
+	}
+	err = readChain(r, &rec)
+	return rec, err
+}
+
+// readChain adds the certificates above a record's.
+func readChain(r store.Reader, rec *Record) error {
+	rec.Chain = nil
+	for _, sum := range rec.Issuers {
+		der, err := r.Get([]byte(issuerPrefix + sum))
+		if err != nil {
+			return fmt.Errorf("read issuer of certificate %s: %w", rec.Serial, err)
+		}
+		rec.Chain = append(rec.Chain, der)
+	}
+	return nil
+}
+
+// putChain keeps the certificates above a record's, for those that are not kept yet. They are few, and stay for ever.
+func putChain(w store.Writer, rec Record) error {
+	for i, sum := range rec.Issuers {
+		key := []byte(issuerPrefix + sum)
+		if _, err := w.Get(key); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err := w.Put(key, rec.Chain[i], 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func decodeRecord(raw []byte) (rec Record, err error) {
@@ -154,9 +188,10 @@ func owned(r store.Reader, identity string) (serials []string, err error) {
 func completed(rec Record, chain []*x509.Certificate) Record {
 	leaf := chain[0]
 	rec.Serial, rec.NotBefore, rec.NotAfter, rec.Certificate = SerialText(leaf.SerialNumber), leaf.NotBefore.UTC(), leaf.NotAfter.UTC(), leaf.Raw
-	rec.Chain = nil
+	rec.Issuers, rec.Chain = nil, nil
 	for _, c := range chain[1:] {
-		rec.Chain = append(rec.Chain, c.Raw)
+		sum := sha256.Sum256(c.Raw)
+		rec.Issuers, rec.Chain = append(rec.Issuers, hex.EncodeToString(sum[:])), append(rec.Chain, c.Raw)
 	}
 	return rec
 }

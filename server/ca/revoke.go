@@ -227,6 +227,18 @@ func (a *Authority) block(w store.Writer, by Actor, identity string) error {
 	return a.note(w, act{by: by, action: "block"}, "identity/"+identity)
 }
 
+// lift takes the block of an identity away. Most have none, and nothing is written for them.
+func lift(w store.Writer, identity string) error {
+	_, err := w.Get([]byte(blockPrefix + identity))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.Delete([]byte(blockPrefix + identity))
+}
+
 // end writes the revocation of rec into its record and beside it.
 func (a *Authority) end(w store.Writer, rec Record, reason Reason) (Revocation, error) {
 	now := a.config.Clock.Now().UTC().Truncate(time.Second)
