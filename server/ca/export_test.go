@@ -31,3 +31,6 @@ func (a *Authority) SignShape(ctx context.Context, common string, names []string
 	}
 	return chain, nil
 }
+
+// KeepUp does what Run does beside the leaves.
+func (a *Authority) KeepUp(ctx context.Context) error { return a.keepUp(ctx) }
