@@ -94,7 +94,11 @@ func (c *checks) hostPort(pointer, s string) {
 		pointer, "%q is not host:port", clip(s))
 }
 
+// clip keeps a value short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
+	if strings.Contains(strings.ToUpper(s), "PRIVATE KEY") {
+		return "[a private key]"
+	}
 	if len(s) > 80 {
 		return s[:80] + "…"
 	}
