@@ -204,7 +204,7 @@ func (c *call) logger() *slog.Logger {
 
 // clip keeps a caller's text short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
-	if mdc.HoldsPrivateKey(s) {
+	if mdc.HoldsPrivateKey(s) || strings.Contains(s, "-----BEGIN") {
 		return "[a private key]"
 	}
 	if len(s) > 120 {

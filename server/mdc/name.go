@@ -96,8 +96,11 @@ func (c *checks) hostPort(pointer, s string) {
 
 // clip keeps a value short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
-	if strings.Contains(strings.ToUpper(s), "PRIVATE KEY") {
+	switch {
+	case HoldsPrivateKey(s):
 		return "[a private key]"
+	case strings.Contains(s, "-----BEGIN"):
+		return "[a PEM text]"
 	}
 	if len(s) > 80 {
 		return s[:80] + "…"
