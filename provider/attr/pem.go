@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func certificates(text string) ([]byte, error) {
 	if len(text) > maxPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", maxPEM)
 	}
-	if strings.Contains(text, "PRIVATE KEY") {
+	if strings.Contains(strings.ToUpper(text), "PRIVATE KEY") || privateKey(text) {
 		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 	}
 	var der []byte
@@ -118,6 +119,9 @@ func certificates(text string) ([]byte, error) {
 		if n++; n > maxCertificates {
 			return nil, fmt.Errorf("holds more than %d certificates", maxCertificates)
 		}
+		if isKey(block.Bytes) {
+			return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
+		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return nil, fmt.Errorf("holds a certificate (number %d) that cannot be read: %w", n, err)
 		}
@@ -127,4 +131,17 @@ func certificates(text string) ([]byte, error) {
 		return nil, errors.New("holds no certificate")
 	}
 	return der, nil
+}
+
+// privateKey says whether text is a key as base64 without its frame, as when filebase64 was meant to be file.
+func privateKey(text string) bool {
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	return err == nil && isKey(der)
+}
+
+func isKey(der []byte) bool {
+	_, pkcs8 := x509.ParsePKCS8PrivateKey(der)
+	_, pkcs1 := x509.ParsePKCS1PrivateKey(der)
+	_, ec := x509.ParseECPrivateKey(der)
+	return pkcs8 == nil || pkcs1 == nil || ec == nil
 }

@@ -209,13 +209,17 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
+	inspector, err := n.inspector()
+	if err != nil {
+		return err
+	}
 	pages, err := console.New()
 	if err != nil {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

@@ -17,6 +17,7 @@ func (p *program) trust() *cobra.Command {
 	}
 	t.register(c)
 	c.AddCommand(p.trustList(&t))
+	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t))
 	return c
 }
 
@@ -30,8 +31,12 @@ func (p *program) trustList(t *target) *cobra.Command {
 			if t.output == "json" {
 				return p.json(append([]wire.TrustedCertificateView{}, all...))
 			}
-			return p.table([]string{"NAME", "PARTNER", "KIND", "ISSUED TO", "EXPIRES", "SHA-256"}, trustRows(all))
+			return p.table(trustHead(), trustRows(all))
 		})}
+}
+
+func trustHead() []string {
+	return []string{"NAME", "PARTNER", "KIND", "ISSUED TO", "EXPIRES", "SHA-256"}
 }
 
 // trustRows gives a row for each certificate; a name stands at its first.

@@ -15,6 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // call is one request on its way through a handler.
@@ -201,7 +202,11 @@ func (c *call) logger() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
+// clip keeps a caller's text short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
+	if mdc.HoldsPrivateKey(s) || strings.Contains(s, "-----BEGIN") {
+		return "[a private key]"
+	}
 	if len(s) > 120 {
 		return s[:120] + "…"
 	}

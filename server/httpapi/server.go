@@ -49,6 +49,7 @@ type Config struct {
 	Clones        Clones
 	Tester        *topology.Tester
 	Validator     *topology.Validator
+	Inspector     Inspector
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys

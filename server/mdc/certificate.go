@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Kinds of trusted certificates.
@@ -24,8 +23,8 @@ func ParseCertificates(text string) ([]*x509.Certificate, error) {
 	if len(text) > MaxTrustedPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", MaxTrustedPEM)
 	}
-	if strings.Contains(text, "PRIVATE KEY") {
-		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
+	if HoldsPrivateKey(text) {
+		return nil, errPrivateKey()
 	}
 	var out []*x509.Certificate
 	for rest := bytes.TrimSpace([]byte(text)); len(rest) > 0; rest = bytes.TrimSpace(rest) {
@@ -35,6 +34,9 @@ func ParseCertificates(text string) ([]*x509.Certificate, error) {
 		}
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("holds a PEM block that is no certificate (%q)", clip(block.Type))
+		}
+		if isPrivateKey(block.Bytes) {
+			return nil, errPrivateKey()
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {

@@ -94,7 +94,14 @@ func (c *checks) hostPort(pointer, s string) {
 		pointer, "%q is not host:port", clip(s))
 }
 
+// clip keeps a value short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
+	switch {
+	case HoldsPrivateKey(s):
+		return "[a private key]"
+	case strings.Contains(s, "-----BEGIN"):
+		return "[a PEM text]"
+	}
 	if len(s) > 80 {
 		return s[:80] + "…"
 	}
