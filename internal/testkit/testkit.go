@@ -105,6 +105,9 @@ func (d *DataCenter) credentials() {
 	d.Token, d.CACertPEM = strings.TrimSpace(d.read(d.cfg.TokenFile())), d.read(d.cfg.CAFile())
 }
 
+// AllowOpen changes what the next Start finds in the node's file about security mode open.
+func (d *DataCenter) AllowOpen(allow bool) { d.cfg.AllowOpen = allow }
+
 // Stop drains and ends the data center; a second call does nothing.
 func (d *DataCenter) Stop() {
 	if d.stop != nil {
