@@ -65,8 +65,8 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 				MarkdownDescription: "`standalone`: alone, or not yet linked (the default). `master`: the one whose configuration is copied. `clone`: follows a master and refuses changes of replicated objects. A master cannot become a clone, nor a clone a master, by changing this attribute."},
 			"write_enabled": schema.BoolAttribute{Optional: true, Computed: true,
 				MarkdownDescription: "Whether administrators may change replicated objects here; by default `true`, but on a clone `false`. What is changed on a clone that is open stays there, differs from the master until it is discarded or the master has the same, and is reported in the replication status. Only a clone can be closed."},
-			"security_mode": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("cert"), Validators: []validator.String{certOnly("partners' trusted certificates")},
-				MarkdownDescription: "How partners prove themselves at this data center's peer listener; this version has `cert`, the default: by certificates that lead to a declared root."},
+			"security_mode": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("cert"), Validators: []validator.String{securityModes()},
+				MarkdownDescription: "How partners prove themselves at this data center's peer listener; the same in every data center of a topology. `cert`, the default: by certificates that lead to a declared root. `simple`: the same, with roots that the data centers exchange by themselves under a shared passphrase. `open`: by the passphrase with each message, without TLS, so that everybody on the way can read it; refused unless the server's file says `allow_open = true`. A change takes effect at once."},
 			"lock_timeout": schema.StringAttribute{Optional: true, Computed: true, CustomType: attr.DurationType{}, Default: stringdefault.StaticString("3m"),
 				Validators:    []validator.String{attr.DurationBetween(time.Second, 24*time.Hour)},
 				PlanModifiers: []planmodifier.String{attr.KeepMeaning()}, MarkdownDescription: "How long an administrator's lock on an object lasts that says nothing else, `1s` to `24h`. Default `3m`."},
@@ -117,6 +117,7 @@ func (r *dataCenterResource) ModifyPlan(ctx context.Context, req resource.Modify
 	if resp.Diagnostics.HasError() || will.IsUnknown() {
 		return
 	}
+	r.peerURL(ctx, req, resp)
 	if open.IsNull() {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("write_enabled"), will.ValueString() != clone)...)
 	}
@@ -126,6 +127,19 @@ func (r *dataCenterResource) ModifyPlan(ctx context.Context, req resource.Modify
 				"To change it on purpose promote the clone that shall be master: concord promote, or POST /v1/data-center/promote. Only then write the new roles, and swap source and target of the agreement, which keeps its identifier.", old, role, old))
 	}
 	r.base.ModifyPlan(ctx, req, resp)
+}
+
+// peerURL is another one after the mode of the peer listener changes to open or from it.
+func (r *dataCenterResource) peerURL(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var was, will types.String
+	if req.State.Raw.IsNull() {
+		return
+	}
+	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("security_mode"), &was)...)
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("security_mode"), &will)...)
+	if !was.Equal(will) {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("peer_url"), types.StringUnknown())...)
+	}
 }
 
 // sameDataCenter refuses another cluster id. A replacement would put the present data center back to standalone, and then

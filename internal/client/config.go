@@ -37,6 +37,9 @@ type Config struct {
 	// the environment is used: it would dial in their place.
 	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
 	DialTLS func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Wrap puts something between the client and its connections, such as proofs of each message; nil = nothing.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client talks to one endpoint. It is safe for concurrent use and shares its connections among all its callers.
@@ -44,6 +47,7 @@ type Client struct {
 	base   *url.URL
 	cfg    Config
 	pool   *http.Transport
+	over   http.RoundTripper // what requests go through: pool, or Wrap of it
 	logger *slog.Logger
 }
 
@@ -62,7 +66,13 @@ func New(cfg Config) (*Client, error) {
 	if base.Scheme == "http" && (cfg.Token != "" || cfg.Username != "") && !loopback(base.Hostname()) {
 		return nil, fmt.Errorf("a credential would travel unencrypted to %s; use https://", base.Host)
 	}
-	return &Client{base: base, cfg: withDefaults(cfg), pool: newPool(cfg), logger: loggerOr(cfg.Logger)}, nil
+	c := &Client{base: base, cfg: withDefaults(cfg), pool: newPool(cfg), logger: loggerOr(cfg.Logger)}
+	c.over = c.pool
+	if cfg.Wrap != nil {
+		c.pool.DisableCompression = true // what is between sees each message as it is sent
+		c.over = cfg.Wrap(c.pool)
+	}
+	return c, nil
 }
 
 // Endpoint is the address that was given, without a slash at the end.
@@ -70,6 +80,11 @@ func (c *Client) Endpoint() string { return c.base.String() }
 
 // Close drops idle connections. Requests under way go on.
 func (c *Client) Close() { c.pool.CloseIdleConnections() }
+
+// HasBody says whether an answer may have a body (RFC 9110 section 6.4.1).
+func HasBody(method string, status int) bool {
+	return method != http.MethodHead && status >= http.StatusOK && status != http.StatusNoContent && status != http.StatusNotModified
+}
 
 // Path joins segments into a request path and escapes each, so that a name cannot reach another route.
 func Path(segments ...string) string {

@@ -54,7 +54,7 @@ func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*htt
 		req.ContentLength = r.Content.Length
 	}
 	rc := &retryablehttp.Client{
-		HTTPClient: &http.Client{Transport: keepWarm{c.pool}, Timeout: limit,
+		HTTPClient: &http.Client{Transport: keepWarm{c.over}, Timeout: limit,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		RetryMax:     c.cfg.MaxRetries,
 		CheckRetry:   c.check(r, plain.Header.Get(wire.HeaderRequestID)),

@@ -40,6 +40,35 @@ func Link(master *DataCenter, clones ...*DataCenter) (identifiers []string) {
 	return identifiers
 }
 
+// LinkBy is Link in security mode simple or open, by a shared passphrase and without any declared certificate.
+func LinkBy(mode, passphrase string, master *DataCenter, clones ...*DataCenter) (identifiers []string) {
+	master.t.Helper()
+	all := append([]*DataCenter{master}, clones...)
+	for i, d := range all {
+		role := "clone"
+		if i == 0 {
+			role = "master"
+		}
+		d.Put("/v1/data-center", wire.DataCenter{ClusterID: d.ClusterID, Role: role, SecurityMode: mode})
+		d.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: AgentID, AllowManagement: true, Passphrase: passphrase})
+		for _, other := range all {
+			if other != d {
+				d.Shares(other, passphrase)
+			}
+		}
+	}
+	for _, c := range clones {
+		identifiers = append(identifiers, master.Agree(c).Identifier)
+	}
+	return identifiers
+}
+
+// Shares registers another data center as a partner to which a passphrase is proved.
+func (d *DataCenter) Shares(other *DataCenter, passphrase string) {
+	d.t.Helper()
+	d.Put(client.Path("v1", "partners", other.ClusterID), wire.Partner{ClusterID: other.ClusterID, AgentID: AgentID, Primary: []string{other.PeerAddress}, RESTEndpoint: other.Endpoint, Passphrase: passphrase})
+}
+
 // Trusts registers another data center as a partner and its root as trusted for it.
 func (d *DataCenter) Trusts(other *DataCenter) {
 	d.t.Helper()

@@ -36,8 +36,9 @@ type DataCenter struct {
 
 // Options of a start.
 type Options struct {
-	Clock  clock.Clock  // nil = the machine's
-	Logger *slog.Logger // nil = the test's output
+	Clock     clock.Clock  // nil = the machine's
+	Logger    *slog.Logger // nil = the test's output
+	AllowOpen bool         // whether security mode open may be declared
 	// Version is what the data centers say they run; "" = one that is no release.
 	Version string
 }
@@ -61,6 +62,7 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 			l.Address, l.Advertise = "127.0.0.1:0", "127.0.0.1:0"
 		}
+		cfg.AllowOpen = o.AllowOpen
 		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })
@@ -87,7 +89,8 @@ func (d *DataCenter) Start() {
 		}
 	}
 	at := node.Addresses()
-	d.Endpoint, d.RuntimeURL, d.PeerAddress = at.Admin, at.Runtime, strings.TrimPrefix(at.Peer, "https://")
+	_, peer, _ := strings.Cut(at.Peer, "://")
+	d.Endpoint, d.RuntimeURL, d.PeerAddress = at.Admin, at.Runtime, peer
 	for l, url := range map[*config.Listener]string{&d.cfg.Admin: at.Admin, &d.cfg.Runtime: at.Runtime, &d.cfg.Peer: at.Peer} {
 		_, address, _ := strings.Cut(url, "://")
 		l.Address, l.Advertise = address, address
@@ -101,6 +104,9 @@ func (d *DataCenter) credentials() {
 	d.t.Helper()
 	d.Token, d.CACertPEM = strings.TrimSpace(d.read(d.cfg.TokenFile())), d.read(d.cfg.CAFile())
 }
+
+// AllowOpen changes what the next Start finds in the node's file about security mode open.
+func (d *DataCenter) AllowOpen(allow bool) { d.cfg.AllowOpen = allow }
 
 // Stop drains and ends the data center; a second call does nothing.
 func (d *DataCenter) Stop() {

@@ -33,8 +33,10 @@ type DataCenterView struct {
 
 // PartnerProfile is /v1/partner-profile.
 type PartnerProfile struct {
-	AgentID         string `json:"agent_id"`
-	AllowManagement bool   `json:"allow_management"`
+	AgentID           string `json:"agent_id"`
+	AllowManagement   bool   `json:"allow_management"`
+	Passphrase        string `json:"passphrase,omitempty"`         // write-only: what callers must prove; absent keeps the present one
+	PassphraseVersion int64  `json:"passphrase_version,omitempty"` // any number; another one opens the pairing again
 }
 
 // PartnerProfileView is /v1/partner-profile as it is answered.
@@ -49,8 +51,11 @@ type Partner struct {
 	AgentID      string   `json:"agent_id"`
 	Primary      []string `json:"primary"`
 	Secondary    []string `json:"secondary,omitempty"`
-	SecurityMode string   `json:"security_mode,omitempty"`
+	SecurityMode string   `json:"security_mode,omitempty"` // absent: this data center's
 	RESTEndpoint string   `json:"rest_endpoint,omitempty"`
+
+	Passphrase        string `json:"passphrase,omitempty"`         // write-only: what we prove there; absent keeps the present one
+	PassphraseVersion int64  `json:"passphrase_version,omitempty"` // any number; another one opens the pairing again
 }
 
 // PartnerView is a partner as it is answered.
@@ -59,6 +64,10 @@ type PartnerView struct {
 	ID                   string     `json:"id"`
 	Reachable            bool       `json:"reachable"`
 	CertificateExpiresAt *time.Time `json:"certificate_expires_at"` // of the certificate it showed last; null = never reached
+	Paired               bool       `json:"paired"`                 // in mode simple: the roots were exchanged under the passphrase
+	PairedAt             *time.Time `json:"paired_at"`              // null = never
+	PairingError         string     `json:"pairing_error,omitempty"`
+	PinnedSHA256         []string   `json:"pinned_sha256,omitempty"` // fingerprints of the roots that the pairing pinned
 }
 
 // TrustedCertificate is the writable half of /v1/trust/certificates/{name}.

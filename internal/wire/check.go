@@ -15,7 +15,7 @@ type PartnerTest struct {
 
 // PartnerCheck is one step of a test.
 type PartnerCheck struct {
-	Name      string `json:"name"`      // resolve, connect, tls, identity, version, clock, mode, agreement
+	Name      string `json:"name"`      // resolve, connect, tls, identity, passphrase, version, clock, mode, agreement
 	Direction string `json:"direction"` // outbound: from the data center that was asked; inbound: from the partner to it
 	Result    string `json:"result"`    // pass or fail
 	Detail    string `json:"detail"`

@@ -16,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/outbound"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 )
 
 // links keeps one warm, mutually authenticated connection pool for each address of each partner. A change of a partner
@@ -28,6 +29,8 @@ type links struct {
 	verify func(cs *tls.ConnectionState, clusterID string) error // the same, for a connection that is open
 	dialer *outbound.Dialer
 	lines  lines
+	mode   func() string    // in force now
+	gate   *passphrase.Gate // signs in mode open
 	label  label
 	logger *slog.Logger
 
@@ -38,6 +41,7 @@ type links struct {
 // link is one partner: its addresses in the order to try them, and the one that answered last.
 type link struct {
 	partner *mdc.Partner
+	mode    string // that it was made for
 	clients []*client.Client
 	silent  atomic.Bool // a handshake succeeded on our side and nothing was answered since
 
@@ -59,13 +63,17 @@ func (l *links) get(ctx context.Context, clusterID string) (*link, error) {
 	if p == nil {
 		return nil, errNoPartner(clusterID)
 	}
+	mode := l.mode()
+	if !p.InMode(mode) {
+		return nil, fault.New(fault.Forbidden, passphrase.CodeModeMismatch, "%s is in mode %s, the partner %s is registered with %s: nothing is sent to it. Declare one security_mode.", l.label.clusterID, mode, p.ClusterID, p.SecurityMode)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := mdc.FoldName(clusterID)
-	if have := l.open[key]; have != nil && have.partner == p {
+	if have := l.open[key]; have != nil && have.partner == p && have.mode == mode {
 		return have, nil
 	}
-	made, err := l.connect(p)
+	made, err := l.connect(p, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +87,8 @@ func (l *links) get(ctx context.Context, clusterID string) (*link, error) {
 	return made, nil
 }
 
-func (l *links) connect(p *mdc.Partner) (*link, error) {
-	made := &link{partner: p}
+func (l *links) connect(p *mdc.Partner, mode string) (*link, error) {
+	made := &link{partner: p, mode: mode}
 	cfg := l.config(p.ClusterID).Clone()
 	verify := cfg.VerifyConnection
 	cfg.VerifyConnection = func(cs tls.ConnectionState) error {
@@ -99,7 +107,14 @@ func (l *links) connect(p *mdc.Partner) (*link, error) {
 		dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 			return l.lines.dial(ctx, p.ClusterID, address, cfg, l.dialer.DialContext)
 		}
-		c, err := client.New(client.Config{Endpoint: "https://" + address, TLS: cfg, Dial: l.dialer.DialContext, DialTLS: dial, UserAgent: "concord-peer", Timeout: 5 * time.Second, MaxRetries: -1, Logger: l.logger})
+		settings := client.Config{Endpoint: "https://" + address, TLS: cfg, Dial: l.dialer.DialContext, DialTLS: dial, UserAgent: "concord-peer", Timeout: 5 * time.Second, MaxRetries: -1, Logger: l.logger}
+		if mode == mdc.ModeOpen {
+			settings.Endpoint = "http://" + address
+			settings.Wrap = func(below http.RoundTripper) http.RoundTripper {
+				return &openTransport{gate: l.gate, partner: p, ours: l.label.clusterID, below: below}
+			}
+		}
+		c, err := client.New(settings)
 		if err != nil {
 			return nil, fmt.Errorf("link to %s: %w", p.ClusterID, err)
 		}
@@ -197,6 +212,9 @@ func attempt(ctx context.Context, left int, c *client.Client, try func(context.C
 // a refusal may show only as a connection that ends before its first answer. Taken for unreachable it could let a session
 // go on that the partner would not confirm (X3).
 func (k *link) judge(err error) error {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return withoutTLS(k.partner.ClusterID, k.mode, err)
+	}
 	if _, answered := errors.AsType[*client.APIError](err); answered || err == nil {
 		k.silent.Store(false)
 		return err

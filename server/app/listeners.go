@@ -29,6 +29,7 @@ type listener struct {
 	name      string
 	net       net.Listener
 	tls       *tls.Config      // nil: plain HTTP
+	plain     func() bool      // asked for each connection of a listener whose security mode can change; nil = tls decides
 	file      *certificateFile // nil: the data center's own certificate
 	advertise string
 	server    *http.Server
@@ -63,7 +64,7 @@ func bindHint(err error) string {
 }
 
 func (l *listener) url() string {
-	if l.tls == nil {
+	if l.tls == nil || l.plain != nil && l.plain() {
 		return "http://" + l.advertise
 	}
 	return "https://" + l.advertise
@@ -82,7 +83,7 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 	if l.tls != nil {
 		cfg := l.tls.Clone()
 		cfg.NextProtos = []string{"h2", "http/1.1"}
-		n = tls.NewListener(n, cfg)
+		n = &securing{n, cfg, l.plain}
 	}
 	done := make(chan error, 1)
 	go func() { done <- l.server.Serve(n) }()
@@ -102,6 +103,23 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 		return fmt.Errorf("serve %s listener: %w", l.name, err)
 	}
 	return nil
+}
+
+// securing takes connections under TLS, or as they come while the data center is in mode open. It does not look at what a caller
+// sends: under TLS what is not TLS is refused, and in mode open TLS is (SEC-40).
+type securing struct {
+	net.Listener
+	config *tls.Config
+	plain  func() bool
+}
+
+// Accept gives the next connection.
+func (s *securing) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil || s.plain != nil && s.plain() {
+		return conn, err
+	}
+	return tls.Server(conn, s.config), nil
 }
 
 // webTLS is the TLS of the admin and the runtime listener: the operator's own certificate, or the data center's.

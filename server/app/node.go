@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
@@ -22,6 +23,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/outbound"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -54,37 +56,42 @@ func (o Options) normal() Options {
 
 // Node is one node of one data center: open, listening soon, not running yet.
 type Node struct {
-	cfg        *config.Node
-	opts       Options
-	log        *slog.Logger
-	state      *badger.Store
-	sessions   *badger.Store
-	key        *nodeKey
-	token      *bootstrapToken
-	journal    *journal.Log
-	authority  *ca.Authority
-	model      *model
-	keyring    *keyring
-	trust      *trust.Store
-	dialer     *outbound.Dialer // every connection to another machine is opened by it
-	links      *links
-	callers    callers
-	epochs     *epochs
-	keys       *replication.Keys
-	identities *replication.Identities
-	feed       *replication.Feed
-	follower   *replication.Follower
-	partners   *topology.Partners
-	agreement  *topology.Agreements
-	signer     *topology.Signer
-	mastership *topology.Mastership
-	engine     *session.Engine
-	service    *configuration.Service
-	blobs      *blob.Store
-	fetcher    *blob.Fetcher
-	ready      readiness
-	listeners  [3]*listener // admin, runtime, peer
-	handlers   *httpapi.Server
+	cfg         *config.Node
+	opts        Options
+	log         *slog.Logger
+	state       *badger.Store
+	sessions    *badger.Store
+	key         *nodeKey
+	token       *bootstrapToken
+	journal     *journal.Log
+	authority   *ca.Authority
+	model       *model
+	keyring     *keyring
+	trust       *trust.Store
+	dialer      *outbound.Dialer // every connection to another machine is opened by it
+	links       *links
+	callers     callers
+	modes       *modes
+	reported    atomic.Pointer[string] // the mode that the log told last
+	passphrases *passphrase.Keys
+	pairings    *passphrase.Pairings
+	gate        *passphrase.Gate
+	epochs      *epochs
+	keys        *replication.Keys
+	identities  *replication.Identities
+	feed        *replication.Feed
+	follower    *replication.Follower
+	partners    *topology.Partners
+	agreement   *topology.Agreements
+	signer      *topology.Signer
+	mastership  *topology.Mastership
+	engine      *session.Engine
+	service     *configuration.Service
+	blobs       *blob.Store
+	fetcher     *blob.Fetcher
+	ready       readiness
+	listeners   [3]*listener // admin, runtime, peer
+	handlers    *httpapi.Server
 }
 
 // Open prepares a node: its stores, its keys and certificates, its parts, and last its listeners' addresses. A first start

@@ -65,7 +65,10 @@ func (p prober) reach(ctx context.Context, partner *mdc.Partner, address string)
 	if err != nil {
 		return checks
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written that matters
+	defer conn.Close()                  //nolint:errcheck // nothing was written that matters
+	if p.links.mode() == mdc.ModeOpen { // the hello proves the rest
+		return append(checks, step(topology.CheckTLS, nil, "none, as mode open has it"), step(topology.CheckIdentity, nil, partner.ClusterID))
+	}
 	return append(checks, p.handshake(ctx, partner, conn)...)
 }
 
@@ -83,6 +86,9 @@ func (p prober) handshake(ctx context.Context, partner *mdc.Partner, conn net.Co
 	defer cancel()
 	secured := tls.Client(conn, cfg)
 	err := secured.HandshakeContext(shaking)
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && refusal == nil {
+		err = withoutTLS(partner.ClusterID, p.links.mode(), record)
+	}
 	if refusal == nil && err != nil {
 		return []topology.Check{step(topology.CheckTLS, err, "")}
 	}

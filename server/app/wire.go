@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -31,7 +32,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.keyring.reload(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{n.wireTrust, n.wireReplication, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
+	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -43,16 +44,17 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, users, blobs, links bool
+	var trusted, keys, users, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
+		mode = mode || all || c.Kind == "data_center" || c.Kind == "partner" || c.Kind == "partner_profile"
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
 		users = users || all || c.Kind == "user"
 		blobs = blobs || all || c.Kind == "package"
 		links = links || all || c.Kind == "replication_agreement"
 	}
-	if trusted {
+	if mode && n.modeChanged() || trusted {
 		n.reloadTrust()
 	}
 	if keys {
@@ -87,9 +89,14 @@ func (n *Node) trustChanged() {
 }
 
 func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
+	if n.modes.now() == mdc.ModeOpen {
+		return errFormerMode // whatever goes over TLS is of the mode before
+	}
 	_, err := n.trust.Verify(cs, x509.ExtKeyUsageClientAuth)
 	return err
 }
+
+var errFormerMode = errors.New("the connection is of a former security mode")
 
 func (n *Node) reloadKeys() {
 	err := n.keyring.reload(context.Background())
@@ -101,16 +108,17 @@ func (n *Node) reloadKeys() {
 
 func (n *Node) wireTrust(ctx context.Context) error {
 	var err error
-	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: n.model, Certificate: n.authority.PeerCertificate,
+	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
 		Clock: n.opts.Clock, Logger: n.log})
 	if err != nil {
 		return err
 	}
 	n.listeners[2].tls, n.listeners[2].watch = n.trust.ServerTLS(), n.callers.watch
+	n.listeners[2].plain = func() bool { return n.modes.now() == mdc.ModeOpen }
 	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
 		return err
 	}
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, dialer: n.dialer, logger: n.log,
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, mode: n.modes.now, gate: n.gate, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	n.trust.OnChange(n.trustChanged)
 	return nil
@@ -153,7 +161,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
+	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Await: n.pairings.Await, Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
 		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
@@ -199,8 +207,10 @@ func (n *Node) wireHTTP(context.Context) error {
 		guards[kind] = g
 	}
 	guards[mdc.PackageKind().Name] = n.contentIsHere
+	guards[mdc.DataCenterKind().Name] = both(guards[mdc.DataCenterKind().Name], n.modeGuard)
+	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
 	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
-		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock,
+		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {
 		return err
@@ -217,11 +227,21 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
+	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
+}
+
+// both is one rule after another.
+func both(first, second configuration.Guard) configuration.Guard {
+	return func(tx *journal.Tx, was, will mdc.Object) error {
+		if err := first(tx, was, will); err != nil {
+			return err
+		}
+		return second(tx, was, will)
+	}
 }
 
 // endsSignOns says whether a change of a user ends that user's sign-ons: who is disabled, deleted or given another password

@@ -93,8 +93,16 @@ func (p *program) printStatus(s *statusAnswer, output string) error {
 	}
 	own := aboutAll(s.Replication)
 	own.subject = d.ClusterID
-	own.lines = append([]line{{"node", or(d.NodeName)}, {"version", or(d.Version)}}, own.lines...)
+	own.lines = append([]line{{"node", or(d.NodeName)}, {"version", or(d.Version)}, {"security mode", modeText(d.SecurityMode)}}, own.lines...)
 	return p.notes(append([]note{own}, aboutEach(s.Replication.Agreements)...)...)
+}
+
+// modeText says what is to be said of a mode whenever it is shown.
+func modeText(mode string) string {
+	if mode == "open" {
+		return "open: no TLS between the data centers, everybody on the way can read"
+	}
+	return or(mode)
 }
 
 func partnerRows(partners []wire.PartnerView) [][]string {

@@ -16,8 +16,8 @@ func (p *program) trust() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
-	c.AddCommand(p.trustList(&t))
 	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t))
+	c.AddCommand(p.trustList(&t), p.trustPassphrase(&t))
 	return c
 }
 

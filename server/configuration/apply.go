@@ -44,6 +44,9 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 		return Result{}, err
 	}
 	p.settle(n, was, will)
+	if err := p.wrap(op.Kind, was, will); err != nil {
+		return Result{}, err
+	}
 	return p.write(op, body, will)
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Guards    map[string]Guard                                        // by kind
 	Clock     clock.Clock                                             // decides when a lock ends; nil = the machine's
 	Before    map[string]Before                                       // by kind; a kind without one needs nothing
+	Wrapper   journal.Wrapper                                         // the node's key, for passphrases; nil = none can be declared
 }
 
 // Before does what must be durable before an object that exists changes. Both see the object as it was and as it shall be

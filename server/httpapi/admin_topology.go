@@ -22,7 +22,7 @@ func (s *Server) dataCenterView(c *call, o mdc.Object) (any, error) {
 		return nil, err
 	}
 	v := &wire.DataCenterView{ID: s.c.ClusterID, State: state, Epoch: pos.Epoch.Number, EpochHolder: pos.Epoch.ClusterID,
-		LastSequence: pos.Sequence, Digest: pos.Digest, Mastership: s.c.Mastership.State(), PeerURL: s.c.Addresses.Peer, RuntimeURL: s.c.Addresses.Runtime,
+		LastSequence: pos.Sequence, Digest: pos.Digest, Mastership: s.c.Mastership.State(), PeerURL: s.c.Addresses().Peer, RuntimeURL: s.c.Addresses().Runtime,
 		NodeName: s.c.NodeName, Version: s.c.Version}
 	if err := fill(v, d); err != nil {
 		return nil, err
@@ -32,9 +32,19 @@ func (s *Server) dataCenterView(c *call, o mdc.Object) (any, error) {
 	return v, nil
 }
 
-func (s *Server) partnerView(_ *call, o mdc.Object) (any, error) {
+func (s *Server) partnerView(c *call, o mdc.Object) (any, error) {
 	v := &wire.PartnerView{ID: o.ObjectName()}
 	if err := fill(v, o); err != nil {
+		return nil, err
+	}
+	if v.SecurityMode == "" {
+		d, err := s.c.Model.DataCenter(c.Request.Context())
+		if err != nil {
+			return nil, err
+		}
+		v.SecurityMode = d.SecurityMode
+	}
+	if err := s.showPairing(c, v); err != nil {
 		return nil, err
 	}
 	seen := s.c.Partners.State(o.ObjectName())
@@ -44,6 +54,25 @@ func (s *Server) partnerView(_ *call, o mdc.Object) (any, error) {
 		v.CertificateExpiresAt = &at
 	}
 	return v, nil
+}
+
+// showPairing says how the pairing stands, and which roots it pinned beside the declared ones.
+func (s *Server) showPairing(c *call, v *wire.PartnerView) error {
+	st, err := s.c.Pairings.State(c.Request.Context(), v.ID)
+	if err != nil {
+		return err
+	}
+	v.Paired, v.PairingError = st.Paired, st.Reason
+	if !st.Paired {
+		return nil
+	}
+	at := st.At.UTC()
+	v.PairedAt = &at
+	pinned, err := trust.Describe(st.RootsPEM)
+	for _, i := range pinned {
+		v.PinnedSHA256 = append(v.PinnedSHA256, i.Fingerprint)
+	}
+	return err
 }
 
 func (s *Server) trustedCertificateView(_ *call, o mdc.Object) (any, error) {

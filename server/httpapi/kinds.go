@@ -279,16 +279,22 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	holder, ok := o.(mdc.SecretHolder)
-	if !ok {
+	holder, hashed := o.(mdc.SecretHolder)
+	_, wrapped := o.(mdc.PassphraseHolder)
+	if !hashed && !wrapped {
 		return b, nil
 	}
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return nil, fmt.Errorf("strip secrets: %w", err)
 	}
-	for pointer := range holder.Secrets() {
-		delete(fields, pointer[1:])
+	if hashed {
+		for pointer := range holder.Secrets() {
+			delete(fields, pointer[1:])
+		}
+	}
+	if wrapped {
+		delete(fields, "passphrase")
 	}
 	return json.Marshal(fields)
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // figures are what the admin listener shows at /metrics. Labels come from small fixed sets: never a user, an id or a cookie.
@@ -33,6 +35,12 @@ func (s *Server) newFigures() *figures {
 		}
 	}
 	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_security_mode_open", Help: "1 while the peer listener is in security mode open, without TLS."}, func() float64 {
+			if s.c.Mode() == mdc.ModeOpen {
+				return 1
+			}
+			return 0
+		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_journal_seq", Help: "Sequence of the last change."}, position(func(_, q uint64) uint64 { return q })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_epoch", Help: "Number of the epoch."}, position(func(e, _ uint64) uint64 { return e })),
 	)

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"crypto/x509"
 	"encoding/json"
 	"net/http"
 
@@ -30,6 +29,7 @@ func (s *Server) declarePeer() {
 	o.add(route{method: http.MethodGet, path: "/peer/v1/blobs/{sha256}", summary: "The content of a package, or a range of it; for whom this data center replicates with", out: octets{},
 		also: map[int]any{http.StatusPartialContent: octets{}}, handle: s.peerBlob})
 	o.add(route{method: http.MethodGet, path: "/peer/v1/bundle", public: true, summary: "This data center's roots as a SPIFFE bundle; no certificate is needed", out: json.RawMessage{}, handle: s.peerBundle})
+	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, handle: s.peerPair})
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
@@ -39,23 +39,23 @@ func (s *Server) declarePeer() {
 // Peer is the handler of the peer listener.
 func (s *Server) Peer() http.Handler {
 	e := quiet()
-	s.peer.mount(e, append(s.base(), s.label, s.strangers), s.provePeer)
-	return e
+	s.peer.mount(e, append(s.base(), s.label, s.passable, s.strangers), s.provePeer)
+	return s.byMode(e)
 }
 
 // provePartner checks the caller's certificate again, under the trust in force now: a connection may be older than that
 // (SEC-43, FLT-22). Who is refused loses the connection too.
 func (s *Server) provePartner(g *gin.Context) {
-	p, err := s.c.Trust.Verify(g.Request.TLS, x509.ExtKeyUsageClientAuth)
+	id, err := s.caller(g.Request)
 	if err != nil {
 		g.Header("Connection", "close")
 		s.c.Logger.Warn("partner refused", "error", err, "remote", g.Request.RemoteAddr)
 		(&call{Context: g}).fail(err)
 		return
 	}
-	g.Set(partnerKey, p.ClusterID)
-	g.Set(actorKey, "partner:"+p.ClusterID)
+	g.Set(partnerKey, id)
+	g.Set(actorKey, "partner:"+id)
 }
 
-// partner is the cluster id that the caller's certificate proves.
+// partner is the cluster id that the caller's certificate, or its proof in mode open, proves.
 func (c *call) partner() string { return c.GetString(partnerKey) }

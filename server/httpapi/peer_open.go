@@ -22,9 +22,9 @@ const (
 	maxStrangers  = 4096 // addresses that are kept apart
 )
 
-// strangers bounds what callers without a certificate ask, whatever they ask, before anything is done for them.
+// strangers bounds what callers without a certificate, or a proof in mode open, ask, whatever they ask, before anything is done for them.
 func (s *Server) strangers(g *gin.Context) {
-	if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+	if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 || passageOf(g.Request).partner != "" {
 		return
 	}
 	host, _, err := net.SplitHostPort(g.Request.RemoteAddr)

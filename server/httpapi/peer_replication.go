@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"crypto/x509"
 	"encoding/base64"
 	"net/http"
 	"strconv"
@@ -119,9 +118,9 @@ func (s *Server) pollJournal(c *call, by replication.Caller, at mdc.Position, wa
 	}
 }
 
-// stillPartner checks the caller's certificate under the trust of this moment, for answers that took a while.
+// stillPartner checks the caller under the trust and the mode of this moment, for answers that took a while.
 func (s *Server) stillPartner(c *call) error {
-	_, err := s.c.Trust.Verify(c.Request.TLS, x509.ExtKeyUsageClientAuth)
+	_, err := s.caller(c.Request)
 	if err != nil {
 		c.Header("Connection", "close")
 	}

@@ -51,6 +51,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/openapi.json", "", "", 200},
 		{"GET", "/peer/v1/hello", "", "", 200},
 		{"GET", "/peer/v1/bundle", "", "", 200},
+		{"POST", "/peer/v1/pair", "", `{"cluster_id":"FAKE","bundle":"{}","proof":"AAAA"}`, 409}, // in mode cert
 		{"PUT", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
 		{"PATCH", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
 		{"GET", "/peer/v1/replication/journal", "/peer/v1/replication/journal" + position, "", 403},

@@ -19,6 +19,7 @@ type Model interface {
 	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error) // whether a package has this content, and its bytes
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)
+	Partner(ctx context.Context, clusterID string) (*mdc.Partner, error) // nil when there is none
 }
 
 // declareRuntime lists every route of the runtime listener.

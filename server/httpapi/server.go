@@ -18,6 +18,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
@@ -30,8 +31,8 @@ type Addresses struct{ Admin, Runtime, Peer string }
 // Config wires the listeners. Everything but Insecure is needed.
 type Config struct {
 	ClusterID, NodeName, Version string
-	Addresses                    Addresses
-	Insecure                     bool // the runtime listener has no TLS: cookies lose Secure and their prefixes
+	Addresses                    func() Addresses // the peer listener's scheme follows the security mode
+	Insecure                     bool             // the runtime listener has no TLS: cookies lose Secure and their prefixes
 	Logger                       *slog.Logger
 	Clock                        clock.Clock
 
@@ -39,6 +40,9 @@ type Config struct {
 	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
 	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
 	Cursors       Sealer
+	Mode          func() string // the security mode in force
+	Pairings      *passphrase.Pairings
+	Gate          *passphrase.Gate
 	Epoch         func() mdc.Epoch // in which this data center stands
 	Journal       *journal.Log
 	Configuration *configuration.Service

@@ -86,8 +86,6 @@ func (d *DataCenter) Validate() []fault.Field {
 	c.text("/display_name", d.DisplayName, 256)
 	c.oneOf("/role", d.Role, RoleStandalone, RoleMaster, RoleClone)
 	c.oneOf("/security_mode", d.SecurityMode, ModeOpen, ModeSimple, ModeCert)
-	c.want(d.SecurityMode != ModeOpen && d.SecurityMode != ModeSimple, "/security_mode",
-		"this version links data centers in mode cert only; declare security_mode = \"cert\" and the partners' trusted certificates")
 	c.want(d.LockTimeout.D() >= MinLockTimeout && d.LockTimeout.D() <= MaxLockTimeout, "/lock_timeout", "%s is not between %s and %s", d.LockTimeout,
 		Duration(MinLockTimeout), Duration(MaxLockTimeout))
 	c.oneOf("/write_requires", d.WriteRequires, WriteLocal, WriteMajority)

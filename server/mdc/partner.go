@@ -10,6 +10,9 @@ import (
 type PartnerProfile struct {
 	AgentID         string `json:"agent_id"`         // the name that partners must register us under
 	AllowManagement bool   `json:"allow_management"` // false: session calls only, no agreements
+
+	Passphrase        Passphrase `json:"passphrase,omitzero"`          // what callers must prove, in modes simple and open
+	PassphraseVersion int64      `json:"passphrase_version,omitempty"` // the administrator's number for it
 }
 
 // PartnerProfileKind describes the partner profile singleton.
@@ -28,8 +31,12 @@ func (p *PartnerProfile) Normalize() {}
 func (p *PartnerProfile) Validate() []fault.Field {
 	var c checks
 	c.name("/agent_id", p.AgentID)
+	c.passphrase("/passphrase", p.Passphrase)
 	return c.fields
 }
+
+// Shared gives what callers must prove.
+func (p *PartnerProfile) Shared() (*Passphrase, int64) { return &p.Passphrase, p.PassphraseVersion }
 
 // References gives none.
 func (p *PartnerProfile) References() []Reference { return nil }
@@ -40,14 +47,17 @@ type Partner struct {
 	AgentID      string   `json:"agent_id"`                // the remote partner profile's
 	Primary      []string `json:"primary"`                 // peer listeners, host:port, tried in order
 	Secondary    []string `json:"secondary,omitempty"`     // tried when no primary answers (OAM-44)
-	SecurityMode string   `json:"security_mode"`           //
+	SecurityMode string   `json:"security_mode,omitempty"` // "" = this data center's; another one makes the partner unusable
 	RESTEndpoint string   `json:"rest_endpoint,omitempty"` // the partner's admin address, for hints
+
+	Passphrase        Passphrase `json:"passphrase,omitzero"`          // what we prove there, in modes simple and open
+	PassphraseVersion int64      `json:"passphrase_version,omitempty"` // the administrator's number for it
 }
 
 // PartnerKind describes partners.
 func PartnerKind() Kind {
 	return Kind{Name: "partner", Collection: "partners", Scope: Local, FoldCase: true,
-		New: func() Object { return &Partner{SecurityMode: ModeCert} }}
+		New: func() Object { return &Partner{} }}
 }
 
 // ObjectName is the remote cluster id.
@@ -73,12 +83,18 @@ func (p *Partner) Validate() []fault.Field {
 	for i, a := range p.Secondary {
 		c.hostPort(fmt.Sprintf("/secondary/%d", i), a)
 	}
-	c.oneOf("/security_mode", p.SecurityMode, ModeOpen, ModeSimple, ModeCert)
-	c.want(p.SecurityMode != ModeOpen && p.SecurityMode != ModeSimple, "/security_mode",
-		"this version links data centers in mode cert only; declare security_mode = \"cert\" and the partner's trusted certificate")
+	c.oneOf("/security_mode", p.SecurityMode, "", ModeOpen, ModeSimple, ModeCert)
 	c.text("/rest_endpoint", p.RESTEndpoint, 512)
+	c.passphrase("/passphrase", p.Passphrase)
 	return c.fields
 }
+
+// Shared gives what we prove at the partner.
+func (p *Partner) Shared() (*Passphrase, int64) { return &p.Passphrase, p.PassphraseVersion }
+
+// InMode says whether the partner may be talked with while this data center is in a mode: the mode belongs to the server, and a
+// record cannot ask for another one (SEC-40).
+func (p *Partner) InMode(mode string) bool { return p.SecurityMode == "" || p.SecurityMode == mode }
 
 // References gives none: trust may be declared before or after.
 func (p *Partner) References() []Reference { return nil }

@@ -40,6 +40,7 @@ type Clone interface {
 
 // AgreementsConfig wires Agreements.
 type AgreementsConfig struct {
+	Await     func(ctx context.Context, clusterID string) error // until roots are exchanged, in mode simple; nil = nothing to wait for
 	Log       *journal.Log
 	ClusterID string
 	PublicKey []byte // this data center's HPKE key, 32 bytes

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -134,11 +135,17 @@ func (s *Agreements) present(v *journal.Snapshot, in mdc.Agreement) (*mdc.Agreem
 
 // meet asks the target who it is, and refuses what could not become its clone.
 func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Agreement, overwrite bool) (Hello, error) {
+	if err := s.paired(ctx, target.ClusterID); err != nil {
+		return Hello{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	h, err := s.c.Link.Hello(ctx, target.ClusterID)
 	if err != nil {
 		return h, s.unmet(target.ClusterID, err)
+	}
+	if err := s.sameMode(ctx, target, h); err != nil {
+		return h, err
 	}
 	id := target.ClusterID
 	switch {
@@ -160,6 +167,35 @@ func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Ag
 	return h, nil
 }
 
+// paired waits for the exchange of roots, which the two data centers make by themselves once both know each other.
+func (s *Agreements) paired(ctx context.Context, target string) error {
+	if s.c.Await == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pairTime)
+	defer cancel()
+	return s.c.Await(ctx, target)
+}
+
+// pairTime bounds how long an agreement waits for a pairing that may be under way.
+const pairTime = 20 * time.Second
+
+// sameMode refuses data centers that are not in one security mode (OAM-41, MSS-06).
+func (s *Agreements) sameMode(ctx context.Context, target *mdc.Partner, h Hello) error {
+	return s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		own, err := v.DataCenter()
+		if err != nil {
+			return err
+		}
+		if m := mode(own, target, h.SecurityMode); !m.Pass {
+			return fault.New(fault.Conflict, codeModeMismatch, "%s", sentence(m.Detail))
+		}
+		return nil
+	})
+}
+
+const codeModeMismatch = "mode_mismatch"
+
 func notEmpty(clone string, objects uint64) error {
 	return fault.New(fault.Conflict, "clone_not_empty",
 		"%s holds %d configuration objects of its own, which the copy would replace. Set overwrite = true to accept that, or remove them.", clone, objects)
@@ -167,6 +203,9 @@ func notEmpty(clone string, objects uint64) error {
 
 // unmet words why a partner gave no hello.
 func (s *Agreements) unmet(target string, err error) error {
+	if fault.CodeOf(err) == codeModeMismatch {
+		return &fault.Error{Kind: fault.Conflict, Code: codeModeMismatch, Message: safe(err), Err: err}
+	}
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
 		f := fault.New(fault.Conflict, "partner_missing", "%s does not accept %s: register the partner %s and its trusted certificate on %s first.", target, s.c.ClusterID, s.c.ClusterID, target)
 		f.Err = err

@@ -22,14 +22,15 @@ const (
 
 // Names of the checks, in the order in which they are made.
 const (
-	CheckResolve   = "resolve"   // a name of the partner's addresses is known
-	CheckConnect   = "connect"   // the address takes connections
-	CheckTLS       = "tls"       // both sides agree on TLS
-	CheckIdentity  = "identity"  // each is who the other takes it for
-	CheckVersion   = "version"   // the versions work together
-	CheckClock     = "clock"     // the clocks agree
-	CheckMode      = "mode"      // both sides use the security mode that is declared
-	CheckAgreement = "agreement" // the replication agreement between the two, if any, works
+	CheckResolve    = "resolve"    // a name of the partner's addresses is known
+	CheckConnect    = "connect"    // the address takes connections
+	CheckTLS        = "tls"        // both sides agree on TLS
+	CheckIdentity   = "identity"   // each is who the other takes it for
+	CheckVersion    = "version"    // the versions work together
+	CheckClock      = "clock"      // the clocks agree
+	CheckMode       = "mode"       // both sides use the security mode that is declared
+	CheckPassphrase = "passphrase" // in modes simple and open: the two prove the same one
+	CheckAgreement  = "agreement"  // the replication agreement between the two, if any, works
 )
 
 const (
@@ -62,6 +63,9 @@ type TesterConfig struct {
 	Prober     Prober
 	Agreements *Agreements
 	Clock      clock.Clock
+	// Passphrase judges by what the last hello came to whether the two prove the same passphrase; used is false in a mode without
+	// one. nil = there is no such mode.
+	Passphrase func(ctx context.Context, clusterID string, hello error) (used, equal bool, detail string)
 }
 
 // Tester tests partners in both directions (MSS-09).
@@ -136,18 +140,33 @@ func (t *Tester) outward(ctx context.Context, clusterID string) ([]Check, error)
 	defer cancel()
 	checks := t.c.Prober.Reach(ctx, registered.ClusterID)
 	if n := len(checks); n == 0 || !checks[n-1].Pass {
-		return checks, nil
+		return t.proved(ctx, registered, checks, nil), nil
 	}
 	sent := t.c.Clock.Now()
 	h, err := t.c.Prober.Hello(ctx, registered.ClusterID)
 	now := t.c.Clock.Now()
 	if who := t.identity(registered, h, err); !who.Pass {
 		checks[len(checks)-1] = who
-		return checks, nil
+		return t.proved(ctx, registered, checks, err), nil
 	}
-	checks = append(checks, version(t.c.Version, h), clockCheck(h.Time.Sub(sent.Add(now.Sub(sent)/2))), mode(own, registered, h.SecurityMode))
+	checks = append(t.proved(ctx, registered, checks, nil), version(t.c.Version, h), clockCheck(h.Time.Sub(sent.Add(now.Sub(sent)/2))), mode(own, registered, h.SecurityMode))
 	agreement, err := t.agreement(ctx, registered.ClusterID)
 	return append(checks, agreement), err
+}
+
+// proved adds what is known of the passphrase, once the partner could be reached: without it nothing was proved or refused.
+func (t *Tester) proved(ctx context.Context, p *mdc.Partner, checks []Check, hello error) []Check {
+	if t.c.Passphrase == nil || failed(checks, CheckTLS) {
+		return checks
+	}
+	used, equal, detail := t.c.Passphrase(ctx, p.ClusterID, hello)
+	switch {
+	case !used:
+		return checks
+	case equal:
+		return append(checks, pass(CheckPassphrase, "%s", detail))
+	}
+	return append(checks, fail(CheckPassphrase, "%s", detail))
 }
 
 // identity judges what the partner answered: it must know us, and be the one that is registered.
@@ -217,8 +236,11 @@ func mode(own *mdc.DataCenter, p *mdc.Partner, theirs string) Check {
 	if theirs != "" && theirs != own.SecurityMode {
 		return fail(CheckMode, "this data center is in mode %s, %s is in mode %s; both must be the same", own.SecurityMode, p.ClusterID, theirs)
 	}
-	if own.SecurityMode != p.SecurityMode {
+	if !p.InMode(own.SecurityMode) {
 		return fail(CheckMode, "this data center is in mode %s, the partner is registered with %s; both must be the same", own.SecurityMode, p.SecurityMode)
+	}
+	if own.SecurityMode == mdc.ModeOpen {
+		return pass(CheckMode, "open on both sides: nobody can change what is sent, and everybody on the way can read it")
 	}
 	return pass(CheckMode, "%s on both sides, over TLS 1.3", own.SecurityMode)
 }

@@ -48,6 +48,7 @@ type ValidatorConfig struct {
 	Agreements *Agreements
 	Roots      func() []*x509.Certificate // this data center's own
 	Clock      clock.Clock
+	Modes      Modes                             // nil = mode cert alone
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
 	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
 	Majority func(ctx context.Context) (state, reason string, err error)
@@ -70,7 +71,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
@@ -304,7 +305,7 @@ func (r *report) edges(ctx context.Context) error {
 		if err != nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
-		if !trusted[""] && !trusted[mdc.FoldName(p.ClusterID)] {
+		if own.SecurityMode == mdc.ModeCert && !trusted[""] && !trusted[mdc.FoldName(p.ClusterID)] {
 			r.add(SeverityError, "no_trust", "partner "+p.ClusterID, "No trusted certificate is declared for it.", "Declare its root: concord_trusted_certificate, with what concord_trust_bundle of "+p.ClusterID+" gives.")
 			continue
 		}
@@ -338,7 +339,7 @@ func (r *report) edge(ctx context.Context, own *mdc.DataCenter, p *mdc.Partner, 
 // met judges what a partner said of itself.
 func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View, skew time.Duration) {
 	subject := "partner " + p.ClusterID
-	if m := mode(own, p, h.SecurityMode); own.SecurityMode == p.SecurityMode && !m.Pass {
+	if m := mode(own, p, h.SecurityMode); p.InMode(own.SecurityMode) && !m.Pass {
 		r.add(SeverityError, "mode_mismatch", subject, m.Detail, "Declare one security_mode everywhere.")
 	}
 	if h.AgentID != p.AgentID {

@@ -1,0 +1,87 @@
+package passphrase
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// State is how the pairing with a partner stands. The zero value: nothing is to be paired.
+type State struct {
+	Paired   bool      // roots are pinned, under these passphrases or former ones
+	At       time.Time // when; zero = never
+	RootsPEM string    // what was pinned
+	Current  bool      // under the passphrases that are declared now
+	Reason   string    // why it is not current; "" when it is, or outside of mode simple
+}
+
+// State gives how the pairing with a registered partner stands.
+func (p *Pairings) State(ctx context.Context, clusterID string) (State, error) {
+	partner, err := p.c.Directory.Partner(ctx, clusterID)
+	if err != nil || partner == nil || p.c.Mode() != mdc.ModeSimple {
+		return State{}, err
+	}
+	profile, err := p.c.Directory.Profile(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	have, err := p.record(ctx, partner.ClusterID)
+	if err != nil {
+		return State{}, err
+	}
+	var st State
+	if have != nil {
+		st = State{Paired: true, At: have.At, RootsPEM: have.RootsPEM, Current: bytes.Equal(have.Generation, generation(partner, profile))}
+	}
+	if !st.Current {
+		st.Reason = p.reason(partner, profile)
+	}
+	return st, nil
+}
+
+func (p *Pairings) reason(partner *mdc.Partner, profile *mdc.PartnerProfile) string {
+	p.mu.Lock()
+	t := p.tries[mdc.FoldName(partner.ClusterID)]
+	last := ""
+	if t != nil {
+		last = t.err
+	}
+	p.mu.Unlock()
+	switch {
+	case !partner.InMode(mdc.ModeSimple):
+		return "the partner is registered in mode " + partner.SecurityMode + ", this data center is in mode simple"
+	case len(partner.Passphrase.Wrapped) == 0 && len(profile.Passphrase.Wrapped) == 0:
+		return "no passphrase is declared: neither for the partner " + partner.ClusterID + " nor in the partner profile"
+	case len(partner.Passphrase.Wrapped) == 0:
+		return partner.ClusterID + " has not begun yet, and no passphrase is declared here to begin with"
+	case last == "":
+		return "the first attempt is under way"
+	}
+	return last
+}
+
+// Await waits until the pairing with a partner is made, as long as ctx lasts; what keeps it from that is the error. Outside of
+// mode simple there is nothing to wait for.
+func (p *Pairings) Await(ctx context.Context, clusterID string) error {
+	for kicked := false; ; {
+		p.mu.Lock()
+		changed := p.changed
+		p.mu.Unlock()
+		st, err := p.State(ctx, clusterID)
+		if err != nil || st.Paired || st.Reason == "" {
+			return err
+		}
+		if !kicked {
+			kicked = true
+			p.Kick()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fault.New(fault.Conflict, "not_paired", "%s and %s are in mode simple and have not exchanged their roots: %s", p.c.ClusterID, clusterID, st.Reason)
+		}
+	}
+}
