@@ -16,6 +16,10 @@ import (
 // centers, and is followed by an empty plan.
 func TestExamplesApply(t *testing.T) {
 	var files []string
+	here, err := os.Getwd() // Terraform runs elsewhere
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, pattern := range []string{"resources/*/resource.tf", "data-sources/*/data-source.tf"} {
 		found, err := filepath.Glob(filepath.Join("..", "examples", pattern))
 		if err != nil {
@@ -31,7 +35,7 @@ func TestExamplesApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			ny, ldc := twoSites(t)
-			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.NewReplacer("concord.ldc\n", "ldc\n", "${path.module}", filepath.Dir(name)).Replace(string(b))}
+			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.NewReplacer("concord.ldc\n", "ldc\n", "${path.module}", filepath.Join(here, filepath.Dir(name))).Replace(string(b))}
 			if strings.Contains(string(b), "var.") {
 				step.ConfigVariables = config.Variables{}
 				for _, v := range []string{"first_password", "agent_secret"} {

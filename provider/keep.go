@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	fwattr "github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -36,6 +37,15 @@ func keepSet(was, now []string) []string {
 		return nil
 	}
 	return now
+}
+
+// textSet is a set of texts, for a computed attribute: it may be unknown at plan, which a Go slice cannot.
+func textSet(texts []string) types.Set {
+	values := make([]fwattr.Value, 0, len(texts))
+	for _, t := range texts {
+		values = append(values, types.StringValue(t))
+	}
+	return types.SetValueMust(types.StringType, values)
 }
 
 // keepMap is keepSet for maps.

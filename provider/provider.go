@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -22,7 +23,10 @@ import (
 // Address is the provider's address in the registry.
 const Address = "registry.terraform.io/concord-access/concord"
 
-var _ provider.Provider = (*concord)(nil)
+var (
+	_ provider.Provider                       = (*concord)(nil)
+	_ provider.ProviderWithEphemeralResources = (*concord)(nil)
+)
 
 type concord struct{ version string }
 
@@ -67,7 +71,7 @@ func (p *concord) Configure(ctx context.Context, req provider.ConfigureRequest, 
 		return
 	}
 	connected := &connection{}
-	resp.ResourceData, resp.DataSourceData = connected, connected
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = connected, connected, connected
 	if m.unknown() {
 		return
 	}
@@ -91,12 +95,18 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
 		newSetting, newOverride, newPackage,
+		newCertificate,
 	}
 }
 
 // DataSources lists every data source.
 func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newReplicationStatusSource}
+}
+
+// EphemeralResources lists every ephemeral resource.
+func (p *concord) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{newClientCertificate}
 }
 
 // connection is what resources get from the provider block: a client, or none while the block holds unknown values.

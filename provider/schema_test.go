@@ -29,7 +29,7 @@ func schemas(t *testing.T) *tfprotov6.GetProviderSchemaResponse {
 // TestNames: the resources and data sources that people depend on are there under their names.
 func TestNames(t *testing.T) {
 	r := schemas(t)
-	resources := strings.Fields("concord_data_center concord_partner_profile concord_partner concord_trusted_certificate concord_replication_agreement concord_session_policy concord_user concord_group concord_application concord_authorization_policy concord_agent concord_setting concord_override concord_package")
+	resources := strings.Fields("concord_data_center concord_partner_profile concord_partner concord_trusted_certificate concord_replication_agreement concord_session_policy concord_user concord_group concord_application concord_authorization_policy concord_agent concord_setting concord_override concord_package concord_certificate")
 	for _, name := range resources {
 		if r.ResourceSchemas[name] == nil {
 			t.Errorf("no resource %s", name)
@@ -38,6 +38,16 @@ func TestNames(t *testing.T) {
 	for _, name := range strings.Fields("concord_trust_bundle concord_data_center concord_replication_status") {
 		if r.DataSourceSchemas[name] == nil {
 			t.Errorf("no data source %s", name)
+		}
+	}
+}
+
+// TestEphemeralNames: the ephemeral resources that people depend on are there under their names.
+func TestEphemeralNames(t *testing.T) {
+	r := schemas(t)
+	for _, name := range strings.Fields("concord_client_certificate") {
+		if r.EphemeralResourceSchemas[name] == nil {
+			t.Errorf("no ephemeral resource %s", name)
 		}
 	}
 }
@@ -58,6 +68,9 @@ func TestDescribed(t *testing.T) {
 	}
 	for name, s := range r.DataSourceSchemas {
 		check("data "+name, s)
+	}
+	for name, s := range r.EphemeralResourceSchemas {
+		check("ephemeral "+name, s)
 	}
 }
 
@@ -119,12 +132,15 @@ func TestExamplesExist(t *testing.T) {
 	for name := range r.DataSourceSchemas {
 		want[filepath.Join(root, "data-sources", name, "data-source.tf")] = true
 	}
+	for name := range r.EphemeralResourceSchemas {
+		want[filepath.Join(root, "ephemeral-resources", name, "ephemeral-resource.tf")] = true
+	}
 	for name := range want {
 		if b, err := os.ReadFile(name); err != nil || len(b) < 20 {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}
 	}
-	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*"} {
+	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*", "ephemeral-resources/*/*"} {
 		have, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

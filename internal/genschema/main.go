@@ -45,10 +45,11 @@ func write(ctx context.Context, w io.Writer, address string) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(object{"format_version": "1.0", "provider_schemas": object{address: object{
-		"provider":                  versioned(schemas.Provider),
-		"resource_schemas":          each(schemas.ResourceSchemas, versioned),
-		"data_source_schemas":       each(schemas.DataSourceSchemas, versioned),
-		"resource_identity_schemas": each(identities.IdentitySchemas, identity),
+		"provider":                   versioned(schemas.Provider),
+		"resource_schemas":           each(schemas.ResourceSchemas, versioned),
+		"data_source_schemas":        each(schemas.DataSourceSchemas, versioned),
+		"ephemeral_resource_schemas": each(schemas.EphemeralResourceSchemas, versioned),
+		"resource_identity_schemas":  each(identities.IdentitySchemas, identity),
 	}}})
 }
 
