@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
@@ -26,6 +28,9 @@ func points() map[string]func(*stage, string) {
 	}
 	for _, p := range []string{"agree.half", "agree.whole"} {
 		all[p] = atAgreement
+	}
+	for _, p := range []string{"ca.intended", "ca.signed"} {
+		all[p] = atIssue
 	}
 	all["follow.applied"] = atApply
 	for _, p := range []string{"handover.frozen", "handover.relieved", "promote.raise", "promote.raised"} {
@@ -141,6 +146,31 @@ func atAgreement(s *stage, point string) {
 	complete(s, &master.DataCenter, &clone.DataCenter)
 	testkit.InStep(&master.DataCenter, &clone.DataCenter)
 	endAll(master, clone)
+}
+
+// atIssue strikes a data center that is about to answer with a certificate: what was signed and never answered is not valid
+// afterwards, and the same request made again gives one that is.
+func atIssue(s *stage, point string) {
+	p := testkit.NewProcess(s, s.fragile(), "NYDC")
+	p.Start()
+	as(p, armed(point, 1)...)
+	order := client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", Name: "a"}}
+	_, _ = p.Do(order) // the server ends
+	ended(s, p, point)
+	p.Start()
+	if n := validCertificates(p); n != 0 {
+		s.Errorf("%d certificates are valid that nobody was given", n)
+	}
+	if _, err := p.Do(order); err != nil || validCertificates(p) != 1 {
+		s.Errorf("made again: %v", err)
+	}
+	endAll(p)
+}
+
+func validCertificates(p *testkit.Process) int {
+	var page wire.Page[wire.CertificateView]
+	p.Get("/v1/certificates?profile=agent&status=valid", &page)
+	return len(page.Items)
 }
 
 // atApply strikes a clone that follows.

@@ -85,6 +85,37 @@ func TestRunRenewsAtTwoThirds(t *testing.T) {
 	})
 }
 
+// TestRunWithShortLeaves: FLT-21. Leaves of a minute are renewed in time for twenty lives, and not without end.
+func TestRunWithShortLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t, t.TempDir(), clock.System{})
+		a, err := ca.Open(t.Context(), ca.Config{ClusterID: "nydc", NodeName: "n1", Store: s, Wrapper: newNodeKey(t), LeafTTL: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		seen := map[string]bool{}
+		for range 20 * 60 {
+			advance(time.Second)
+			for _, c := range []*tls.Certificate{a.PeerCertificate(), a.WebCertificate()} {
+				seen[c.Leaf.SerialNumber.String()] = true
+				if left := time.Until(c.Leaf.NotAfter); left < 15*time.Second {
+					t.Fatalf("%s left of a leaf", left)
+				}
+			}
+		}
+		if n := len(seen); n < 2*20 || n > 2*50 {
+			t.Errorf("%d leaves in twenty minutes", n)
+		}
+		cancel()
+		if err := errors.Join(<-ended, a.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // advance lets the bubble's clock pass d.
 func advance(d time.Duration) {
 	<-time.After(d)
