@@ -62,6 +62,14 @@ func TestPowerLossIsSeen(t *testing.T) { quick(t, "FLT-02-control") }
 // TestFailpoints proves FLT-03 at a few of its points, other ones each time.
 func TestFailpoints(t *testing.T) { quick(t, "FLT-03") }
 
+// TestEndsWhileItIssues proves FLT-03 and SEC-49 where a certificate is made: none is valid that nobody was given.
+func TestEndsWhileItIssues(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"ca.intended", "ca.signed"} {
+		atIssue(&stage{TB: t, programs: shared}, point)
+	}
+}
+
 // TestFullDisk proves FLT-04 with a whole server.
 func TestFullDisk(t *testing.T) { quick(t, "FLT-04") }
 
