@@ -64,6 +64,12 @@ func TestSecretsAreNowhereToBeFound(t *testing.T) {
 		{"/v1/applications/shop", `{"name":"shop","hosts":["shop.example"],"resources":{"all":{"paths":["/**"]}}}`},
 		{"/v1/trust/certificates/key", fmt.Sprintf(`{"name":"key","certificate_pem":"-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----"}`, canary)},
 		{"/v1/data-center", fmt.Sprintf(`{"cluster_id":"NYDC","role":"master","security_mode":%q}`, "simple")},
+		{"/v1/partner-profile", fmt.Sprintf(`{"agent_id":"mesh","allow_management":true,"passphrase":%q}`, canary+otherCanary)},
+		{"/v1/partner-profile", fmt.Sprintf(`{"agent_id":"mesh","allow_management":true,"passphrase":%q,"passphrase_version":2}`, otherCanary+canary)},
+		{"/v1/partner-profile", fmt.Sprintf(`{"agent_id":"no name","passphrase":%q}`, canary+otherCanary)},
+		{"/v1/partners/FRA", fmt.Sprintf(`{"cluster_id":"FRA","agent_id":"mesh","primary":["127.0.0.1:1"],"passphrase":%q}`, canary+otherCanary)},
+		{"/v1/partners/FRA", fmt.Sprintf(`{"cluster_id":"FRA","agent_id":"mesh","primary":["127.0.0.1:1"],"passphrase":[%q]}`, canary+otherCanary)},
+		{"/v1/partners/FRA", fmt.Sprintf(`{"cluster_id":"FRA","agent_id":"mesh","primary":["127.0.0.1:1"],"passphrase":%q}`, " "+canary+otherCanary)},
 	} {
 		say(admin(t, d, http.MethodPut, w[0], w[1]))
 		say(admin(t, clone, http.MethodPut, w[0], w[1]))
