@@ -17,6 +17,7 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
 		Agreements: n.agreement, Majority: n.mastership.Majority, Roots: n.authority.Roots, Clock: n.opts.Clock,
+		AskEdges: edgeCalls{n.links}.Ask,
 		HasBlob: func(sha256 string) (bool, error) {
 			_, found, err := n.blobs.Stat(sha256)
 			return found, err

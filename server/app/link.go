@@ -26,6 +26,7 @@ type links struct {
 	}
 	config func(clusterID string) *tls.Config                    // verifies the partner's identity against its own pool
 	verify func(cs *tls.ConnectionState, clusterID string) error // the same, for a connection that is open
+	until  func(cs *tls.ConnectionState) time.Time               // the earliest end on the way to what is trusted
 	dialer *outbound.Dialer
 	lines  lines
 	label  label
@@ -44,6 +45,7 @@ type link struct {
 	mu      sync.Mutex // guards all below
 	last    int        // index of the address to try first
 	expires time.Time  // of the certificate that was shown last
+	chain   time.Time  // the earliest end between that and what is trusted
 }
 
 // errNoPartner says that a cluster id is not registered here.
@@ -92,6 +94,10 @@ func (l *links) connect(p *mdc.Partner) (*link, error) {
 		err := verify(cs)
 		if err == nil {
 			made.silent.Store(true)
+			until := l.until(&cs)
+			made.mu.Lock()
+			made.chain = until
+			made.mu.Unlock()
 		}
 		return err
 	}
@@ -222,13 +228,14 @@ func refused(err error) bool {
 	return false
 }
 
-// certificateExpires tells when the certificate that a partner showed last ends.
-func (l *links) certificateExpires(ctx context.Context, clusterID string) (time.Time, error) {
+// certificateExpires tells when the certificate that a partner showed last ends,
+// and when the first certificate on the way from it to what is trusted does.
+func (l *links) certificateExpires(ctx context.Context, clusterID string) (leaf, chain time.Time, err error) {
 	k, err := l.get(ctx, clusterID)
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, time.Time{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.expires, nil
+	return k.expires, k.chain, nil
 }

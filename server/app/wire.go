@@ -86,6 +86,14 @@ func (n *Node) trustChanged() {
 	n.links.drop()
 }
 
+func (n *Node) chainExpires(cs *tls.ConnectionState) time.Time {
+	p, err := n.trust.Verify(cs, x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return time.Time{}
+	}
+	return p.ExpiresAt
+}
+
 func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
 	_, err := n.trust.Verify(cs, x509.ExtKeyUsageClientAuth)
 	return err
@@ -110,7 +118,7 @@ func (n *Node) wireTrust(ctx context.Context) error {
 	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
 		return err
 	}
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, dialer: n.dialer, logger: n.log,
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, until: n.chainExpires, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	n.trust.OnChange(n.trustChanged)
 	return nil

@@ -17,7 +17,7 @@ func (p *program) trust() *cobra.Command {
 	}
 	t.register(c)
 	c.AddCommand(p.trustList(&t))
-	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t))
+	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t), p.trustMatrix(&t))
 	return c
 }
 

@@ -32,6 +32,7 @@ func (s *Server) declarePeer() {
 	o.add(route{method: http.MethodGet, path: "/peer/v1/bundle", public: true, summary: "This data center's roots as a SPIFFE bundle; no certificate is needed", out: json.RawMessage{}, handle: s.peerBundle})
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
+	o.add(s.peerEdgeRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
 	s.describes(o, &s.peerDoc, false)
 }

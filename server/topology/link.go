@@ -39,6 +39,7 @@ type Hello struct {
 	WriteRequires   string // mdc.Write…; "" from an older version
 
 	CertificateExpiresAt time.Time // of the certificate it showed; the link knows it, not the partner's word
+	ChainExpiresAt       time.Time // the earliest end between that and what is trusted; likewise
 }
 
 // Identities keeps the credentials by which clones ask their masters: the clone's secret, and its SHA-256 at the master.

@@ -49,6 +49,8 @@ type ValidatorConfig struct {
 	Roots      func() []*x509.Certificate // this data center's own
 	Clock      clock.Clock
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
+	// AskEdges has a partner tell its own edges; nil = nobody is asked.
+	AskEdges func(ctx context.Context, clusterID string) ([]Edge, error)
 	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
 	Majority func(ctx context.Context) (state, reason string, err error)
 	// Audit writes the audit record of a repair in the repair's own transaction.
@@ -70,7 +72,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.edges, r.others, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
@@ -280,23 +282,8 @@ func (r *report) agreements(ctx context.Context) error {
 
 // edges asks every partner who it is. Edges between two others are looked at by those.
 func (r *report) edges(ctx context.Context) error {
-	var partners []*mdc.Partner
-	var own *mdc.DataCenter
-	trusted, views := map[string]bool{}, []View(nil)
-	err := r.v.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
-		if own, err = s.DataCenter(); err != nil {
-			return err
-		}
-		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
-			switch o := o.(type) {
-			case *mdc.Partner:
-				partners = append(partners, o)
-			case *mdc.TrustedCertificate:
-				trusted[mdc.FoldName(o.Partner)] = true // "": for all of them
-			}
-			return nil
-		})
-	})
+	partners, own, trusted, err := r.v.registered(ctx)
+	var views []View
 	if err == nil {
 		views, err = r.v.c.Agreements.List(ctx)
 	}
