@@ -69,6 +69,7 @@ type Node struct {
 	dialer     *outbound.Dialer // every connection to another machine is opened by it
 	links      *links
 	callers    callers
+	refusals   *refusals
 	epochs     *epochs
 	keys       *replication.Keys
 	identities *replication.Identities
@@ -90,7 +91,7 @@ type Node struct {
 // Open prepares a node: its stores, its keys and certificates, its parts, and last its listeners' addresses. A first start
 // makes what is missing and leaves ca.pem and bootstrap.token in the data directory. The caller must Run it.
 func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err error) {
-	n = &Node{cfg: cfg, opts: opts.normal()}
+	n = &Node{cfg: cfg, opts: opts.normal(), refusals: newRefusals()}
 	n.log = n.opts.Logger.With("cluster_id", cfg.ClusterID, "node_name", cfg.NodeName)
 	n.dialer = outbound.New(outbound.Config{AllowOpen: cfg.AllowOpen,
 		Rule: outbound.Rule{Allow: cfg.Outbound.Allow, Deny: cfg.Outbound.Deny, AllowLoopback: cfg.LoopbackAllowed()}})

@@ -110,7 +110,7 @@ func (n *Node) reloadKeys() {
 func (n *Node) wireTrust(ctx context.Context) error {
 	var err error
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: n.model, Certificate: n.authority.PeerCertificate,
-		Clock: n.opts.Clock, Logger: n.log})
+		Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses(),
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

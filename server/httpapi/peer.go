@@ -51,6 +51,9 @@ func (s *Server) provePartner(g *gin.Context) {
 	if err != nil {
 		g.Header("Connection", "close")
 		s.c.Logger.Warn("partner refused", "error", err, "remote", g.Request.RemoteAddr)
+		if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+			s.c.Refused(t.PeerCertificates[0], err)
+		}
 		(&call{Context: g}).fail(err)
 		return
 	}
