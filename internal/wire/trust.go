@@ -64,3 +64,17 @@ type TrustEdge struct {
 	ExpiresAt      *time.Time `json:"expires_at"`      // the earliest end on the chain that to showed
 	AgreementState string     `json:"agreement_state"` // of the replication agreement between the two; "" = none
 }
+
+// CertificateExpiries is /v1/trust/expiry: every certificate whose end is watched.
+type CertificateExpiries struct {
+	ID           string              `json:"id"` // cluster id
+	Certificates []CertificateExpiry `json:"certificates"`
+}
+
+// CertificateExpiry is when one certificate ends.
+type CertificateExpiry struct {
+	Role      string    `json:"role"` // root, issuer, leaf (this data center's), trusted (declared here), partner (shown by one)
+	Name      string    `json:"name"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Soon      bool      `json:"soon"` // somebody has to look after it
+}

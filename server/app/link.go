@@ -42,10 +42,11 @@ type link struct {
 	clients []*client.Client
 	silent  atomic.Bool // a handshake succeeded on our side and nothing was answered since
 
-	mu      sync.Mutex // guards all below
-	last    int        // index of the address to try first
-	expires time.Time  // of the certificate that was shown last
-	chain   time.Time  // the earliest end between that and what is trusted
+	mu      sync.Mutex    // guards all below
+	last    int           // index of the address to try first
+	expires time.Time     // of the certificate that was shown last
+	chain   time.Time     // the earliest end between that and what is trusted
+	life    time.Duration // of that certificate
 }
 
 // errNoPartner says that a cluster id is not registered here.
@@ -89,6 +90,7 @@ func (l *links) connect(p *mdc.Partner) (*link, error) {
 		if len(cs.PeerCertificates) > 0 {
 			made.mu.Lock()
 			made.expires = cs.PeerCertificates[0].NotAfter
+			made.life = made.expires.Sub(cs.PeerCertificates[0].NotBefore)
 			made.mu.Unlock()
 		}
 		err := verify(cs)
@@ -229,13 +231,13 @@ func refused(err error) bool {
 }
 
 // certificateExpires tells when the certificate that a partner showed last ends,
-// and when the first certificate on the way from it to what is trusted does.
-func (l *links) certificateExpires(ctx context.Context, clusterID string) (leaf, chain time.Time, err error) {
+// and when the first certificate on the way from it to what is trusted does; life is its whole one.
+func (l *links) certificateExpires(ctx context.Context, clusterID string) (leaf, chain time.Time, life time.Duration, err error) {
 	k, err := l.get(ctx, clusterID)
 	if err != nil {
-		return time.Time{}, time.Time{}, err
+		return leaf, chain, 0, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.expires, k.chain, nil
+	return k.expires, k.chain, k.life, nil
 }

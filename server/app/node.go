@@ -70,6 +70,7 @@ type Node struct {
 	links      *links
 	callers    callers
 	refusals   *refusals
+	validator  *topology.Validator
 	epochs     *epochs
 	keys       *replication.Keys
 	identities *replication.Identities

@@ -32,7 +32,7 @@ func (s *Server) newFigures() *figures {
 			return float64(pick(p.Epoch.Number, p.Sequence))
 		}
 	}
-	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s),
+	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s), newExpiryFigures(s),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_journal_seq", Help: "Sequence of the last change."}, position(func(_, q uint64) uint64 { return q })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_epoch", Help: "Number of the epoch."}, position(func(e, _ uint64) uint64 { return e })),
 	)
