@@ -22,7 +22,8 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	}
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
-		Agreements: n.agreement, Majority: n.mastership.Majority, Modes: modeFacts{n}, Roots: n.authority.Roots, Clock: n.opts.Clock,
+		Agreements: n.agreement, Majority: n.mastership.Majority, Modes: modeFacts{n}, Roots: n.authority.Roots, Own: n.ownCertificates, State: n.partners.State, Clock: n.opts.Clock,
+		AskEdges: edgeCalls{n.links}.Ask,
 		HasBlob: func(sha256 string) (bool, error) {
 			_, found, err := n.blobs.Stat(sha256)
 			return found, err
@@ -30,6 +31,7 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})
+	n.validator = validator
 	return tester, validator, err
 }
 

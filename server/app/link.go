@@ -27,6 +27,7 @@ type links struct {
 	}
 	config func(clusterID string) *tls.Config                    // verifies the partner's identity against its own pool
 	verify func(cs *tls.ConnectionState, clusterID string) error // the same, for a connection that is open
+	until  func(cs *tls.ConnectionState) time.Time               // the earliest end on the way to what is trusted
 	dialer *outbound.Dialer
 	lines  lines
 	mode   func() string    // in force now
@@ -45,9 +46,11 @@ type link struct {
 	clients []*client.Client
 	silent  atomic.Bool // a handshake succeeded on our side and nothing was answered since
 
-	mu      sync.Mutex // guards all below
-	last    int        // index of the address to try first
-	expires time.Time  // of the certificate that was shown last
+	mu      sync.Mutex    // guards all below
+	last    int           // index of the address to try first
+	expires time.Time     // of the certificate that was shown last
+	chain   time.Time     // the earliest end between that and what is trusted
+	life    time.Duration // of that certificate
 }
 
 // errNoPartner says that a cluster id is not registered here.
@@ -95,11 +98,16 @@ func (l *links) connect(p *mdc.Partner, mode string) (*link, error) {
 		if len(cs.PeerCertificates) > 0 {
 			made.mu.Lock()
 			made.expires = cs.PeerCertificates[0].NotAfter
+			made.life = made.expires.Sub(cs.PeerCertificates[0].NotBefore)
 			made.mu.Unlock()
 		}
 		err := verify(cs)
 		if err == nil {
 			made.silent.Store(true)
+			until := l.until(&cs)
+			made.mu.Lock()
+			made.chain = until
+			made.mu.Unlock()
 		}
 		return err
 	}
@@ -240,13 +248,14 @@ func refused(err error) bool {
 	return false
 }
 
-// certificateExpires tells when the certificate that a partner showed last ends.
-func (l *links) certificateExpires(ctx context.Context, clusterID string) (time.Time, error) {
+// certificateExpires tells when the certificate that a partner showed last ends,
+// and when the first certificate on the way from it to what is trusted does; life is its whole one.
+func (l *links) certificateExpires(ctx context.Context, clusterID string) (leaf, chain time.Time, life time.Duration, err error) {
 	k, err := l.get(ctx, clusterID)
 	if err != nil {
-		return time.Time{}, err
+		return leaf, chain, 0, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.expires, nil
+	return k.expires, k.chain, k.life, nil
 }

@@ -71,6 +71,8 @@ type Node struct {
 	dialer      *outbound.Dialer // every connection to another machine is opened by it
 	links       *links
 	callers     callers
+	refusals    *refusals
+	validator   *topology.Validator
 	modes       *modes
 	reported    atomic.Pointer[string] // the mode that the log told last
 	passphrases *passphrase.Keys
@@ -97,7 +99,7 @@ type Node struct {
 // Open prepares a node: its stores, its keys and certificates, its parts, and last its listeners' addresses. A first start
 // makes what is missing and leaves ca.pem and bootstrap.token in the data directory. The caller must Run it.
 func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err error) {
-	n = &Node{cfg: cfg, opts: opts.normal()}
+	n = &Node{cfg: cfg, opts: opts.normal(), refusals: newRefusals()}
 	n.log = n.opts.Logger.With("cluster_id", cfg.ClusterID, "node_name", cfg.NodeName)
 	n.dialer = outbound.New(outbound.Config{AllowOpen: cfg.AllowOpen,
 		Rule: outbound.Rule{Allow: cfg.Outbound.Allow, Deny: cfg.Outbound.Deny, AllowLoopback: cfg.LoopbackAllowed()}})

@@ -88,6 +88,14 @@ func (n *Node) trustChanged() {
 	n.links.drop()
 }
 
+func (n *Node) chainExpires(cs *tls.ConnectionState) time.Time {
+	p, err := n.trust.Verify(cs, x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		return time.Time{}
+	}
+	return p.ExpiresAt
+}
+
 func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
 	if n.modes.now() == mdc.ModeOpen {
 		return errFormerMode // whatever goes over TLS is of the mode before
@@ -109,7 +117,7 @@ func (n *Node) reloadKeys() {
 func (n *Node) wireTrust(ctx context.Context) error {
 	var err error
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Clock: n.opts.Clock, Logger: n.log})
+		Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
 	if err != nil {
 		return err
 	}
@@ -118,7 +126,7 @@ func (n *Node) wireTrust(ctx context.Context) error {
 	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
 		return err
 	}
-	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, mode: n.modes.now, gate: n.gate, dialer: n.dialer, logger: n.log,
+	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, until: n.chainExpires, mode: n.modes.now, gate: n.gate, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	n.trust.OnChange(n.trustChanged)
 	return nil
@@ -229,7 +237,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

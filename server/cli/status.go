@@ -8,16 +8,18 @@ import (
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/spf13/cobra"
 )
 
 // statusAnswer is what `concord status -o json` prints.
 type statusAnswer struct {
-	DataCenter  wire.DataCenterView    `json:"data_center"`
-	Ready       wire.Health            `json:"ready"`
-	Partners    []wire.PartnerView     `json:"partners"`
-	Replication wire.ReplicationStatus `json:"replication"`
+	DataCenter  wire.DataCenterView      `json:"data_center"`
+	Ready       wire.Health              `json:"ready"`
+	Partners    []wire.PartnerView       `json:"partners"`
+	Replication wire.ReplicationStatus   `json:"replication"`
+	Expiring    []wire.CertificateExpiry `json:"certificates_expiring"` // soon
 }
 
 func (p *program) status() *cobra.Command {
@@ -59,8 +61,29 @@ func (c *connection) status(ctx context.Context) (*statusAnswer, error) {
 		return nil, err
 	}
 	s.Partners = append([]wire.PartnerView{}, s.Partners...) // [] and never null, for programs
-	_, err = c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/replication/status", Out: &s.Replication})
+	if _, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/replication/status", Out: &s.Replication}); err != nil {
+		return nil, err
+	}
+	s.Expiring, err = c.expiring(ctx)
 	return s, err
+}
+
+// expiring lists the certificates that end soon; none of a server that does not tell yet.
+func (c *connection) expiring(ctx context.Context) ([]wire.CertificateExpiry, error) {
+	var all wire.CertificateExpiries
+	_, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/trust/expiry", Out: &all})
+	if fault.CodeOf(err) == "no_such_route" {
+		err = nil
+	}
+	return slices.DeleteFunc(append([]wire.CertificateExpiry{}, all.Certificates...), func(e wire.CertificateExpiry) bool { return !e.Soon }), err
+}
+
+func expiryRows(all []wire.CertificateExpiry) [][]string {
+	rows := make([][]string, len(all))
+	for i, e := range all {
+		rows[i] = []string{e.Role, e.Name, moment(&e.ExpiresAt)}
+	}
+	return rows
 }
 
 // verdict is the check's answer.
@@ -87,7 +110,8 @@ func (p *program) printStatus(s *statusAnswer, output string) error {
 		section{[]string{"DATA CENTER", "ROLE", "STATE", "READY", "EPOCH", "SEQUENCE", "DIGEST"}, [][]string{{
 			d.ClusterID, d.Role, d.State, or(s.Ready.Status), number(d.Epoch), number(d.LastSequence), short(d.Digest)}}},
 		section{[]string{"PARTNER", "REACHABLE", "CERTIFICATE EXPIRES", "ADDRESSES"}, partnerRows(s.Partners)},
-		section{[]string{"AGREEMENT", "SIDE", "FROM", "TO", "STATE", "APPLIED", "MASTER", "HEALTHY"}, agreementRows(s.Replication.Agreements)})
+		section{[]string{"AGREEMENT", "SIDE", "FROM", "TO", "STATE", "APPLIED", "MASTER", "HEALTHY"}, agreementRows(s.Replication.Agreements)},
+		section{[]string{"CERTIFICATE", "NAME", "ENDS SOON"}, expiryRows(s.Expiring)})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func (p *program) trust() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
-	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t))
+	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t), p.trustMatrix(&t))
 	c.AddCommand(p.trustList(&t), p.trustPassphrase(&t))
 	c.AddCommand(p.trustCertificates(&t), p.trustIssue(&t), p.trustRenew(&t), p.trustRevoke(&t))
 	return c

@@ -38,6 +38,8 @@ func (s *Server) declareAdmin() {
 	o.add(s.replicationCheckRoutes()...)
 	o.add(s.checkRoutes()...)
 	o.add(s.inspectRoutes()...)
+	o.add(s.matrixRoutes()...)
+	o.add(s.expiryRoutes()...)
 	o.add(s.oracleRoutes()...)
 	s.describes(o, &s.adminDoc, false)
 }

@@ -224,7 +224,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		step{"GET", agreements + "/{id}", agreements + "/ID", "", 200}, step{"POST", agreements + "/{id}/pull", agreements + "/ID/pull", "", 200},
 		step{"POST", agreements + "/{id}/verify", agreements + "/ID/verify?repair=true", "", 200}, step{"GET", "/v1/replication/hello", "", "", 200},
 		step{"GET", "/v1/replication/changelog", "/v1/replication/changelog?after=0&limit=1000", "", 200}, step{"POST", "/v1/partners/{name}/test", "/v1/partners/LDC/test", "", 200},
-		step{"POST", "/v1/trust/inspect", "", `{"address":"x"}`, 400}, step{"GET", "/v1/validate", "", "", 200}, step{"POST", "/v1/validate", "", "", 200}, step{"PATCH", agreements + "/{id}", agreements + "/ID", `{"enabled":false}`, 200},
+		step{"GET", "/v1/trust/expiry", "", "", 200}, step{"GET", "/v1/trust/matrix", "", "", 200}, step{"POST", "/v1/trust/inspect", "", `{"address":"x"}`, 400}, step{"GET", "/v1/validate", "", "", 200}, step{"POST", "/v1/validate", "", "", 200}, step{"PATCH", agreements + "/{id}", agreements + "/ID", `{"enabled":false}`, 200},
 		step{"GET", "/v1/replication/status", "", "", 200}, step{"GET", "/v1/partners", "", "", 200},
 		step{"DELETE", agreements + "/{id}", agreements + "/ID?force=false", "", 204},
 		step{"GET", oracle + "/hello", "", "", 200}, step{"POST", oracle + "/setup", "", `{"name":"NYDC2LDC","source":"NYDC","target":"LDC","documentType":"ENTITY"}`, 200},

@@ -32,6 +32,7 @@ func (s *Server) declarePeer() {
 	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, handle: s.peerPair})
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
+	o.add(s.peerEdgeRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
 	s.describes(o, &s.peerDoc, false)
 }
@@ -50,6 +51,9 @@ func (s *Server) provePartner(g *gin.Context) {
 	if err != nil {
 		g.Header("Connection", "close")
 		s.c.Logger.Warn("partner refused", "error", err, "remote", g.Request.RemoteAddr)
+		if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+			s.c.Refused(t.PeerCertificates[0], err)
+		}
 		(&call{Context: g}).fail(err)
 		return
 	}

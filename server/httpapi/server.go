@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -54,6 +55,7 @@ type Config struct {
 	Tester        *topology.Tester
 	Validator     *topology.Validator
 	Inspector     Inspector
+	Refused       func(leaf *x509.Certificate, err error) // of callers of the peer listener whose certificate is refused at a request; must not block
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys

@@ -2,6 +2,7 @@ package mdc
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
@@ -125,9 +126,11 @@ func (t *TrustedCertificate) Normalize() {}
 func (t *TrustedCertificate) Validate() []fault.Field {
 	var c checks
 	c.name("/name", t.Name)
-	if _, err := ParseCertificates(t.CertificatePEM); err != nil {
+	certificates, err := ParseCertificates(t.CertificatePEM)
+	if err != nil {
 		c.want(false, "/certificate_pem", "%v", err)
 	}
+	c.want(!slices.ContainsFunc(certificates, WeakKey), "/certificate_pem", "holds a certificate with a key that is too short to be believed: RSA needs 2048 bits")
 	c.want(t.Partner == "" || ValidClusterID(t.Partner), "/partner", "%q is no cluster id", clip(t.Partner))
 	return c.fields
 }

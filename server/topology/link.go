@@ -38,7 +38,9 @@ type Hello struct {
 	SecurityMode    string // mdc.Mode…; "" from an older version
 	WriteRequires   string // mdc.Write…; "" from an older version
 
-	CertificateExpiresAt time.Time // of the certificate it showed; the link knows it, not the partner's word
+	CertificateExpiresAt time.Time     // of the certificate it showed; the link knows it, not the partner's word
+	CertificateLife      time.Duration // of that certificate, as a whole
+	ChainExpiresAt       time.Time     // the earliest end between that and what is trusted; likewise
 }
 
 // Identities keeps the credentials by which clones ask their masters: the clone's secret, and its SHA-256 at the master.

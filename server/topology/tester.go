@@ -104,16 +104,7 @@ func (t *Tester) Test(ctx context.Context, clusterID string) ([]Check, error) {
 // Answer makes the checks towards the partner that asks for it. fault.Forbidden management_not_allowed when this data
 // center's profile does not let others manage it.
 func (t *Tester) Answer(ctx context.Context, caller string) ([]Check, error) {
-	err := t.c.Log.View(ctx, func(v *journal.Snapshot) error {
-		o, err := v.Get(mdc.PartnerProfileKind(), mdc.SingletonName)
-		if err != nil {
-			return err
-		}
-		if p, ok := o.(*mdc.PartnerProfile); !ok || !p.AllowManagement {
-			return fault.New(fault.Forbidden, "management_not_allowed", "The partner profile of %s does not allow management, so it tests nobody at another's word; set allow_management = true on %s.", t.c.ClusterID, t.c.ClusterID)
-		}
-		return nil
-	})
+	err := managed(ctx, t.c.Log, t.c.ClusterID, "tests nobody at another's word")
 	if err != nil {
 		return nil, err
 	}

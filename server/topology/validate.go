@@ -46,10 +46,14 @@ type ValidatorConfig struct {
 	Version    string
 	Hello      func(ctx context.Context, clusterID string) (Hello, error) // Link.Hello
 	Agreements *Agreements
-	Roots      func() []*x509.Certificate // this data center's own
+	Roots      func() []*x509.Certificate          // this data center's own
+	Own        func() []Certificate                // its issuing certificate and leaves; nil = none are watched
+	State      func(clusterID string) PartnerState // Partners.State; nil = what partners show is not watched
 	Clock      clock.Clock
 	Modes      Modes                             // nil = mode cert alone
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
+	// AskEdges has a partner tell its own edges; nil = nobody is asked.
+	AskEdges func(ctx context.Context, clusterID string) ([]Edge, error)
 	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
 	Majority func(ctx context.Context) (state, reason string, err error)
 	// Audit writes the audit record of a repair in the repair's own transaction.
@@ -71,7 +75,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
@@ -208,41 +212,6 @@ func (r *report) references(s *journal.Snapshot, subject string, o mdc.Object) e
 	return nil
 }
 
-// certificates looks at the roots: nobody renews those by itself.
-func (r *report) certificates(ctx context.Context) error {
-	for _, root := range r.v.c.Roots() {
-		r.expiry("own root "+root.Subject.CommonName, root, "Renew the root of this data center and give it to every partner before that.")
-	}
-	return r.v.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		return s.Range(mdc.TrustedCertificateKind(), "", func(key string, body []byte) error {
-			o, err := mdc.TrustedCertificateKind().Decode(body)
-			if err != nil {
-				return err
-			}
-			t, _ := o.(*mdc.TrustedCertificate)
-			certs, err := mdc.ParseCertificates(t.CertificatePEM)
-			if err != nil {
-				return nil //nolint:nilerr // objects has found it
-			}
-			for _, cert := range certs {
-				r.expiry("trusted_certificate "+key, cert, "Declare the partner's new certificate beside it before that.")
-			}
-			return nil
-		})
-	})
-}
-
-func (r *report) expiry(subject string, cert *x509.Certificate, hint string) {
-	left := cert.NotAfter.Sub(r.v.c.Clock.Now())
-	until := "It ends at " + cert.NotAfter.UTC().Format(time.RFC3339) + "."
-	switch {
-	case left <= 0:
-		r.add(SeverityError, "certificate_expired", subject, until, hint)
-	case left < expirySoon:
-		r.add(SeverityWarning, "certificate_expires", subject, until, hint)
-	}
-}
-
 // agreements looks at the agreements of both sides.
 func (r *report) agreements(ctx context.Context) error {
 	views, err := r.v.c.Agreements.List(ctx)
@@ -281,23 +250,8 @@ func (r *report) agreements(ctx context.Context) error {
 
 // edges asks every partner who it is. Edges between two others are looked at by those.
 func (r *report) edges(ctx context.Context) error {
-	var partners []*mdc.Partner
-	var own *mdc.DataCenter
-	trusted, views := map[string]bool{}, []View(nil)
-	err := r.v.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
-		if own, err = s.DataCenter(); err != nil {
-			return err
-		}
-		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
-			switch o := o.(type) {
-			case *mdc.Partner:
-				partners = append(partners, o)
-			case *mdc.TrustedCertificate:
-				trusted[mdc.FoldName(o.Partner)] = true // "": for all of them
-			}
-			return nil
-		})
-	})
+	partners, own, trusted, err := r.v.registered(ctx)
+	var views []View
 	if err == nil {
 		views, err = r.v.c.Agreements.List(ctx)
 	}
@@ -359,9 +313,6 @@ func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View,
 		r.add(SeverityError, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
 	} else if skew.Abs() > skewWarning {
 		r.add(SeverityWarning, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
-	}
-	if left := h.CertificateExpiresAt.Sub(r.v.c.Clock.Now()); !h.CertificateExpiresAt.IsZero() && left <= 0 {
-		r.add(SeverityError, "certificate_expired", subject, "The certificate that it shows has expired.", "See in its log why it is not renewed.")
 	}
 }
 

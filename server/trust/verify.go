@@ -69,6 +69,9 @@ func (sn *snapshot) check(presented []*x509.Certificate, key seen, now time.Time
 	if err := checkLeaf(leaf, key.usage, now); err != nil {
 		return Peer{}, err
 	}
+	if slices.ContainsFunc(presented, mdc.WeakKey) {
+		return Peer{}, refuse(CodeUntrustedCertificate, "a key in the peer's certificates is too short to be believed", nil)
+	}
 	until := leaf.NotAfter
 	if !p.pinned[key.leaf] {
 		if until, err = p.chain(presented, key.usage, now); err != nil {

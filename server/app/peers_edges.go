@@ -1,0 +1,23 @@
+package app
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/httpapi"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
+)
+
+// edgeCalls asks partners for their own edges.
+type edgeCalls struct{ links *links }
+
+// Ask gives what a partner says of the edges from it.
+func (e edgeCalls) Ask(ctx context.Context, clusterID string) ([]topology.Edge, error) {
+	var out wire.TrustMatrix
+	if err := e.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/edges", Out: &out, Timeout: -1}); err != nil {
+		return nil, err
+	}
+	return httpapi.EdgesFromWire(out.Edges), nil
+}
