@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -27,8 +28,18 @@ type List struct {
 	Digest     string    `json:"digest"` // of the entries and the issuer, to see when it no longer says what is recorded
 }
 
-// CRL is the list in force.
-func (a *Authority) CRL() List { return *a.list.Load() }
+// CRL is the list in force. An external authority may have none to give, or one that lacks what is revoked here: then the
+// error says why.
+func (a *Authority) CRL() (List, error) {
+	l := a.list.Load()
+	if why := a.listTrouble.Load(); why != nil && (len(l.DER) == 0 || l.Digest != a.listDigest(a.listed())) {
+		return List{}, *why
+	}
+	if len(l.DER) == 0 {
+		return List{}, fault.New(fault.Unavailable, "no_list_yet", "The revocation list was not fetched from the certificate authority yet; ask again.")
+	}
+	return *l, nil
+}
 
 // openList goes on with the kept list, or makes one where there is none, it is due, or a revocation did not get into it.
 func (a *Authority) openList(ctx context.Context) error {
@@ -37,6 +48,9 @@ func (a *Authority) openList(ctx context.Context) error {
 		return err
 	}
 	a.list.Store(&kept)
+	if a.config.External != nil {
+		return nil // a start does not wait for somebody else; Run asks at once
+	}
 	return a.freshenList(ctx)
 }
 
@@ -79,7 +93,9 @@ func (a *Authority) listed() []Revocation {
 
 func (a *Authority) listDigest(entries []Revocation) string {
 	h := sha256.New()
-	h.Write(a.backend.Issuers()[0].Raw)
+	for _, issuer := range a.backend.Issuers() {
+		h.Write(issuer.Raw)
+	}
 	for _, r := range entries {
 		h.Write([]byte("\x00" + r.Serial))
 	}
@@ -95,6 +111,7 @@ func (a *Authority) refreshList(ctx context.Context) error {
 	l := revocationList{number: a.list.Load().Number + 1, thisUpdate: now, nextUpdate: now.Add(listLife), entries: entries}
 	der, err := a.backend.CRL(ctx, l)
 	if err != nil {
+		a.listTrouble.Store(&err)
 		return err
 	}
 	made, err := x509.ParseRevocationList(der)
@@ -106,6 +123,7 @@ func (a *Authority) refreshList(ctx context.Context) error {
 		return err
 	}
 	a.list.Store(&fresh)
+	a.listTrouble.Store(nil)
 	a.forgetEnded()
 	return nil
 }

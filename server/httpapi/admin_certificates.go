@@ -149,7 +149,10 @@ func certificateFilter(c *call) (ca.Filter, error) {
 // revocationList is open to everybody: a list of serials, signed, that whoever is shown a certificate has to be able to
 // read. It is answered from memory.
 func (s *Server) revocationList(c *call) error {
-	l := s.c.Authority.CRL()
+	l, err := s.c.Authority.CRL()
+	if err != nil {
+		return err
+	}
 	c.Header("Cache-Control", "no-cache") // may be kept, but a revocation counts at once
 	c.Header("Vary", "Accept")
 	c.Header("ETag", `"`+strconv.FormatUint(l.Number, 10)+`"`)
