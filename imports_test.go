@@ -93,7 +93,7 @@ func foreign() []owned {
 		{"github.com/zclconf/", []string{"server/config", "server/gate"}},
 		{"github.com/hashicorp/terraform-plugin", []string{"", "provider", "internal/genschema"}},
 		{"github.com/hashicorp/go-retryablehttp", []string{"internal/client"}},
-		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi"}},
+		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
 	}
 }
 

@@ -7,17 +7,18 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/outbound"
 )
 
 const maxSecretFile = 16 << 10
 
 // externalCA is the external authority of a node's file; nil when the authority is embedded. The files are read each time they
 // are needed, so that a password that was changed counts without a restart.
-func externalCA(x *config.ExternalCA) *ca.External {
+func externalCA(x *config.ExternalCA, dialer *outbound.Dialer) *ca.External {
 	if x == nil {
 		return nil
 	}
-	out := &ca.External{URL: x.URL, Fingerprint: x.Fingerprint, Provisioner: x.Provisioner,
+	out := &ca.External{URL: x.URL, Fingerprint: x.Fingerprint, Provisioner: x.Provisioner, Dial: dialer.DialContext,
 		Password: func() ([]byte, error) { return readSecret(x.PasswordFile) }}
 	if x.KeyFile != "" {
 		out.Key = func() ([]byte, error) { return readSecret(x.KeyFile) }

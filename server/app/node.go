@@ -266,7 +266,7 @@ func (n *Node) openAuthority(ctx context.Context) error {
 	}
 	n.authority, err = ca.Open(ctx, ca.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Store: n.state, Wrapper: n.key,
 		LeafTTL: n.cfg.LeafTTL, WebNames: names, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock, Logger: n.log,
-		External: externalCA(n.cfg.ExternalCA)})
+		External: externalCA(n.cfg.ExternalCA, n.dialer)})
 	if err != nil {
 		return err
 	}

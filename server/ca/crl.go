@@ -28,17 +28,20 @@ type List struct {
 	Digest     string    `json:"digest"` // of the entries and the issuer, to see when it no longer says what is recorded
 }
 
-// CRL is the list in force. An external authority may have none to give, or one that lacks what is revoked here: then the
-// error says why.
-func (a *Authority) CRL() (List, error) {
-	l := a.list.Load()
-	if why := a.listTrouble.Load(); why != nil && (len(l.DER) == 0 || l.Digest != a.listDigest(a.listed())) {
-		return List{}, *why
+// CRL is the list in force.
+func (a *Authority) CRL() List { return *a.list.Load() }
+
+// ListTrouble says why CRL must not be given out: an external authority has none to give, or one that lacks what is revoked
+// here. With the embedded authority it is nil.
+func (a *Authority) ListTrouble() error {
+	l, why := a.list.Load(), a.listTrouble.Load()
+	switch {
+	case why != nil && (len(l.DER) == 0 || l.Digest != a.listDigest(a.listed())):
+		return *why
+	case len(l.DER) == 0:
+		return fault.New(fault.Unavailable, "no_list_yet", "The revocation list was not fetched from the certificate authority yet; ask again.")
 	}
-	if len(l.DER) == 0 {
-		return List{}, fault.New(fault.Unavailable, "no_list_yet", "The revocation list was not fetched from the certificate authority yet; ask again.")
-	}
-	return *l, nil
+	return nil
 }
 
 // openList goes on with the kept list, or makes one where there is none, it is due, or a revocation did not get into it.

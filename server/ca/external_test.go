@@ -54,7 +54,7 @@ func TestAnExternalAuthorityDoesWhatTheEmbeddedDoes(t *testing.T) {
 	if got := a.WebCertificate().Leaf; !slices.Equal(got.ExtKeyUsage, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}) || got.VerifyHostname("sso.example.com") != nil {
 		t.Errorf("web leaf with usages %v for %v", got.ExtKeyUsage, got.DNSNames)
 	}
-	csr := request(t, "somebody else's idea", "spiffe://nydc/agent/a-2")
+	csr := foreignRequest(t, "somebody else's idea", "spiffe://nydc/agent/a-2")
 	for name, r := range map[string]ca.Request{
 		"node":           {Profile: ca.ProfileNode, Name: "ny2"},
 		"agent":          {Profile: ca.ProfileAgent, Name: "a-1"},
@@ -97,11 +97,10 @@ func revokedThere(t *testing.T, a *ca.Authority, s *testkit.StepCA, d ca.Withdra
 	if _, err := a.Revoke(t.Context(), somebody, d); err != nil {
 		t.Fatal(err)
 	}
-	l, err := a.CRL()
-	if err != nil {
+	if err := a.ListTrouble(); err != nil {
 		t.Fatal(err)
 	}
-	list, err := x509.ParseRevocationList(l.DER)
+	list, err := x509.ParseRevocationList(a.CRL().DER)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +131,8 @@ func issuer(t *testing.T, a *ca.Authority) *x509.Certificate {
 	return c
 }
 
-// request is a certificate request by somebody who chose another common name.
-func request(t *testing.T, common, uri string) string {
+// foreignRequest is a certificate request by somebody who chose another common name.
+func foreignRequest(t *testing.T, common, uri string) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
