@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,8 +64,11 @@ type StepCA struct {
 	done chan struct{}
 }
 
+// StepOptions say what a StepCA allows.
+type StepOptions = catest.Options
+
 // NewStepCA lays out a step-ca on a free port and starts nothing. o.Address is chosen here.
-func NewStepCA(t testing.TB, program string, o catest.Options) *StepCA {
+func NewStepCA(t testing.TB, program string, o StepOptions) *StepCA {
 	t.Helper()
 	o.Address = freeAddress(t)
 	l, err := catest.Write(t.TempDir(), o)
@@ -148,4 +152,22 @@ func (s *StepCA) Log() string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// UseStepCA lets s issue for the process from its next start on, certificates of that life.
+func (p *Process) UseStepCA(s *StepCA, ttl time.Duration) {
+	p.t.Helper()
+	p.cfg.ExternalCA, p.cfg.LeafTTL = s.Block(), ttl
+	if err := config.WriteNode(p.ConfigFile, p.cfg); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Listens says whether the runtime listener takes connections, whatever it says then.
+func (p *Process) Listens() bool {
+	c, err := net.DialTimeout("tcp", strings.TrimPrefix(p.RuntimeURL, "https://"), time.Second)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil
 }

@@ -43,7 +43,7 @@ type Options struct {
 	Version string
 	// External issues for the first data center; nil = each has an authority of its own.
 	External *StepCA
-	LeafTTL  time.Duration // 0 = the default
+	LeafTTL  time.Duration // of what External issues; 0 = the default
 }
 
 // Start runs one data center for each cluster id, unlinked and standalone, with default options.
@@ -66,9 +66,8 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 			l.Address, l.Advertise = "127.0.0.1:0", "127.0.0.1:0"
 		}
 		cfg.AllowOpen = o.AllowOpen
-		cfg.LeafTTL = cmp.Or(o.LeafTTL, cfg.LeafTTL)
 		if i == 0 && o.External != nil {
-			cfg.ExternalCA = o.External.Block()
+			cfg.ExternalCA, cfg.LeafTTL = o.External.Block(), cmp.Or(o.LeafTTL, cfg.LeafTTL)
 		}
 		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
 		d.Start()

@@ -56,6 +56,9 @@ func openBackend(ctx context.Context, c Config) (*identity, backend, error) {
 		}
 		return &identity{sequence: e.anchor.sequence, root: signer{cert: e.anchor.root}}, e, nil
 	}
+	if err := passSequence(ctx, c); err != nil {
+		return nil, nil, err
+	}
 	id, err := openIdentity(ctx, c)
 	if err != nil {
 		return nil, nil, err

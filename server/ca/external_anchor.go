@@ -40,37 +40,37 @@ func openAnchor(ctx context.Context, c Config) (*anchor, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("read external authority: %w", err)
 	}
-	var kept *anchor
-	if err == nil {
-		if kept, err = decodeAnchor(c, raw); err != nil {
-			return nil, fmt.Errorf("open external authority: %w", err)
-		}
-		if matches(kept.root, c.External.Fingerprint) {
-			return kept, nil
-		}
+	embedded, err := keptSequence(ctx, c.Store, identityKey)
+	if err != nil {
+		return nil, err
 	}
-	return firstAnchor(ctx, c, kept)
+	if len(raw) == 0 {
+		return firstAnchor(ctx, c, embedded)
+	}
+	kept, err := decodeAnchor(c, raw)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open external authority: %w", err)
+	case !matches(kept.root, c.External.Fingerprint):
+		return firstAnchor(ctx, c, max(embedded, kept.sequence))
+	case kept.sequence <= embedded: // the embedded one was in force meanwhile
+		kept.sequence = embedded + 1
+		return kept, saveAnchor(ctx, c, kept)
+	}
+	return kept, nil
 }
 
-// firstAnchor fetches the root. It takes the place of another one, of an external CA or of the embedded, only because the
+// firstAnchor fetches the root. before is how far the sequence of the bundle got; 0 for a new data center. It takes the place of another one, of an external CA or of the embedded, only because the
 // node's file says so; partners have to be given the new one.
-func firstAnchor(ctx context.Context, c Config, before *anchor) (*anchor, error) {
+func firstAnchor(ctx context.Context, c Config, before uint64) (*anchor, error) {
 	root, err := fetchRoot(ctx, *c.External)
 	if err != nil {
 		return nil, err
 	}
-	a := &anchor{sequence: 1, root: root}
-	embedded, err := embeddedSequence(ctx, c.Store)
-	if err != nil {
-		return nil, err
-	}
-	if before != nil {
-		a.sequence = before.sequence + 1
-	}
-	a.sequence = max(a.sequence, embedded+1)
-	if a.sequence > 1 {
+	if before > 0 {
 		c.Logger.WarnContext(ctx, "the root of this data center changed; its partners have to be given the new one", "fingerprint", c.External.Fingerprint)
 	}
+	a := &anchor{sequence: before + 1, root: root}
 	return a, saveAnchor(ctx, c, a)
 }
 
@@ -141,20 +141,4 @@ func saveAnchor(ctx context.Context, c Config, a *anchor) error {
 		return fmt.Errorf("write external authority: %w", err)
 	}
 	return nil
-}
-
-// embeddedSequence is how far the bundle of an embedded authority got that this store held before; 0 without one.
-func embeddedSequence(ctx context.Context, s store.Store) (uint64, error) {
-	raw, err := readKey(ctx, s, identityKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read embedded authority: %w", err)
-	}
-	var r identityRecord
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return 0, fmt.Errorf("decode embedded authority: %w", err)
-	}
-	return r.Sequence, nil
 }

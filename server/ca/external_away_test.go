@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -262,5 +264,73 @@ func TestAnExternalAuthorityWithoutAList(t *testing.T) {
 	testkit.Eventually(ctx, t, "the list is refused with a reason", func() bool { return fault.CodeOf(a.ListTrouble()) == "ca_no_list" })
 	if _, err := a.Issue(ctx, somebody, ca.Request{Profile: ca.ProfileAgent, Name: "a-1"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestARevocationAtTheExternalAuthority: what was revoked there, past Concord, counts here too.
+func TestARevocationAtTheExternalAuthority(t *testing.T) {
+	t.Parallel()
+	a := externalBench(t, stepCA(t, catest.Options{})).open(t)
+	issued, err := a.Issue(t.Context(), somebody, ca.Request{Profile: ca.ProfileAgent, Name: "a-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.RevokeThere(t.Context(), issued.Serial); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.KeepUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := a.Certificate(t.Context(), issued.Serial)
+	if err != nil || rec.RevokedAt.IsZero() || len(a.Revocations()) != 1 || !onList(t, a.CRL(), issued.Serial) {
+		t.Errorf("revoked there, and here %+v, %v", rec, err)
+	}
+}
+
+// TestAChangeToAnExternalAuthority: the root is another one, the sequence of the bundle grows both ways, the leaves are new, and what
+// the former authority issued is on record still.
+func TestAChangeToAnExternalAuthority(t *testing.T) {
+	t.Parallel()
+	s := stepCA(t, catest.Options{})
+	b := externalBench(t, s)
+	there := b.config.External
+	var sequences []uint64
+	var roots []string
+	for _, x := range []*ca.External{nil, there, nil, there} {
+		b.config.External = x
+		a := b.open(t)
+		raw, err := a.BundleJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Sequence uint64 `json:"spiffe_sequence"`
+		}
+		if err := json.Unmarshal([]byte(raw), &doc); err != nil {
+			t.Fatal(err)
+		}
+		sequences, roots = append(sequences, doc.Sequence), append(roots, a.RootsPEM())
+		if err := verify(a, a.PeerCertificate(), b.clock.Now()); err != nil {
+			t.Error(err)
+		}
+		closed(t, a)
+	}
+	if roots[0] != roots[2] || roots[1] != roots[3] || roots[0] == roots[1] {
+		t.Error("wrong roots")
+	}
+	if !slices.IsSorted(sequences) || len(slices.Compact(slices.Clone(sequences))) != 4 {
+		t.Errorf("sequences %v", sequences)
+	}
+}
+
+// TestTheDocumentedTemplate: what operators copy is what is tested.
+func TestTheDocumentedTemplate(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/trust.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "\n```\n"+catest.Template+"\n```\n") {
+		t.Error("docs/trust.md has another template than catest")
 	}
 }

@@ -49,7 +49,7 @@ func (e *external) list(ctx context.Context) (*x509.RevocationList, error) {
 	if err != nil {
 		return nil, e.explain("read revocation list", err)
 	}
-	if err := e.believe(list); err != nil {
+	if err := e.believe(ctx, list); err != nil {
 		f := fault.New(fault.Conflict, "ca_list_not_proved", "The list of the certificate authority %s is not signed by the authority that issues here, or out of date.", e.config.URL)
 		f.Err = err
 		return nil, f
@@ -57,15 +57,35 @@ func (e *external) list(ctx context.Context) (*x509.RevocationList, error) {
 	return list, nil
 }
 
-func (e *external) believe(list *x509.RevocationList) error {
+func (e *external) believe(ctx context.Context, list *x509.RevocationList) error {
 	signed := func(issuer *x509.Certificate) bool { return list.CheckSignatureFrom(issuer) == nil }
-	if !slices.ContainsFunc(e.Issuers(), signed) {
+	if !slices.ContainsFunc(e.Issuers(), signed) && !slices.ContainsFunc(e.otherIssuers(ctx), signed) {
 		return errors.New("nobody who is known here signed it")
 	}
 	if now := e.clock.Now(); !list.NextUpdate.IsZero() && now.After(list.NextUpdate) {
 		return fmt.Errorf("it ended at %s", list.NextUpdate.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// otherIssuers are those below the pinned root that the CA names: it may have a new one by which nothing was signed here yet.
+func (e *external) otherIssuers(ctx context.Context) (out []*x509.Certificate) {
+	var answer struct {
+		Certificates []string `json:"crts"`
+	}
+	if err := e.call(ctx, http.MethodGet, "/1.0/intermediates", nil, &answer); err != nil {
+		return nil // an older step-ca does not tell
+	}
+	named, err := parseChain(answer.Certificates)
+	if err != nil {
+		return nil
+	}
+	for _, c := range named {
+		if c.IsCA && c.CheckSignatureFrom(e.anchor.root) == nil {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // missingFrom are the entries that list does not have, but for those whose certificates have ended: a CA forgets these.
