@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -93,7 +94,7 @@ func foreign() []owned {
 		{"github.com/zclconf/", []string{"server/config", "server/gate"}},
 		{"github.com/hashicorp/terraform-plugin", []string{"", "provider", "internal/genschema"}},
 		{"github.com/hashicorp/go-retryablehttp", []string{"internal/client"}},
-		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi"}},
+		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
 	}
 }
 
@@ -299,4 +300,29 @@ func importsOf(t *testing.T, file string) []string {
 		out = append(out, p)
 	}
 	return out
+}
+
+// TestTheStepCAOfTestsIsTheOneWeLink: the external authority that tests run has the release of the one inside.
+func TestTheStepCAOfTestsIsTheOneWeLink(t *testing.T) {
+	t.Parallel()
+	versions := map[string][]string{}
+	for _, file := range []string{"go.mod", "tools/step-ca/go.mod"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 1 && (f[0] == "github.com/smallstep/certificates" || f[0] == "go.step.sm/crypto") {
+				versions[f[0]] = append(versions[f[0]], f[1])
+			}
+		}
+	}
+	for name, v := range versions {
+		if len(v) != 2 || v[0] != v[1] {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+	if len(versions) != 2 {
+		t.Errorf("found %v", versions)
+	}
 }

@@ -41,6 +41,9 @@ type Options struct {
 	AllowOpen bool         // whether security mode open may be declared
 	// Version is what the data centers say they run; "" = one that is no release.
 	Version string
+	// External issues for the first data center; nil = each has an authority of its own.
+	External *StepCA
+	LeafTTL  time.Duration // of what External issues; 0 = the default
 }
 
 // Start runs one data center for each cluster id, unlinked and standalone, with default options.
@@ -56,13 +59,16 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	var out []*DataCenter
-	for _, id := range clusterIDs {
+	for i, id := range clusterIDs {
 		cfg := config.Defaults()
 		cfg.ClusterID, cfg.NodeName, cfg.DataDir = id, strings.ToLower(id)+"1", filepath.Join(t.TempDir(), "data")
 		for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 			l.Address, l.Advertise = "127.0.0.1:0", "127.0.0.1:0"
 		}
 		cfg.AllowOpen = o.AllowOpen
+		if i == 0 && o.External != nil {
+			cfg.ExternalCA, cfg.LeafTTL = o.External.Block(), cmp.Or(o.LeafTTL, cfg.LeafTTL)
+		}
 		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })

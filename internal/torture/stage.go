@@ -16,6 +16,7 @@ type programs struct {
 	where   string // the folder that they lie in
 	normal  func() (string, error)
 	fragile func() (string, error) // with failpoints
+	step    func() (string, error) // the real step-ca
 }
 
 func newPrograms(dir string) *programs {
@@ -23,6 +24,7 @@ func newPrograms(dir string) *programs {
 		where:   dir,
 		normal:  sync.OnceValues(func() (string, error) { return testkit.Build(dir) }),
 		fragile: sync.OnceValues(func() (string, error) { return testkit.BuildFragile(dir) }),
+		step:    sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) }),
 	}
 }
 
@@ -38,6 +40,8 @@ type stage struct {
 
 func (s *stage) program() string { s.Helper(); return s.built(s.programs.normal) }
 func (s *stage) fragile() string { s.Helper(); return s.built(s.programs.fragile) }
+
+func (s *stage) stepCA() string { s.Helper(); return s.built(s.programs.step) }
 
 func (s *stage) built(build func() (string, error)) string {
 	s.Helper()

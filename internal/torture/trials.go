@@ -28,6 +28,7 @@ func trials() []trial {
 		{"FLT-18", "unnamed-losses", 1, 10, forced},
 		{"FLT-19", "acked-lost", 4, 100, planned},
 		{"FLT-20", "stale-writes", 1, 10, pausedHolder},
+		{"FLT-21", "failed", 1, 3, authorityAway},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 	}

@@ -14,6 +14,7 @@ import (
 type shared struct {
 	dir   string
 	build func() (string, error)
+	step  func() (string, error) // the real step-ca
 }
 
 var theProgram = newShared() // never changed after it is made
@@ -23,7 +24,7 @@ func newShared() shared {
 	if err != nil {
 		panic(err) // no test could run
 	}
-	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) })}
+	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) })}
 }
 
 // TestMain wants every node of every test to end whole (FLT-32), and removes the program.

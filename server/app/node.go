@@ -267,7 +267,8 @@ func (n *Node) openAuthority(ctx context.Context) error {
 			"The state store lost this data center's certificate authority, whose root lies in %s. Restore a backup, or empty data_dir and copy from another data center.", n.cfg.CAFile())
 	}
 	n.authority, err = ca.Open(ctx, ca.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Store: n.state, Wrapper: n.key,
-		LeafTTL: n.cfg.LeafTTL, WebNames: names, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock, Logger: n.log})
+		LeafTTL: n.cfg.LeafTTL, WebNames: names, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock, Logger: n.log,
+		External: externalCA(n.cfg.ExternalCA, n.dialer)})
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,7 @@ func (n *Node) reasons() []string {
 	if n.ready.keys.Load() {
 		out = append(out, "the cookie keys cannot be read")
 	}
+	out = append(out, n.certificateReasons()...)
 	for name, s := range map[string]interface{ Health() error }{"state": n.state, "sessions": n.sessions} {
 		if err := s.Health(); err != nil {
 			out = append(out, fmt.Sprintf("the %s store is in trouble: %v", name, err))

@@ -24,9 +24,13 @@ type Authority struct {
 	revoked revoked
 	listing sync.Mutex // one new revocation list at a time
 	list    atomic.Pointer[List]
+
+	listTrouble atomic.Pointer[error] // why the latest list could not be had; nil when it could
+	leafTrouble atomic.Pointer[error] // the same of the leaves
 }
 
-// Open opens the authority of c.ClusterID. At the first start it makes root and issuing certificate; it issues the leaves
+// Open opens the authority of c.ClusterID. At the first start it makes root and issuing certificate, or fetches an external
+// authority's root; it issues the leaves
 // that are missing, near their end, or made for other names. It fails, rather than make a second root, when the store
 // holds another cluster's authority or keys that the wrapper cannot open.
 func Open(ctx context.Context, c Config) (*Authority, error) {
@@ -34,18 +38,33 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := openIdentity(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	a := &Authority{config: c, identity: id, own: []ownLeaf{peerLeaf(c), webLeaf(c)}}
-	if a.backend, err = openEmbedded(id); err != nil {
+	a := &Authority{config: c, own: []ownLeaf{peerLeaf(c), webLeaf(c)}}
+	if a.identity, a.backend, err = openBackend(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := a.openRecords(ctx); err != nil {
 		return nil, fmt.Errorf("open authority: %w", errors.Join(err, a.Close()))
 	}
 	return a, nil
+}
+
+func openBackend(ctx context.Context, c Config) (*identity, backend, error) {
+	if c.External != nil {
+		e, err := openExternal(ctx, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &identity{sequence: e.anchor.sequence, root: signer{cert: e.anchor.root}}, e, nil
+	}
+	if err := passSequence(ctx, c); err != nil {
+		return nil, nil, err
+	}
+	id, err := openIdentity(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := openEmbedded(id)
+	return id, e, err
 }
 
 // openRecords brings what is kept into force: revocations first, so that nothing that was revoked is used again.

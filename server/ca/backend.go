@@ -14,7 +14,8 @@ type backend interface {
 	// Issuers are the issuing certificates, the one that signs now first, up to but not including a root.
 	Issuers() []*x509.Certificate
 	// Sign gives the certificate that o describes, and the issuing certificates above it. A second call with the same
-	// order is refused. The serial is o.serial unless the backend chooses its own.
+	// order is refused. The serial is o.serial unless the backend chooses its own. An error that is errUncertain leaves
+	// open whether it was signed.
 	Sign(ctx context.Context, o order) ([]*x509.Certificate, error)
 	// Revoke tells the backend of certificates that the authority has recorded as revoked. It may be called again
 	// for the same ones.
@@ -34,10 +35,11 @@ type order struct {
 	request   *x509.CertificateRequest // its signature was verified, and it carries exactly the names of the shape
 }
 
-// fits says whether c is what was ordered, nothing missing and nothing more, whoever signed it.
+// fits says whether c is what was ordered, nothing missing and nothing more, whoever signed it. A backend may date it back
+// further: that is for others' clocks, and lets nobody use it for longer.
 func (o order) fits(c *x509.Certificate) bool {
 	return sameKey(c.PublicKey, o.request.PublicKey) && o.shape.fits(c) &&
-		!c.NotAfter.After(o.notAfter) && !c.NotBefore.Before(o.notBefore.Truncate(time.Second))
+		!c.NotAfter.After(o.notAfter) && !c.NotBefore.Before(o.notBefore.Add(-backdate))
 }
 
 // shape is what a certificate says and for what it may be used.

@@ -26,6 +26,7 @@ const (
 
 	defaultLeafTTL = 24 * time.Hour
 	minLeafTTL     = time.Minute
+	minExternalTTL = 10 * time.Second // what an external authority allows is its own affair
 	maxLeafTTL     = 90 * 24 * time.Hour
 	maxWebNames    = maxNames - 3 // with the three that are always there
 )
@@ -47,6 +48,7 @@ type Config struct {
 	Audit     *audit.Log    // of administrators' acts, in the same store; nil = none is kept
 	Clock     clock.Clock   // decides validity; nil = the machine's clock
 	Logger    *slog.Logger  // nil = silent
+	External  *External     // who signs in the place of the embedded authority; nil = nobody
 }
 
 // normal fills the defaults in and refuses what cannot work.
@@ -60,8 +62,15 @@ func (c Config) normal() (Config, error) {
 	if c.LeafTTL == 0 {
 		c.LeafTTL = defaultLeafTTL
 	}
-	if c.LeafTTL < minLeafTTL || c.LeafTTL > maxLeafTTL {
-		return c, fmt.Errorf("configure authority: leaf life %s is not between %s and %s", c.LeafTTL, minLeafTTL, maxLeafTTL)
+	least := minLeafTTL
+	if c.External != nil {
+		least = minExternalTTL
+		if !c.External.valid() {
+			return c, errors.New("configure authority: an external one needs URL, Fingerprint, Provisioner and Password")
+		}
+	}
+	if c.LeafTTL < least || c.LeafTTL > maxLeafTTL {
+		return c, fmt.Errorf("configure authority: leaf life %s is not between %s and %s", c.LeafTTL, least, maxLeafTTL)
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}

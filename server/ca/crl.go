@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -8,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -30,6 +33,19 @@ type List struct {
 // CRL is the list in force.
 func (a *Authority) CRL() List { return *a.list.Load() }
 
+// ListTrouble says why CRL must not be given out: an external authority has none to give, or one that lacks what is revoked
+// here. With the embedded authority it is nil.
+func (a *Authority) ListTrouble() error {
+	l, why := a.list.Load(), a.listTrouble.Load()
+	switch {
+	case why != nil && (len(l.DER) == 0 || l.Digest != a.listDigest(a.listed())):
+		return *why
+	case len(l.DER) == 0:
+		return fault.New(fault.Unavailable, "no_list_yet", "The revocation list was not fetched from the certificate authority yet; ask again.")
+	}
+	return nil
+}
+
 // openList goes on with the kept list, or makes one where there is none, it is due, or a revocation did not get into it.
 func (a *Authority) openList(ctx context.Context) error {
 	kept, err := a.keptList(ctx)
@@ -37,6 +53,9 @@ func (a *Authority) openList(ctx context.Context) error {
 		return err
 	}
 	a.list.Store(&kept)
+	if a.config.External != nil {
+		return nil // a start does not wait for somebody else; Run asks at once
+	}
 	return a.freshenList(ctx)
 }
 
@@ -57,6 +76,9 @@ func (a *Authority) keptList(ctx context.Context) (kept List, err error) {
 // freshenList makes a new list when half of the life of the present one is over, or it does not say what is recorded.
 func (a *Authority) freshenList(ctx context.Context) error {
 	l := a.list.Load()
+	if a.config.External != nil {
+		return a.followList(ctx)
+	}
 	half := l.ThisUpdate.Add(l.NextUpdate.Sub(l.ThisUpdate) / 2)
 	if a.config.Clock.Now().Before(half) && l.Digest == a.listDigest(a.listed()) {
 		return nil
@@ -79,7 +101,9 @@ func (a *Authority) listed() []Revocation {
 
 func (a *Authority) listDigest(entries []Revocation) string {
 	h := sha256.New()
-	h.Write(a.backend.Issuers()[0].Raw)
+	for _, issuer := range a.backend.Issuers() {
+		h.Write(issuer.Raw)
+	}
 	for _, r := range entries {
 		h.Write([]byte("\x00" + r.Serial))
 	}
@@ -95,6 +119,7 @@ func (a *Authority) refreshList(ctx context.Context) error {
 	l := revocationList{number: a.list.Load().Number + 1, thisUpdate: now, nextUpdate: now.Add(listLife), entries: entries}
 	der, err := a.backend.CRL(ctx, l)
 	if err != nil {
+		a.listTrouble.Store(&err)
 		return err
 	}
 	made, err := x509.ParseRevocationList(der)
@@ -102,12 +127,56 @@ func (a *Authority) refreshList(ctx context.Context) error {
 		return errors.Join(errors.New("read the new revocation list"), err)
 	}
 	fresh := List{Number: made.Number.Uint64(), ThisUpdate: made.ThisUpdate, NextUpdate: made.NextUpdate, DER: der, Digest: a.listDigest(entries)}
-	if err := a.keepList(ctx, fresh); err != nil {
-		return err
+	if !bytes.Equal(der, a.list.Load().DER) {
+		if err := a.keepList(ctx, fresh); err != nil {
+			return err
+		}
 	}
 	a.list.Store(&fresh)
+	a.listTrouble.Store(nil)
 	a.forgetEnded()
 	return nil
+}
+
+// followList fetches the list of an external authority, which may have changed without anybody here, and brings into force what
+// was revoked there.
+func (a *Authority) followList(ctx context.Context) error {
+	before := a.list.Load()
+	if err := a.refreshList(ctx); err != nil || bytes.Equal(before.DER, a.list.Load().DER) {
+		return err
+	}
+	list, err := x509.ParseRevocationList(a.list.Load().DER)
+	if err != nil {
+		return fmt.Errorf("read revocation list: %w", err)
+	}
+	foreign, err := a.unrecorded(ctx, list)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(foreign, maxSerials) {
+		if _, err := a.Revoke(ctx, Actor{Name: "ca:external"}, Withdrawal{Serials: some}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unrecorded are the certificates of this data center that are on list and not revoked here.
+func (a *Authority) unrecorded(ctx context.Context, list *x509.RevocationList) (serials []string, err error) {
+	err = a.config.Store.View(ctx, func(r store.Reader) error {
+		serials = nil
+		for _, e := range list.RevokedCertificateEntries {
+			rec, err := getRecord(r, SerialText(e.SerialNumber))
+			if err != nil && !fault.Is(err, fault.NotFound) {
+				return err
+			}
+			if err == nil && rec.Status(a.config.Clock.Now()) == StatusValid {
+				serials = append(serials, rec.Serial)
+			}
+		}
+		return nil
+	})
+	return serials, err
 }
 
 // keepList writes the list, but never over one with a higher number.

@@ -54,5 +54,5 @@ func (e *enforcer) Enforce(c *x509.Certificate) error {
 func (e *enforcer) exact(o order, c *x509.Certificate) bool {
 	return o.fits(c) && c.SerialNumber.Cmp(o.serial) == 0 && c.Subject.CommonName == o.shape.common && len(c.Subject.ToRDNSequence()) <= 1 &&
 		len(c.Extensions) == 0 && len(c.ExtraExtensions) == 0 && len(c.PermittedURIDomains)+len(c.PolicyIdentifiers) == 0 &&
-		!c.NotBefore.Before(e.issuer.NotBefore) && !c.NotAfter.After(e.issuer.NotAfter)
+		!c.NotBefore.Before(e.issuer.NotBefore) && !c.NotBefore.Before(o.notBefore) && !c.NotAfter.After(e.issuer.NotAfter)
 }

@@ -34,3 +34,25 @@ func (a *Authority) SignShape(ctx context.Context, common string, names []string
 
 // KeepUp does what Run does beside the leaves.
 func (a *Authority) KeepUp(ctx context.Context) error { return a.keepUp(ctx) }
+
+// RevokeThere revokes at the external authority, as somebody does who goes past Concord.
+func (a *Authority) RevokeThere(ctx context.Context, serial string) error {
+	return a.backend.Revoke(ctx, []Revocation{{Serial: serial, Reason: ReasonUnspecified}})
+}
+
+// AgentToken is the one-time token for an agent's certificate by this request.
+func (a *Authority) AgentToken(ctx context.Context, csr, name string) (string, error) {
+	r, err := parseRequest(csr)
+	if err != nil {
+		return "", err
+	}
+	s, err := ProfileAgent.shape(a.config.ClusterID, name, nil)
+	if err != nil {
+		return "", err
+	}
+	o, err := a.order(s, r, a.config.LeafTTL)
+	if err != nil {
+		return "", err
+	}
+	return a.backend.(*external).signToken(ctx, o)
+}

@@ -160,15 +160,16 @@ func readKey(ctx context.Context, s store.Store, key string) (raw []byte, err er
 	return raw, err
 }
 
-// Present says whether a store holds an authority; Open makes one where there is none.
+// Present says whether a store holds an authority, of its own or an external one; Open makes one where there is none.
 func Present(ctx context.Context, s store.Store) (found bool, err error) {
-	err = s.View(ctx, func(r store.Reader) error {
-		_, err := r.Get([]byte(identityKey))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
+	for _, key := range []string{identityKey, anchorKey} {
+		_, err := readKey(ctx, s, key)
+		if err == nil {
+			return true, nil
 		}
-		found = err == nil
-		return err
-	})
-	return found, err
+		if !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+	}
+	return false, nil
 }

@@ -210,6 +210,9 @@ func (a *Authority) produce(ctx context.Context, rec Record, s shape, r *x509.Ce
 	}
 	failpoint.Here("ca.intended")
 	chain, err := a.backend.Sign(ctx, o)
+	if errors.Is(err, errUncertain) {
+		return Record{}, err // the sweep revokes the serial
+	}
 	if err != nil {
 		return Record{}, errors.Join(err, a.abandon(ctx, rec))
 	}

@@ -21,6 +21,11 @@ const (
 func (a *Authority) Run(ctx context.Context) error {
 	early := rand.Float64() / 20
 	retry := time.Duration(0)
+	if a.config.External != nil {
+		if err := a.keepUp(ctx); err != nil && ctx.Err() == nil {
+			a.config.Logger.WarnContext(ctx, "unfinished certificates not swept up", "error", err)
+		}
+	}
 	for {
 		wait := a.untilDue(early)
 		if retry > 0 {
@@ -29,12 +34,14 @@ func (a *Authority) Run(ctx context.Context) error {
 		if !pause(ctx, wait) {
 			return nil
 		}
-		err := errors.Join(a.renewDue(ctx, early), a.keepUp(ctx))
+		err := a.renewDue(ctx, early)
+		a.noteLeaves(err)
+		err = errors.Join(err, a.keepUp(ctx))
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the end was asked for; what it cut off is no failure
 		case err != nil:
-			retry = nextRetry(retry)
+			retry = nextRetry(retry, a.config.LeafTTL)
 			a.config.Logger.WarnContext(ctx, "certificate renewal failed", "retry_in", retry, "error", err)
 		default:
 			retry = 0
@@ -76,14 +83,21 @@ func (a *Authority) keepUp(ctx context.Context) error {
 	if err := a.sweep(ctx, a.config.Clock.Now().Add(-intentLimit)); err != nil {
 		return err
 	}
-	return a.freshenList(ctx)
+	err := a.freshenList(ctx)
+	if err != nil && a.config.External != nil {
+		// It has nothing to do with the leaves, which must not wait longer for it. CRL tells.
+		a.config.Logger.WarnContext(ctx, "revocation list not fetched; it is tried again within a minute", "error", err)
+		return nil
+	}
+	return err
 }
 
-func nextRetry(last time.Duration) time.Duration {
+// nextRetry doubles, up to 5 minutes, and for leaves that live shortly to a twentieth of their life.
+func nextRetry(last, ttl time.Duration) time.Duration {
 	if last == 0 {
 		return firstRetry
 	}
-	return min(2*last, lastRetry)
+	return min(2*last, lastRetry, max(ttl/20, firstRetry))
 }
 
 // pause waits for d and says whether ctx is still alive.

@@ -4,17 +4,10 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
-)
-
-// Bounds of a leaf certificate's life. Below, renewal could not keep up; above, a stolen key would serve for too long.
-const (
-	minLeafTTL = time.Minute
-	maxLeafTTL = 90 * 24 * time.Hour
 )
 
 // decoder turns HCL into values and collects what is wrong.
@@ -80,7 +73,7 @@ func emptyText(name string) string {
 	switch name {
 	case "data_dir":
 		return `data_dir has to name the folder that the node keeps its data in, such as "/var/lib/concord"`
-	case "cluster_id", "node_name", "address":
+	case "cluster_id", "node_name", "address", "url", "fingerprint", "provisioner", "provisioner_password_file":
 		return name + " has to say something"
 	}
 	return name + " has to say something; leave the line out for its default"
@@ -102,23 +95,6 @@ func (d *decoder) path(c *hcl.BodyContent, name string) string {
 		return filepath.Clean(s)
 	default:
 		return filepath.Join(d.dir, s)
-	}
-}
-
-func (d *decoder) leafTTL(c *hcl.BodyContent, n *Node) {
-	s, ok := d.text(c, "leaf_ttl")
-	if !ok {
-		return
-	}
-	at := c.Attributes["leaf_ttl"].Expr.Range()
-	ttl, err := time.ParseDuration(s)
-	switch {
-	case err != nil:
-		d.faults.add(at, "Invalid duration", "%q has to be a number with a unit, such as \"24h\"", clip(s))
-	case ttl < minLeafTTL || ttl > maxLeafTTL:
-		d.faults.add(at, "Duration out of range", "leaf_ttl has to be between %s and %s", span(minLeafTTL), span(maxLeafTTL))
-	default:
-		n.LeafTTL = ttl
 	}
 }
 

@@ -114,19 +114,3 @@ func (d *decoder) store(c *hcl.BodyContent) {
 		d.faults.add(b.LabelRanges[0], "Unknown store", `%q is no store; write store "badger" {}`, clip(b.Labels[0]))
 	}
 }
-
-// ca accepts the one CA of this version. Without the block it is embedded.
-func (d *decoder) ca(c *hcl.BodyContent, n *Node) {
-	b := d.only(c, "ca")
-	if b == nil {
-		return
-	}
-	switch b.Labels[0] {
-	case "embedded":
-		d.leafTTL(d.content(b.Body, &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "leaf_ttl"}}}), n)
-	case "external":
-		d.faults.add(b.LabelRanges[0], "CA not available", `ca "external" is not available in this version; write ca "embedded" {}`)
-	default:
-		d.faults.add(b.LabelRanges[0], "Unknown CA", `%q is no CA; write ca "embedded" {}`, clip(b.Labels[0]))
-	}
-}

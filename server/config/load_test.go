@@ -133,7 +133,6 @@ func TestLoadSaysEachFaultWithItsPlace(t *testing.T) {
 		{"store of a later version", `store "badger" {}`, `store "etcd" {}`, `19,7: Store not available`, `not available in this version`},
 		{"unknown store", `"badger"`, `"bolt"`, `19,7: Unknown store`, `badger`},
 		{"two stores", `store "badger" {}`, "store \"badger\" {}\nstore \"badger\" {}", `20,1: Repeated block`, `line 19`},
-		{"CA of a later version", "ca \"embedded\" {\n  leaf_ttl = \"12h\"\n}", "ca \"external\" {\n  url = \"https://ca\"\n}", `20,4: CA not available`, `not available in this version`},
 		{"unknown CA", `"embedded"`, `"other"`, `20,4: Unknown CA`, `embedded`},
 		{"duration without unit", `"12h"`, `"12"`, `21,14: Invalid duration`, `unit`},
 		{"duration out of range", `"12h"`, `"1s"`, `21,14: Duration out of range`, `between 1m and 2160h`},

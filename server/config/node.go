@@ -24,17 +24,18 @@ const (
 
 // Node is what one node of one data center is told at its start.
 type Node struct {
-	ClusterID string        // the data center's id (OAM-05, CAMS-01)
-	NodeName  string        // unique in the cluster; the same rule
-	DataDir   string        // absolute
-	Admin     Listener      // admin API
-	Runtime   Listener      // sign-in pages, agents, forward-auth
-	Peer      Listener      // other data centers
-	LeafTTL   time.Duration // how long a certificate of the embedded CA is valid
-	AllowOpen bool          // whether security mode open, or a peer listener without TLS, may be used at all (SEC-40)
-	Log       Log
-	Journal   Journal
-	Outbound  Outbound
+	ClusterID  string        // the data center's id (OAM-05, CAMS-01)
+	NodeName   string        // unique in the cluster; the same rule
+	DataDir    string        // absolute
+	Admin      Listener      // admin API
+	Runtime    Listener      // sign-in pages, agents, forward-auth
+	Peer       Listener      // other data centers
+	LeafTTL    time.Duration // how long a certificate of this node is valid; an external CA has to allow it
+	ExternalCA *ExternalCA   // nil = the embedded CA
+	AllowOpen  bool          // whether security mode open, or a peer listener without TLS, may be used at all (SEC-40)
+	Log        Log
+	Journal    Journal
+	Outbound   Outbound
 }
 
 // Journal says which records of the journal stay. One is removed only when it is beyond both bounds.

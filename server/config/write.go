@@ -49,7 +49,7 @@ func render(n *Node) []byte {
 	if store, diags := hclwrite.ParseConfig([]byte("store \"badger\" {}\n"), "", hcl.InitialPos); !diags.HasErrors() { // on one line, as people write it
 		b.AppendUnstructuredTokens(store.BuildTokens(nil))
 	}
-	set(b.AppendNewBlock("ca", []string{"embedded"}).Body(), "leaf_ttl", span(n.LeafTTL))
+	renderCA(b, n)
 	b.AppendNewline()
 	l := b.AppendNewBlock("log", nil).Body()
 	set(l, "level", strings.ToLower(n.Log.Level.String()))

@@ -149,6 +149,9 @@ func certificateFilter(c *call) (ca.Filter, error) {
 // revocationList is open to everybody: a list of serials, signed, that whoever is shown a certificate has to be able to
 // read. It is answered from memory.
 func (s *Server) revocationList(c *call) error {
+	if err := s.c.Authority.ListTrouble(); err != nil {
+		return err
+	}
 	l := s.c.Authority.CRL()
 	c.Header("Cache-Control", "no-cache") // may be kept, but a revocation counts at once
 	c.Header("Vary", "Accept")

@@ -1,0 +1,85 @@
+package app_test
+
+import (
+	"encoding/pem"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+// withStepCA runs NYDC with certificates of a real step-ca, and LDC with its own, linked.
+func withStepCA(t *testing.T, o testkit.StepOptions, ttl time.Duration) (s *testkit.StepCA, ny, ld *testkit.DataCenter) {
+	t.Helper()
+	program, err := theProgram.step()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.ClusterID = "nydc"
+	s = testkit.NewStepCA(t, program, o)
+	s.Start()
+	all := testkit.StartWith(t, testkit.Options{External: s, LeafTTL: ttl}, "NYDC", "LDC")
+	testkit.Link(all[0], all[1])
+	return s, all[0], all[1]
+}
+
+// TestADataCenterOfAnExternalAuthority: its root, bundle and certificates are the external authority's, and a data center with
+// an authority of its own replicates from it (OAM-42).
+func TestADataCenterOfAnExternalAuthority(t *testing.T) {
+	t.Parallel()
+	s, ny, ld := withStepCA(t, testkit.StepOptions{}, 0)
+	block, rest := pem.Decode([]byte(ny.CACertPEM))
+	if block == nil || len(rest) > 0 || string(block.Bytes) != string(s.Root.Raw) {
+		t.Error("ca.pem is not the external root")
+	}
+	var bundle wire.TrustBundle
+	if ny.Get("/v1/trust/bundle", &bundle); bundle.CertificatePEM != ny.CACertPEM {
+		t.Errorf("the bundle has another root: %+v", bundle)
+	}
+	ny.Put("/v1/groups/staff", wire.Group{Name: "staff"})
+	testkit.InStep(ny, ld)
+
+	var issued wire.IssuedCertificate
+	if _, err := ny.Do(client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", Name: "portal"}, Out: &issued}); err != nil {
+		t.Fatal(err)
+	}
+	leaf, _ := pem.Decode([]byte(issued.CertificatePEM))
+	if leaf == nil || issued.PrivateKeyPEM == "" {
+		t.Fatalf("issued %+v", issued)
+	}
+	if _, err := ny.Do(client.Request{Method: http.MethodPost, Path: client.Path("v1", "certificates", issued.Serial, "revoke"), In: wire.CertificateRevocation{Reason: "superseded"}}); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(s.Log(), "/1.0/revoke") {
+		t.Error("step-ca was not told of the revocation")
+	}
+}
+
+// TestTheExternalAuthorityIsAway: no request fails while certificates are renewed, and none while the authority is away and they
+// are valid. When they ended, visitors and partners refuse, the node says why to those who still ask, and it is well by itself
+// when the authority is back (FLT-21 with certificates of ten seconds; `make torture` has it with a minute).
+func TestTheExternalAuthorityIsAway(t *testing.T) {
+	t.Parallel()
+	s, ny, ld := withStepCA(t, testkit.StepOptions{Min: 5 * time.Second, Max: time.Hour, Backdate: time.Second}, 10*time.Second)
+	v := testkit.KeepVisiting(t, ny)
+	ny.Within(testkit.Limit, "somebody is served", func() bool { return v.Served() > 0 })
+	first := v.Shown()
+	ny.Within(2*testkit.Limit, "the certificate is renewed", func() bool { return v.Shown() != first })
+	s.Kill()
+	ny.Within(2*testkit.Limit, "the certificate ends", func() bool { return v.Refused() > 10 })
+	if why := strings.Join(ny.Unhealthy(), "; "); !strings.Contains(why, "certificate of this node ended") || !strings.Contains(why, "cannot be reached") {
+		t.Errorf("not healthy because: %s", why)
+	}
+	s.Start()
+	served := v.Served()
+	ny.Within(2*testkit.Limit, "it serves again", func() bool { return v.Served() > served })
+	if n, err := v.Failed(); n > 0 {
+		t.Errorf("%d requests failed, the first with %v", n, err)
+	}
+	ny.Put("/v1/groups/staff", wire.Group{Name: "staff"})
+	testkit.InStep(ny, ld)
+}
