@@ -18,6 +18,7 @@ func (p *program) trust() *cobra.Command {
 	t.register(c)
 	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t))
 	c.AddCommand(p.trustList(&t), p.trustPassphrase(&t))
+	c.AddCommand(p.trustToken(&t), p.trustEnroll(), p.trustJoin(&t))
 	return c
 }
 
