@@ -16,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -38,6 +39,8 @@ type Config struct {
 	Clock                        clock.Clock
 
 	Tokens        TokenAuthenticator
+	AdminRoots    func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
+	RuntimeRoots  func() *x509.CertPool                                                             // likewise
 	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
 	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
 	Cursors       Sealer
@@ -62,6 +65,8 @@ type Config struct {
 	Blobs         *blob.Store
 	Fetcher       *blob.Fetcher
 	Trust         *trust.Store
+	Desk          *enrolment.Desk
+	Joiner        Joiner
 	Authority     *ca.Authority
 	Sessions      *session.Engine
 	Users         *identity.Authenticator
@@ -86,15 +91,16 @@ type Server struct {
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
 	crowd                         *crowd // strangers at the peer listener
+	renewals                      *crowd // agents that ask for their next certificate
 }
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
 	s.declare()
 	return s, nil
 }
@@ -103,6 +109,7 @@ func New(c Config) (*Server, error) {
 func (s *Server) declare() {
 	s.admin.title, s.runtime.title, s.peer.title = "Concord admin listener", "Concord runtime listener", "Concord peer listener"
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
+	s.admin.certificates, s.runtime.certificates = true, true
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()
