@@ -37,6 +37,11 @@ func ClusterID() validator.String {
 		"must be 1 to 63 letters and digits, starting with a letter")
 }
 
+// SHA256 accepts a fingerprint.
+func SHA256() validator.String {
+	return stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{64}$`), "must be a SHA-256: 64 hex digits in lower case, without colons")
+}
+
 // HostPort accepts host:port.
 func HostPort() validator.String {
 	return rule{"host:port, such as ny1.example.com:7402", validHostPort}
