@@ -18,14 +18,15 @@ import (
 
 // floorOrder says what the floor's process serves: one answer, ready in memory, to every request.
 type floorOrder struct {
-	TLS      bool
-	CertFile string
-	KeyFile  string
-	ClientCA string // PEM file; "" = no client certificate is asked for
-	Require  bool   // a client certificate is needed, as between data centers
-	Header   http.Header
-	Body     []byte
-	Ready    string // file that gets the address when it listens
+	TLS       bool
+	CertFile  string
+	KeyFile   string
+	ClientCA  string // PEM file; "" = no client certificate is asked for
+	Require   bool   // a client certificate is needed, as between data centers
+	NoTickets bool   // sessions are not resumed, as between data centers
+	Header    http.Header
+	Body      []byte
+	Ready     string // file that gets the address when it listens
 }
 
 // serveFloor is the floor's process.
@@ -60,7 +61,7 @@ func (o *floorOrder) tls() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load floor's certificate: %w", err)
 	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}, SessionTicketsDisabled: o.NoTickets}
 	if o.ClientCA == "" {
 		return cfg, nil
 	}

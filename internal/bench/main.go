@@ -16,7 +16,7 @@ const overall = 20 * time.Minute
 // benchmarks in the order they run.
 func benchmarks() []benchmark {
 	return []benchmark{{"authorize", authorize}, {"follow-lag", followLag}, {"follow-lag-far", followFar}, {"live-10k", live10k}, {"catch-up-10k", catchUp10k},
-		{"bootstrap-10k", bootstrap10k}, {"bootstrap-slope", bootstrapSlope}, {"issue-certificate", issueCertificate}, {"peer-openldap", peerOpenLDAP}}
+		{"bootstrap-10k", bootstrap10k}, {"bootstrap-slope", bootstrapSlope}, {"issue-certificate", issueCertificate}, {"mtls-handshake", mtlsHandshake}, {"peer-openldap", peerOpenLDAP}}
 }
 
 type benchmark struct {

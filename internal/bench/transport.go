@@ -26,12 +26,17 @@ type credentials struct {
 
 // newCredentials makes them of the same sort as a data center's own: P-256.
 func newCredentials(dir string) (*credentials, error) {
+	return makeCredentials(dir, func(*x509.Certificate) {})
+}
+
+func makeCredentials(dir string, change func(leaf *x509.Certificate)) (*credentials, error) {
 	c := &credentials{rootFile: filepath.Join(dir, "root.pem"), certFile: filepath.Join(dir, "leaf.pem"), keyFile: filepath.Join(dir, "leaf.key"), pool: x509.NewCertPool()}
 	now := time.Now()
 	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench root"}, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "bench"}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	change(leaf)
 	rootKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	key, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err := errors.Join(err1, err2); err != nil {

@@ -145,7 +145,8 @@ func (c *connection) ready(ctx context.Context) (wire.Health, error) {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	transport := &http.Transport{TLSClientConfig: c.tls.Clone(), DisableKeepAlives: true}
-	res, err := (&http.Client{Transport: transport}).Do(req)
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token must not go along
+	res, err := (&http.Client{Transport: transport, CheckRedirect: stay}).Do(req)
 	if err != nil {
 		return h, fmt.Errorf("ask for readiness: %w", err)
 	}
