@@ -45,6 +45,10 @@ func TestLinkInEachMode(t *testing.T) {
 			if test.Result != wire.ResultPass || named != 2 {
 				t.Errorf("the partner test: %+v", test)
 			}
+			var m wire.TrustMatrix
+			if ny.Get("/v1/trust/matrix", &m); len(m.Edges) != 2 || !m.Sound || m.Edges[0].SecurityMode != mode || m.Edges[1].SecurityMode != mode {
+				t.Errorf("the matrix: %+v", m)
+			}
 			ldn.Stop()
 			ldn.Start()
 			works(t, ny, ldn, "two")
