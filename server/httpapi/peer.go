@@ -41,7 +41,7 @@ func (s *Server) declarePeer() {
 // Peer is the handler of the peer listener.
 func (s *Server) Peer() http.Handler {
 	e := quiet()
-	s.peer.mount(e, append(s.base(), s.label, s.passable, s.strangers), s.provePeer)
+	s.peer.mount(e, append(s.base(), s.label, s.strangers, s.passable), s.provePeer)
 	return s.byMode(e)
 }
 

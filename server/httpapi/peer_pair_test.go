@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
+	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -129,11 +131,13 @@ func bundleOf(cert tls.Certificate) string {
 // pinned is believed as a declared root is.
 func TestPairingOnTheWire(t *testing.T) {
 	t.Parallel()
-	d := testkit.Start(t, "NYDC")[0]
+	now := clock.NewManual(time.Now())
+	d := testkit.StartWith(t, testkit.Options{Clock: now}, "NYDC")[0]
 	cert := madeUp(t, "spiffe://fake/node/fake1")
 	key := sharedKey("concord-pair-1", phrase)
 	good := attempt{key: key, role: "A", from: "fake", to: "nydc", bundle: bundleOf(cert)}
 	pair := func(a attempt) answer {
+		now.Advance(2 * time.Second) // strangers may ask five times a second
 		got, _ := newTalk(t, d.PeerAddress).pair(a)
 		return got
 	}
@@ -184,6 +188,8 @@ func TestPairingOnTheWire(t *testing.T) {
 	profile.Passphrase = "" // as an apply that sends it not again
 	d.Put("/v1/partner-profile", profile)
 	pair(good).refused(t, http.StatusServiceUnavailable, "pairing_closed")
+	now.Advance(15 * time.Minute)
+	pair(bad).refused(t, http.StatusForbidden, "wrong_passphrase") // open again after the time
 	profile.Passphrase, profile.PassphraseVersion = phrase, version+1
 	d.Put("/v1/partner-profile", profile)
 
@@ -200,6 +206,8 @@ func TestPairingOnTheWire(t *testing.T) {
 	if got := pair(good); got.status != http.StatusOK {
 		t.Errorf("the same roots again, as after a lost answer: %d %s", got.status, got.body)
 	}
+	now.Advance(16 * time.Minute)
+	pair(good).refused(t, http.StatusConflict, "already_paired") // not for ever
 	again := good
 	again.bundle = bundleOf(madeUp(t, "spiffe://fake/node/fake1"))
 	pair(again).refused(t, http.StatusConflict, "already_paired")

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,7 +32,7 @@ const (
 type Edge struct {
 	From, To  string
 	Declared  bool  // To is registered at From as a partner
-	Trusted   bool  // a certificate is declared for it there
+	Trusted   bool  // a certificate is declared for it there, or a pairing pinned its roots
 	Reachable *bool // something answered at To's address
 	Mutual    *bool // each side accepted the other's certificate
 	ModeEqual *bool // one security mode on both sides
@@ -59,7 +60,7 @@ func (v *Validator) Edges(ctx context.Context) ([]Edge, error) {
 	group.SetLimit(probeMany)
 	for i, p := range partners {
 		group.Go(func() error {
-			out[i] = Edge{From: v.c.ClusterID, To: p.ClusterID, Declared: true, Trusted: trusted[""] || trusted[mdc.FoldName(p.ClusterID)], Mode: p.SecurityMode, Agreement: agreementWith(views, p.ClusterID)}
+			out[i] = Edge{From: v.c.ClusterID, To: p.ClusterID, Declared: true, Trusted: trusted[""] || trusted[mdc.FoldName(p.ClusterID)], Mode: cmp.Or(p.SecurityMode, own.SecurityMode), Agreement: agreementWith(views, p.ClusterID)}
 			v.judge(ctx, &out[i], own, p)
 			return nil
 		})
@@ -185,8 +186,8 @@ func (v *Validator) judge(ctx context.Context, e *Edge, own *mdc.DataCenter, p *
 		}
 	}
 	e.Result = EdgeSound
-	if !e.Trusted && p.SecurityMode == mdc.ModeCert {
-		broken("no trusted certificate is declared for %s", p.ClusterID)
+	if why := v.unbelieved(ctx, e, own); why != "" {
+		broken("%s", why)
 	}
 	asking, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
@@ -218,6 +219,20 @@ func (v *Validator) judge(ctx context.Context, e *Edge, own *mdc.DataCenter, p *
 	case !e.ExpiresAt.IsZero() && left <= 0:
 		broken("a certificate of %s has expired", p.ClusterID)
 	}
+}
+
+// unbelieved says why there is nothing by which the far end could be believed: no certificate in mode cert, no pairing in mode
+// simple, which then counts as a certificate does. What is proved with each message shows in the hello.
+func (v *Validator) unbelieved(ctx context.Context, e *Edge, own *mdc.DataCenter) string {
+	switch {
+	case own.SecurityMode == mdc.ModeCert && !e.Trusted:
+		return "no trusted certificate is declared for " + e.To
+	case own.SecurityMode == mdc.ModeSimple && !e.Trusted && v.c.Modes != nil:
+		why := v.c.Modes.Unpaired(ctx, e.To)
+		e.Trusted = why == ""
+		return why
+	}
+	return ""
 }
 
 func agreementWith(views []View, clusterID string) string {
