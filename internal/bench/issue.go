@@ -21,6 +21,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
 
@@ -42,7 +43,8 @@ func issueCertificate(ctx context.Context, s *stage) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := badger.Open(badger.Config{Dir: filepath.Join(s.dir, "state")})
+	db, err := badger.Open(badger.Config{Dir: filepath.Join(s.dir, "state"), // with its head record, as a server opens it
+		Mirror: &badger.MirrorConfig{Path: filepath.Join(s.dir, "head"), Key: journal.PositionKey()}})
 	if err != nil {
 		return err
 	}

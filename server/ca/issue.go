@@ -92,7 +92,7 @@ func (a *Authority) renew(ctx context.Context, by Actor, old Record, csr string)
 		return Issued{}, err
 	}
 	rec := Record{Profile: old.Profile, Identity: old.Identity, Names: old.Names, IssuedBy: by.Name, Renews: old.Serial}
-	rec, err = a.produce(ctx, rec, s, request, old.NotAfter.Sub(old.IssuedAt), act{by: by, action: "renew"})
+	rec, err = a.produce(ctx, rec, s, request, old.life(), act{by: by, action: "renew"})
 	if err != nil {
 		return Issued{}, err
 	}

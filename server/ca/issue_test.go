@@ -281,6 +281,26 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+// TestRenewalKeepsTheLife over a long line of successors, however the times fall between two seconds.
+func TestRenewalKeepsTheLife(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.open(t)
+	made, err := a.Issue(t.Context(), root, ca.Request{Profile: ca.ProfileAgent, Name: "a", TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		b.clock.Advance(40*time.Second + 370*time.Millisecond)
+		if made, err = a.Renew(t.Context(), root, made.Serial, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := made.NotAfter.Sub(b.clock.Now()); left < 59*time.Second || left > time.Minute {
+		t.Errorf("the thirtieth successor lives %s", left)
+	}
+}
+
 // TestEachActIsAudited in its own transaction: SEC-75.
 func TestEachActIsAudited(t *testing.T) {
 	t.Parallel()

@@ -80,6 +80,12 @@ func (r Record) Fingerprint() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// life is for how long the certificate was asked. Its end is in whole seconds: rounding up keeps the life of a line of
+// successors from growing shorter by a part of a second each time.
+func (r Record) life() time.Duration {
+	return (r.NotAfter.Sub(r.IssuedAt) + time.Second - 1).Truncate(time.Second)
+}
+
 // SerialText is a serial as records spell it: lower-case hex without leading zeros.
 func SerialText(n *big.Int) string { return n.Text(16) }
 

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -33,127 +31,76 @@ type Withdrawal struct {
 	Reason   Reason // "" = unspecified
 }
 
-// revoked is what this process knows of revocations; the store has the same.
-type revoked struct {
-	mu      sync.RWMutex
-	by      map[string]Revocation
-	changed chan struct{} // closed at the next change
-}
-
-// Revoked says whether the certificate of this serial was revoked. It is asked for each connection and request of a caller
-// whose certificate is of this data center; it reads memory only, and knows of a revocation before Revoke has returned.
-func (a *Authority) Revoked(serial *big.Int) bool {
-	if serial == nil {
-		return true
-	}
-	a.revoked.mu.RLock()
-	defer a.revoked.mu.RUnlock()
-	_, found := a.revoked.by[SerialText(serial)]
-	return found
-}
-
-// RevocationsChanged gives a channel that is closed when the next certificate is revoked. Ask for it before looking at what
-// is revoked, so that nothing falls in between.
-func (a *Authority) RevocationsChanged() <-chan struct{} {
-	a.revoked.mu.RLock()
-	defer a.revoked.mu.RUnlock()
-	return a.revoked.changed
-}
-
-// Revocations are all that are in force, by serial.
-func (a *Authority) Revocations() []Revocation {
-	a.revoked.mu.RLock()
-	defer a.revoked.mu.RUnlock()
-	out := make([]Revocation, 0, len(a.revoked.by))
-	for _, r := range a.revoked.by {
-		out = append(out, r)
-	}
-	slices.SortFunc(out, func(x, y Revocation) int { return strings.Compare(x.Serial, y.Serial) })
-	return out
-}
-
-func (a *Authority) loadRevocations(ctx context.Context) error {
-	a.revoked.by, a.revoked.changed = map[string]Revocation{}, make(chan struct{})
-	return a.config.Store.View(ctx, func(r store.Reader) error {
-		return r.Range(store.Span{Prefix: []byte(revocationPrefix)}, func(_, value []byte) error {
-			var end Revocation
-			if err := json.Unmarshal(value, &end); err != nil {
-				return fmt.Errorf("decode revocation: %w", err)
-			}
-			a.revoked.by[end.Serial] = end
-			return nil
-		})
-	})
+// withdrawal is a checked Withdrawal.
+type withdrawal struct {
+	by      Actor
+	reason  Reason
+	owner   string   // identity; "" = the serials
+	serials []string // as records spell them
 }
 
 // Revoke ends certificates for good and gives their records. When it returns without an error, or with one that says the
 // backend could not be told, the revocation is on stable storage and in force in this process. Certificates that ended
 // already, by revocation or by time, stay as they are. It may be repeated.
 func (a *Authority) Revoke(ctx context.Context, by Actor, d Withdrawal) ([]Record, error) {
-	owner, serials, err := a.checkWithdrawal(&d)
+	checked, err := a.checkWithdrawal(by, d)
 	if err != nil {
 		return nil, err
 	}
 	var out []Record
-	for done := false; !done; {
-		var step []Record
-		var ends []Revocation
+	for {
+		var step batch
 		err := a.config.Store.Update(ctx, func(w store.Writer) (err error) {
-			step, ends, done, err = a.withdraw(w, by, d.Reason, owner, serials)
+			step, err = a.withdraw(w, checked)
 			return err
 		})
 		if err != nil {
 			return out, fmt.Errorf("revoke certificates: %w", err)
 		}
-		out = append(out, step...)
-		if err := a.enforce(ctx, ends); err != nil {
+		out = append(out, step.records...)
+		if err := a.enforce(ctx, step.ends); err != nil || !step.more {
 			return out, err
 		}
 	}
-	return out, nil
 }
 
-func (a *Authority) checkWithdrawal(d *Withdrawal) (owner string, serials []string, err error) {
+func (a *Authority) checkWithdrawal(by Actor, d Withdrawal) (withdrawal, error) {
+	out := withdrawal{by: by, reason: d.Reason}
 	if d.Reason == "" {
-		d.Reason = ReasonUnspecified
+		out.reason = ReasonUnspecified
 	}
-	if !slices.Contains(Reasons(), d.Reason) {
-		return "", nil, invalidWithdrawal("/reason", "has to be unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation or privilege_withdrawn")
+	if !slices.Contains(Reasons(), out.reason) {
+		return out, invalidWithdrawal("/reason", "has to be unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation or privilege_withdrawn")
 	}
-	given := 0
-	for _, is := range []bool{len(d.Serials) > 0, d.Identity != "", d.Node != ""} {
-		if is {
-			given++
-		}
+	var err error
+	switch {
+	case len(d.Serials) > 0 && d.Identity == "" && d.Node == "":
+		out.serials, err = checkSerials(d.Serials)
+	case len(d.Serials) == 0 && d.Identity != "" && d.Node == "":
+		out.owner, err = d.Identity, a.checkIdentity(d.Identity)
+	case len(d.Serials) == 0 && d.Identity == "" && ProfileNode.validName(d.Node):
+		out.owner = Identity(a.config.ClusterID, ProfileNode, d.Node)
+	case len(d.Serials) == 0 && d.Identity == "" && d.Node != "":
+		err = invalidWithdrawal("/node", ProfileNode.nameRule())
+	default:
+		err = invalidWithdrawal("", "has to name exactly one of serials, identity and node")
 	}
-	if given != 1 {
-		return "", nil, invalidWithdrawal("", "has to name exactly one of serials, identity and node")
-	}
-	if d.Node != "" {
-		if !ProfileNode.validName(d.Node) {
-			return "", nil, invalidWithdrawal("/node", ProfileNode.nameRule())
-		}
-		return Identity(a.config.ClusterID, ProfileNode, d.Node), nil, nil
-	}
-	if d.Identity != "" {
-		return d.Identity, nil, a.checkIdentity(d.Identity)
-	}
-	return a.checkSerials(d.Serials)
+	return out, err
 }
 
-func (a *Authority) checkSerials(given []string) (string, []string, error) {
+func checkSerials(given []string) ([]string, error) {
 	if len(given) > maxSerials {
-		return "", nil, invalidWithdrawal("/serials", "has more than 200 entries; revoke them in several requests")
+		return nil, invalidWithdrawal("/serials", "has more than 200 entries; revoke them in several requests")
 	}
 	var out []string
 	for _, s := range given {
 		clean, err := ParseSerial(s)
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 		out = append(out, clean)
 	}
-	return "", out, nil
+	return out, nil
 }
 
 // checkIdentity takes a URI that this authority could issue, or a web server's name.
@@ -176,44 +123,55 @@ func invalidWithdrawal(pointer, detail string) error {
 	return fault.InvalidFields("The revocation cannot be accepted.", []fault.Field{{Pointer: pointer, Detail: detail}})
 }
 
-// withdraw is one transaction of Revoke. For an owner it blocks the identity first and takes maxSerials at a time.
-func (a *Authority) withdraw(w store.Writer, by Actor, reason Reason, owner string, serials []string) (out []Record, ends []Revocation, done bool, err error) {
-	if owner != "" {
-		if err := a.block(w, by, owner); err != nil {
-			return nil, nil, false, err
+// batch is what one transaction of a revocation did.
+type batch struct {
+	records []Record
+	ends    []Revocation
+	more    bool // there are certificates left for another one
+}
+
+// withdraw is one transaction of Revoke. For an owner it blocks the identity first, so that nothing new comes after what it
+// ends; it takes maxSerials at a time.
+func (a *Authority) withdraw(w store.Writer, d withdrawal) (out batch, err error) {
+	if d.owner != "" {
+		if err := a.block(w, d.by, d.owner); err != nil {
+			return out, err
 		}
-		if serials, err = owned(w, owner); err != nil {
-			return nil, nil, false, err
+		if d.serials, err = owned(w, d.owner); err != nil {
+			return out, err
 		}
 	}
-	for _, serial := range serials {
+	for _, serial := range d.serials {
 		rec, err := getRecord(w, serial)
-		if owner != "" && fault.Is(err, fault.NotFound) {
+		if d.owner != "" && fault.Is(err, fault.NotFound) {
 			continue // its entry lives a moment longer
 		}
 		if err != nil {
-			return nil, nil, false, err
+			return out, err
 		}
-		if rec.Status(a.config.Clock.Now()) != StatusValid {
-			if owner == "" {
-				out = append(out, rec)
-			}
-			continue
+		if valid := rec.Status(a.config.Clock.Now()) == StatusValid; valid && len(out.ends) == maxSerials {
+			out.more = true
+			return out, nil
+		} else if valid {
+			err = a.withdrawOne(w, d, rec, &out)
+		} else if d.owner == "" {
+			out.records = append(out.records, rec)
 		}
-		if len(ends) == maxSerials {
-			return out, ends, false, nil
-		}
-		end, err := a.end(w, rec, reason)
 		if err != nil {
-			return nil, nil, false, err
-		}
-		rec.RevokedAt, rec.Reason = end.At, end.Reason
-		out, ends = append(out, rec), append(ends, end)
-		if err := a.note(w, act{by: by, action: "revoke"}, "certificate/"+rec.Serial+" "+rec.Identity); err != nil {
-			return nil, nil, false, err
+			return out, err
 		}
 	}
-	return out, ends, true, nil
+	return out, nil
+}
+
+func (a *Authority) withdrawOne(w store.Writer, d withdrawal, rec Record, out *batch) error {
+	end, err := a.end(w, rec, d.reason)
+	if err != nil {
+		return err
+	}
+	rec.RevokedAt, rec.Reason = end.At, end.Reason
+	out.records, out.ends = append(out.records, rec), append(out.ends, end)
+	return a.note(w, act{by: d.by, action: "revoke"}, "certificate/"+rec.Serial+" "+rec.Identity)
 }
 
 // block keeps an identity from renewing. It outlives every certificate that the identity can have.
@@ -252,41 +210,4 @@ func (a *Authority) end(w store.Writer, rec Record, reason Reason) (Revocation, 
 	}
 	rec.RevokedAt, rec.Reason = end.At, end.Reason
 	return end, a.putRecord(w, rec)
-}
-
-// enforce brings recorded revocations into force: in this process first, then at the backend, in the list, and for the
-// leaves of this node.
-func (a *Authority) enforce(ctx context.Context, ends []Revocation) error {
-	if len(ends) == 0 {
-		return nil
-	}
-	a.revoked.mu.Lock()
-	for _, end := range ends {
-		a.revoked.by[end.Serial] = end
-	}
-	close(a.revoked.changed)
-	a.revoked.changed = make(chan struct{})
-	a.revoked.mu.Unlock()
-	err := a.backend.Revoke(ctx, ends)
-	if err != nil {
-		err = fmt.Errorf("tell the authority of revocations: %w", err)
-	}
-	if err := a.refreshList(ctx); err != nil {
-		a.config.Logger.WarnContext(ctx, "revocation list not made; it is tried again", "error", err)
-	}
-	if err := a.replaceRevoked(ctx); err != nil {
-		a.config.Logger.WarnContext(ctx, "a revoked certificate of this node is not replaced yet; it is tried again", "error", err)
-	}
-	return err
-}
-
-// replaceRevoked issues the leaves of this node that were revoked anew, at once.
-func (a *Authority) replaceRevoked(ctx context.Context) error {
-	var failed []error
-	for _, l := range a.own {
-		if c := a.current(l).Load(); c != nil && a.Revoked(c.Leaf.SerialNumber) {
-			failed = append(failed, a.issue(ctx, l))
-		}
-	}
-	return errors.Join(failed...)
 }

@@ -106,6 +106,56 @@ func TestRevokeByIdentity(t *testing.T) {
 	}
 }
 
+// TestRevokeMoreThanFitsOneTransaction, while others are issued: every certificate of the identity ends, nobody else's.
+func TestRevokeMoreThanFitsOneTransaction(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	a := b.open(t)
+	const callers, each = 6, 35 // more than 200 in all
+	issue := func(name string) []ca.Issued {
+		out := make([]ca.Issued, callers*each)
+		var all sync.WaitGroup
+		for caller := range callers {
+			all.Go(func() {
+				for n := range each {
+					var err error
+					if out[caller*each+n], err = a.Issue(t.Context(), root, ca.Request{Profile: ca.ProfileAgent, Name: name}); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		return out
+	}
+	many := issue("many")
+	var others []ca.Issued
+	var beside sync.WaitGroup
+	beside.Go(func() { others = issue("other") })
+	ended, err := a.Revoke(t.Context(), root, ca.Withdrawal{Identity: many[0].Identity})
+	beside.Wait()
+	if err != nil || t.Failed() {
+		t.Fatalf("revoke: %v", err)
+	}
+	serials := map[string]bool{}
+	for _, made := range many {
+		serials[made.Serial] = true
+		if !a.Revoked(serial(t, made)) {
+			t.Fatalf("%s is still valid", made.Serial)
+		}
+	}
+	for _, made := range others {
+		if a.Revoked(serial(t, made)) {
+			t.Fatalf("%s is another's", made.Serial)
+		}
+	}
+	list, err := x509.ParseRevocationList(a.CRL().DER)
+	if err != nil || len(ended) != len(many) || len(serials) != len(many) || len(list.RevokedCertificateEntries) != len(many) {
+		t.Errorf("%d ended of %d with %d serials, %v", len(ended), len(many), len(serials), err)
+	}
+}
+
 // TestRevocationOvertakesRenewal: a renewal that began before its identity was revoked gives nothing out.
 func TestRevocationOvertakesRenewal(t *testing.T) {
 	t.Parallel()
