@@ -83,3 +83,27 @@ func TestTheExternalAuthorityIsAway(t *testing.T) {
 	ny.Put("/v1/groups/staff", wire.Group{Name: "staff"})
 	testkit.InStep(ny, ld)
 }
+
+// TestStartSaysWhatIsWrongWithTheExternalAuthority: a first start needs it, and says what to look at; a program of its own reads the
+// file.
+func TestStartSaysWhatIsWrongWithTheExternalAuthority(t *testing.T) {
+	server := program(t)
+	step, err := theProgram.step()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testkit.NewStepCA(t, step, testkit.StepOptions{ClusterID: "nydc"})
+	p := testkit.NewProcess(t, server, "NYDC")
+	p.UseStepCA(s, time.Hour)
+	refusesToStart(t, p, s.URL(), "cannot be reached")
+	s.Start()
+	right := s.Fingerprint
+	s.Fingerprint = strings.Repeat("0", 64)
+	p.UseStepCA(s, time.Hour)
+	refusesToStart(t, p, "fingerprint", s.Fingerprint)
+	s.Fingerprint = right
+	p.UseStepCA(s, 48*time.Hour)
+	refusesToStart(t, p, "more than the authorized maximum")
+	p.UseStepCA(s, time.Hour)
+	p.Start()
+}
