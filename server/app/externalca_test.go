@@ -69,6 +69,9 @@ func TestTheExternalAuthorityIsAway(t *testing.T) {
 	ny.Within(testkit.Limit, "somebody is served", func() bool { return v.Served() > 0 })
 	first := v.Shown()
 	ny.Within(2*testkit.Limit, "the certificate is renewed", func() bool { return v.Shown() != first })
+	if n := v.Refused(); n > 0 {
+		t.Errorf("%d requests found a certificate that had ended, while the authority was there", n)
+	}
 	s.Kill()
 	ny.Within(2*testkit.Limit, "the certificate ends", func() bool { return v.Refused() > 10 })
 	if why := strings.Join(ny.Unhealthy(), "; "); !strings.Contains(why, "certificate of this node ended") || !strings.Contains(why, "cannot be reached") {
