@@ -86,10 +86,10 @@ func (v *Visits) once(ctx context.Context) {
 	}
 }
 
-// Served counts the requests that were answered, and Refused those that a visitor did not make since the certificate had ended.
+// Served counts the requests that were answered.
 func (v *Visits) Served() int { v.mu.Lock(); defer v.mu.Unlock(); return v.served }
 
-// Refused: see Served.
+// Refused counts the requests that were not made since the certificate had ended.
 func (v *Visits) Refused() int { v.mu.Lock(); defer v.mu.Unlock(); return v.refused }
 
 // Shown is the serial of the certificate that was shown last.

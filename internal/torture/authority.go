@@ -26,6 +26,9 @@ func authorityAway(s *stage) {
 			before := v.Shown()
 			p.Within(shortLife+testkit.Limit, "the certificate is renewed", func() bool { return v.Shown() != before && before != "" || before == "" && v.Served() > 0 })
 		}
+		if n := v.Refused(); n > 0 {
+			s.broke("%d requests found a certificate that had ended, while the authority was there", n)
+		}
 		ca.Kill()
 		away := time.Now()
 		p.Within(shortLife+testkit.Limit, "the certificate ends", func() bool { return v.Refused() > 0 })

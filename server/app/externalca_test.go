@@ -69,6 +69,9 @@ func TestTheExternalAuthorityIsAway(t *testing.T) {
 	ny.Within(testkit.Limit, "somebody is served", func() bool { return v.Served() > 0 })
 	first := v.Shown()
 	ny.Within(2*testkit.Limit, "the certificate is renewed", func() bool { return v.Shown() != first })
+	if n := v.Refused(); n > 0 {
+		t.Errorf("%d requests found a certificate that had ended, while the authority was there", n)
+	}
 	s.Kill()
 	ny.Within(2*testkit.Limit, "the certificate ends", func() bool { return v.Refused() > 10 })
 	if why := strings.Join(ny.Unhealthy(), "; "); !strings.Contains(why, "certificate of this node ended") || !strings.Contains(why, "cannot be reached") {
@@ -82,4 +85,28 @@ func TestTheExternalAuthorityIsAway(t *testing.T) {
 	}
 	ny.Put("/v1/groups/staff", wire.Group{Name: "staff"})
 	testkit.InStep(ny, ld)
+}
+
+// TestStartSaysWhatIsWrongWithTheExternalAuthority: a first start needs it, and says what to look at; a program of its own reads the
+// file.
+func TestStartSaysWhatIsWrongWithTheExternalAuthority(t *testing.T) {
+	server := program(t)
+	step, err := theProgram.step()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testkit.NewStepCA(t, step, testkit.StepOptions{ClusterID: "nydc"})
+	p := testkit.NewProcess(t, server, "NYDC")
+	p.UseStepCA(s, time.Hour)
+	refusesToStart(t, p, s.URL(), "cannot be reached")
+	s.Start()
+	right := s.Fingerprint
+	s.Fingerprint = strings.Repeat("0", 64)
+	p.UseStepCA(s, time.Hour)
+	refusesToStart(t, p, "fingerprint", s.Fingerprint)
+	s.Fingerprint = right
+	p.UseStepCA(s, 48*time.Hour)
+	refusesToStart(t, p, "more than the authorized maximum")
+	p.UseStepCA(s, time.Hour)
+	p.Start()
 }
