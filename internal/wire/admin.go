@@ -275,6 +275,8 @@ type Agent struct {
 	StartPage      string   `json:"start_page,omitempty"`
 	CookieLifetime string   `json:"cookie_lifetime,omitempty"`
 	Secret         string   `json:"secret,omitempty"`
+	// CertificateIdentities are the URI names of certificates that may ask as this agent: spiffe://<cluster id in lower case>/agent/<agent>.
+	CertificateIdentities []string `json:"certificate_identities,omitempty"`
 }
 
 // AgentView is an agent as it is answered; Secret is always empty.

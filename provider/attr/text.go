@@ -25,6 +25,12 @@ func AgentName() validator.String {
 	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`), "must be 1 to 64 of letters, digits and -")
 }
 
+// AgentIdentity takes the name of an agent's certificate. That the agent is this one is the server's to say.
+func AgentIdentity() validator.String {
+	return stringvalidator.RegexMatches(regexp.MustCompile(`^spiffe://[a-z][a-z0-9]{0,62}/agent/[A-Za-z0-9-]{1,64}$`),
+		"must be spiffe://<cluster id in lower case>/agent/<agent>, as it stands in the certificate")
+}
+
 // ClusterID accepts the id of a data center.
 func ClusterID() validator.String {
 	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`),

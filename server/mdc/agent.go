@@ -15,10 +15,26 @@ type Agent struct {
 	StartPage      string   `json:"start_page,omitempty"`      // where a person goes who has no return address; an URL on one of Hosts
 	CookieLifetime Duration `json:"cookie_lifetime,omitempty"` // 0 = half the idle time-out (OAM-27)
 	Secret         Secret   `json:"secret"`
+	// CertificateIdentities are the certificates that may ask as this agent, beside its secret: exact URI names,
+	// spiffe://<cluster id in lower case>/agent/<agent>, of any data center.
+	CertificateIdentities []string `json:"certificate_identities,omitempty"`
 }
 
 // MinAgentSecret is the shortest agent secret, in bytes: it is checked fast, so it must not be guessable.
 const MinAgentSecret = 16
+
+// MaxCertificateIdentities is the most certificates that one agent lists: one for each data center is what is needed.
+const MaxCertificateIdentities = 64
+
+// AgentIdentity reads a certificate's name of an agent, byte for byte; ok is false for everything else.
+func AgentIdentity(id string) (clusterID, agent string, ok bool) {
+	rest, ok := strings.CutPrefix(id, "spiffe://")
+	if !ok || len(id) > 256 {
+		return "", "", false
+	}
+	clusterID, agent, ok = strings.Cut(rest, "/agent/")
+	return clusterID, agent, ok && ValidClusterID(clusterID) && clusterID == FoldName(clusterID) && ValidAgentName(agent)
+}
 
 // AgentKind describes agents.
 func AgentKind() Kind {
@@ -28,8 +44,10 @@ func AgentKind() Kind {
 // ObjectName is the agent's name.
 func (a *Agent) ObjectName() string { return a.Name }
 
-// Normalize orders the hosts.
-func (a *Agent) Normalize() { a.Hosts = sortedSet(a.Hosts) }
+// Normalize orders hosts and identities.
+func (a *Agent) Normalize() {
+	a.Hosts, a.CertificateIdentities = sortedSet(a.Hosts), sortedSet(a.CertificateIdentities)
+}
 
 // Secrets gives the agent's secret.
 func (a *Agent) Secrets() map[string]*Secret { return map[string]*Secret{"/secret": &a.Secret} }
@@ -46,6 +64,13 @@ func (a *Agent) Validate() []fault.Field {
 		c.want(a.onOwnHost(a.StartPage), "/start_page", "%q does not lie under one of hosts", clip(a.StartPage))
 	}
 	c.want(a.CookieLifetime >= 0 && a.CookieLifetime.D() <= 30*24*time.Hour, "/cookie_lifetime", "%s is not between 0s and 720h", a.CookieLifetime)
+	c.want(len(a.CertificateIdentities) <= MaxCertificateIdentities, "/certificate_identities", "names %d certificates; at most %d are allowed", len(a.CertificateIdentities), MaxCertificateIdentities)
+	for i, id := range a.CertificateIdentities {
+		cluster, name, ok := AgentIdentity(id)
+		at := fmt.Sprintf("/certificate_identities/%d", i)
+		c.want(ok, at, "%q is not spiffe://<cluster id in lower case>/agent/<agent>, as it stands in the certificate", clip(id))
+		c.want(!ok || name == a.Name, at, "%q names the agent %q, not %q: a certificate speaks for the agent that it names; write spiffe://%s/agent/%s", clip(id), name, clip(a.Name), cluster, clip(a.Name))
+	}
 	if p, ok := a.Secret.Plain(); ok {
 		c.want(len(p) >= MinAgentSecret, "/secret", "is shorter than %d characters", MinAgentSecret)
 		c.want(len(p) <= 1024, "/secret", "is longer than 1,024 bytes")

@@ -43,7 +43,7 @@ func examples(t *testing.T) map[string]mdc.Object {
 		"application": &mdc.Application{Name: "shop", Hosts: []string{"shop.example.com", "*.example.org:8443"}, Resources: map[string]mdc.Resource{
 			"all":  {Paths: []string{"/**"}, Methods: []string{"PUT", "GET"}, Protection: mdc.Protected, AuthenticationScheme: "password", AuthorizationPolicy: "p"},
 			"open": {Paths: []string{"/public/*", "/"}, Protection: mdc.Public}}},
-		"agent": &mdc.Agent{Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start", CookieLifetime: mdc.Duration(6e10), Secret: mdc.Secret{Hash: "$argon2id$"}},
+		"agent": &mdc.Agent{Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start", CookieLifetime: mdc.Duration(6e10), CertificateIdentities: []string{"spiffe://ldc/agent/shop", "spiffe://nydc/agent/shop"}, Secret: mdc.Secret{Hash: "$argon2id$"}},
 	}
 }
 
@@ -210,7 +210,7 @@ func TestHostileObjects(t *testing.T) {
 			for _, o := range []mdc.Object{
 				&mdc.User{Name: bad, DisplayName: bad, Email: bad, Attributes: map[string]string{bad: bad}, Groups: []string{bad}},
 				&mdc.Group{Name: bad, Description: bad},
-				&mdc.Agent{Name: bad, Hosts: []string{bad}, StartPage: bad},
+				&mdc.Agent{Name: bad, Hosts: []string{bad}, StartPage: bad, CertificateIdentities: []string{bad}},
 				&mdc.Application{Name: bad, Hosts: []string{bad + "/"}, Resources: map[string]mdc.Resource{bad: {Paths: []string{bad}, Methods: []string{bad}, Protection: bad, AuthenticationScheme: bad}}},
 				&mdc.AuthorizationPolicy{Name: bad, Rules: []mdc.Rule{{Effect: bad, Users: []string{bad}}}},
 				&mdc.DataCenter{ClusterID: bad, Role: bad, SecurityMode: bad, WriteRequires: bad},
