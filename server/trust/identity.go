@@ -18,9 +18,14 @@ const (
 	generalNameURI = 6 // RFC 5280 section 4.2.1.6, GeneralName's tag
 )
 
-// identityOf gives cluster id (in lower case) and node name of a peer's leaf. It compares bytes, not URLs: a parsed URL
-// hides an upper-case scheme, an empty fragment and escapes, each of which is another name to somebody.
+// identityOf gives cluster id (in lower case) and node name of a peer's leaf.
 func identityOf(c *x509.Certificate) (clusterID, node string, err error) {
+	return nameIn(c, nodeSegment, mdc.ValidClusterID)
+}
+
+// nameIn reads the one URI name of c, spiffe://<cluster id in lower case><segment><name>. It compares bytes, not URLs: a parsed URL
+// hides an upper-case scheme, an empty fragment and escapes, each of which is another name to somebody.
+func nameIn(c *x509.Certificate, segment string, valid func(string) bool) (clusterID, name string, err error) {
 	names, err := uriNames(c)
 	if err != nil {
 		return "", "", err
@@ -32,11 +37,11 @@ func identityOf(c *x509.Certificate) (clusterID, node string, err error) {
 	if !ok || len(names[0]) > maxIdentity {
 		return "", "", errors.New("the URI name is no SPIFFE id")
 	}
-	clusterID, node, ok = strings.Cut(rest, nodeSegment)
-	if !ok || !mdc.ValidClusterID(clusterID) || !mdc.ValidClusterID(node) || clusterID != mdc.FoldName(clusterID) {
-		return "", "", errors.New("the URI name is not spiffe://<cluster id in lower case>/node/<node name>")
+	clusterID, name, ok = strings.Cut(rest, segment)
+	if !ok || !mdc.ValidClusterID(clusterID) || !valid(name) || clusterID != mdc.FoldName(clusterID) {
+		return "", "", errors.New("the URI name is not spiffe://<cluster id in lower case>" + segment + "<name>")
 	}
-	return clusterID, node, nil
+	return clusterID, name, nil
 }
 
 // uriNames are the URI names of c as they stand in its subjectAltName extension.

@@ -18,9 +18,11 @@ type fingerprint [sha256.Size]byte
 // snapshot is the trust at one moment. Only its cache changes after build. The zero value trusts nobody.
 type snapshot struct {
 	partners map[string]*partner // by cluster id in lower case
+	anchors  []*x509.Certificate // of all partners, as hints for clients only: nothing is ever verified against them together
 
-	mu       sync.Mutex // guards verified
+	mu       sync.Mutex // guards verified and callers
 	verified map[seen]Peer
+	callers  map[called]Caller
 }
 
 // partner is one registered data center with its own anchors.
@@ -38,7 +40,7 @@ type seen struct {
 
 // build sorts declared certificates into the partners they are for. One that cannot be read is left out, and said.
 func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertificate) *snapshot {
-	sn := &snapshot{partners: make(map[string]*partner, len(partners)), verified: map[seen]Peer{}}
+	sn := &snapshot{partners: make(map[string]*partner, len(partners)), verified: map[seen]Peer{}, callers: map[called]Caller{}}
 	own := mdc.FoldName(s.config.ClusterID)
 	for _, p := range partners {
 		id := mdc.FoldName(p.ClusterID)
@@ -55,6 +57,7 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 			continue
 		}
 		sn.add(t.Partner, parsed)
+		sn.anchors = append(sn.anchors, parsed...)
 	}
 	return sn
 }

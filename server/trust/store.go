@@ -27,15 +27,20 @@ type Source interface {
 
 // Config wires a Store.
 type Config struct {
-	ClusterID   string                  // our own; never a partner
-	Source      Source                  // read by New and Reload only
-	Certificate func() *tls.Certificate // our own peer leaf with its chain, asked for each handshake
-	Clock       clock.Clock             // decides validity; nil = the machine's clock
-	Logger      *slog.Logger            // nil = silent
+	ClusterID   string                     // our own; never a partner
+	Source      Source                     // read by New and Reload only
+	Certificate func() *tls.Certificate    // our own peer leaf with its chain, asked for each handshake
+	Roots       func() []*x509.Certificate // our own roots, for the certificates that clients of ours show; nil = none
+	Clock       clock.Clock                // decides validity; nil = the machine's clock
+	Logger      *slog.Logger               // nil = silent
 
 	// Refused, when set, is told of each client refused in a handshake, for the audit. leaf is what it showed,
 	// unverified. It runs in the handshake and must not block.
 	Refused func(leaf *x509.Certificate, err error)
+
+	// Revoked, when set, says whether the data center that issued leaf has taken it back. It is asked for each request of a client
+	// with a certificate, after that was verified, and must not block.
+	Revoked func(clusterID string, leaf *x509.Certificate) bool
 }
 
 // Store holds the trust in force. All methods are safe for concurrent use.
