@@ -34,6 +34,11 @@ func (f *certificateFile) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // reload reads the certificate files again. New connections see the new ones; open ones stay as they are.
 func (n *Node) reload() {
 	for _, l := range n.listeners {
+		if l.clients != nil {
+			if err := l.clients.load(); err != nil {
+				n.log.Error("reload failed; no client certificate of the operator's own authority is accepted until it succeeds", "listener", l.name, "error", err)
+			}
+		}
 		if l.file == nil {
 			continue
 		}

@@ -3,13 +3,11 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"syscall"
 	"time"
 
@@ -31,6 +29,7 @@ type listener struct {
 	tls       *tls.Config      // nil: plain HTTP
 	plain     func() bool      // asked for each connection of a listener whose security mode can change; nil = tls decides
 	file      *certificateFile // nil: the data center's own certificate
+	clients   *clientRoots     // nil: the data center's own clients only
 	advertise string
 	server    *http.Server
 	watch     func(net.Conn, http.ConnState) // told of every connection; may be nil
@@ -127,23 +126,15 @@ func (l *listener) webTLS(c config.TLS, own func() *tls.Certificate) (err error)
 	if c.Disabled {
 		return nil
 	}
-	l.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own(), nil }}
+	l.tls = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own(), nil }}
 	if c.CertFile != "" {
 		if l.file, err = openCertificateFile(c.CertFile, c.KeyFile); err != nil {
 			return err
 		}
 		l.tls.GetCertificate = l.file.get
 	}
-	if c.ClientCAFile == "" {
-		return nil
+	if c.ClientCAFile != "" {
+		l.clients, err = openClientRoots(c.ClientCAFile)
 	}
-	pem, err := os.ReadFile(c.ClientCAFile)
-	if err != nil {
-		return fmt.Errorf("load client roots: %w", err)
-	}
-	l.tls.ClientCAs, l.tls.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
-	if !l.tls.ClientCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("load client roots: %s holds no certificate", c.ClientCAFile)
-	}
-	return nil
+	return err
 }

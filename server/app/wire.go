@@ -117,12 +117,17 @@ func (n *Node) reloadKeys() {
 func (n *Node) wireTrust(ctx context.Context) error {
 	var err error
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
+		Roots: n.authority.Roots, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
 	if err != nil {
 		return err
 	}
 	n.listeners[2].tls, n.listeners[2].watch = n.trust.ServerTLS(), n.callers.watch
 	n.listeners[2].plain = func() bool { return n.modes.now() == mdc.ModeOpen }
+	for i, l := range n.listeners[:2] { // agents of every partner come to the runtime listener, own administrators to the admin listener
+		if l.tls != nil {
+			l.tls = n.trust.HintingTLS(l.tls, i == 1, l.clients.certificates)
+		}
+	}
 	if n.epochs, err = newEpochs(ctx, n.journal); err != nil {
 		return err
 	}
@@ -236,7 +241,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
-		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
+		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err

@@ -96,6 +96,8 @@ func (d *decoder) tls(b *hcl.Block, name string, allowOpen bool) TLS {
 		return t
 	case t.Disabled && name == ListenerPeer && !allowOpen:
 		d.faults.add(c.Attributes["disabled"].Expr.Range(), "Refused", "the peer listener without TLS needs allow_open = true; other data centers could not know who answers")
+	case t.ClientCAFile != "" && name == ListenerPeer:
+		d.faults.add(c.Attributes["client_ca_file"].Expr.Range(), "Refused", "the peer listener believes the certificates that are declared as trusted, and no file; remove client_ca_file")
 	case (c.Attributes["cert_file"] == nil) != (c.Attributes["key_file"] == nil):
 		d.faults.add(b.DefRange, "Half a key pair", "cert_file and key_file belong together; give both or neither")
 	}

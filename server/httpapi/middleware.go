@@ -54,15 +54,19 @@ func (s *Server) recoverPanic(g *gin.Context) {
 	g.Next()
 }
 
-// administrator lets through who shows an administrator's token.
+// administrator lets through who shows an administrator's token or certificate.
 func (s *Server) administrator(g *gin.Context) {
+	if showsOnlyCertificate(g) {
+		s.certifiedAdministrator(g)
+		return
+	}
 	if s.basicAdministrator(g) {
 		return
 	}
 	c := &call{Context: g}
 	token, ok := strings.CutPrefix(g.GetHeader("Authorization"), "Bearer ")
 	if !ok || token == "" || len(token) > 512 {
-		c.fail(fault.New(fault.Unauthenticated, "no_token", "An administrator's token is needed: send Authorization: Bearer TOKEN."))
+		c.fail(fault.New(fault.Unauthenticated, "no_token", "An administrator's token or client certificate is needed: send Authorization: Bearer TOKEN, or connect with a certificate that this data center has issued for an administrator."))
 		return
 	}
 	actor, ok := s.c.Tokens.Authenticate(token)

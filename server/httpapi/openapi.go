@@ -30,8 +30,17 @@ func (o *operations) describe(version string) object {
 		"openapi":    "3.1.0",
 		"info":       object{"title": o.title, "version": version},
 		"paths":      paths,
-		"components": object{"schemas": schemas, "securitySchemes": object{"caller": o.scheme}},
+		"components": object{"schemas": schemas, "securitySchemes": o.schemes()},
 	}
+}
+
+// schemes are the ways in which a caller of the listener says who it is.
+func (o *operations) schemes() object {
+	out := object{"caller": o.scheme}
+	if o.certificates {
+		out["certificate"] = object{"type": "mutualTLS"}
+	}
+	return out
 }
 
 func (o *operations) operation(r route, schemas object) object {
@@ -48,6 +57,9 @@ func (o *operations) operation(r route, schemas object) object {
 		op["security"] = []any{}
 	} else {
 		op["security"] = []any{object{"caller": []any{}}}
+		if o.certificates {
+			op["security"] = []any{object{"caller": []any{}}, object{"certificate": []any{}}}
+		}
 	}
 	return op
 }

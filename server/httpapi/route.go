@@ -30,7 +30,9 @@ type route struct {
 type operations struct {
 	title  string
 	scheme object // OpenAPI security scheme of the routes that are not public
-	routes []route
+	// certificates says that a client certificate is taken in the scheme's place.
+	certificates bool
+	routes       []route
 }
 
 func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }

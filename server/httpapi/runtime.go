@@ -55,12 +55,16 @@ func (s *Server) Runtime() http.Handler {
 
 const agentKey = "concord.agent"
 
-// agent lets through who authenticates as a registered agent.
+// agent lets through who authenticates as a registered agent, by its secret or by a certificate.
 func (s *Server) agent(g *gin.Context) {
+	if showsOnlyCertificate(g) {
+		s.certifiedAgent(g)
+		return
+	}
 	c := &call{Context: g}
 	name, secret, ok := g.Request.BasicAuth()
 	if !ok || !mdc.ValidAgentName(name) {
-		c.fail(fault.New(fault.Unauthenticated, "no_agent", "An agent's credentials are needed: HTTP Basic with the agent's name and secret."))
+		c.fail(fault.New(fault.Unauthenticated, "no_agent", "An agent's credentials are needed: HTTP Basic with the agent's name and secret, or a client certificate that the agent lists."))
 		return
 	}
 	a, err := s.c.Model.Agent(g.Request.Context(), name)

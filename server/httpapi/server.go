@@ -38,6 +38,8 @@ type Config struct {
 	Clock                        clock.Clock
 
 	Tokens        TokenAuthenticator
+	AdminRoots    func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
+	RuntimeRoots  func() *x509.CertPool                                                             // likewise
 	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
 	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
 	Cursors       Sealer
@@ -103,6 +105,7 @@ func New(c Config) (*Server, error) {
 func (s *Server) declare() {
 	s.admin.title, s.runtime.title, s.peer.title = "Concord admin listener", "Concord runtime listener", "Concord peer listener"
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
+	s.admin.certificates, s.runtime.certificates = true, true
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()
