@@ -34,18 +34,20 @@ func (m settings) resolve(diags *diag.Diagnostics) client.Config {
 		Endpoint: required(m.Endpoint, "endpoint", "CONCORD_ENDPOINT", "It is the address of a data center's admin listener, such as https://ny.example.com:7400.", diags),
 	}
 	ca := text(m.CACertPEM.StringValue, m.CACertFile, "ca_cert_file", "CONCORD_CACERT", diags)
-	cert := text(m.ClientCertPEM.StringValue, m.ClientCertFile, "client_cert_file", "CONCORD_CLIENT_CERT", diags)
-	key := text(m.ClientKeyPEM, m.ClientKeyFile, "client_key_file", "CONCORD_CLIENT_KEY", diags)
 	cfg.Token = strings.TrimSpace(valueOrEnv(m.Token, "CONCORD_TOKEN"))
-	if cfg.Token == "" && cert == "" {
-		diags.AddAttributeError(path.Root("token"), "No credential for Concord",
-			"Set token in the provider block or CONCORD_TOKEN in the environment. The first token of a data center is in bootstrap.token in the server's data directory.")
+	failed := diags.ErrorsCount()
+	tls, err := client.TLSFromPEM(ca, "", "")
+	if err == nil {
+		cfg.Identity, err = m.identity(diags)
 	}
-	tls, err := client.TLSFromPEM(ca, cert, key)
 	if err != nil {
 		diags.AddError("Certificates for Concord cannot be used", sentence(err.Error()))
 	}
 	cfg.TLS = tls
+	if cfg.Token == "" && cfg.Identity == nil && diags.ErrorsCount() == failed {
+		diags.AddAttributeError(path.Root("token"), "No credential for Concord",
+			"Set token in the provider block or CONCORD_TOKEN in the environment, or show an administrator's certificate with client_cert_file and client_key_file (CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY). The first token of a data center is in bootstrap.token in the server's data directory.")
+	}
 	if m.CACertPEM.ValueString() == "" {
 		cfg.Roots = valueOrEnv(m.CACertFile, "CONCORD_CACERT")
 	}
@@ -59,6 +61,22 @@ func (m settings) resolve(diags *diag.Diagnostics) client.Config {
 		}
 	}
 	return cfg
+}
+
+// identity is the certificate that the provider shows; nil when none is given. One in files is read again when they change, so that
+// an apply that outlasts it goes on with the next.
+func (m settings) identity(diags *diag.Diagnostics) (*client.Identity, error) {
+	certFile, keyFile := valueOrEnv(m.ClientCertFile, "CONCORD_CLIENT_CERT"), valueOrEnv(m.ClientKeyFile, "CONCORD_CLIENT_KEY")
+	before := diags.ErrorsCount()
+	cert := text(m.ClientCertPEM.StringValue, m.ClientCertFile, "client_cert_file", "CONCORD_CLIENT_CERT", diags)
+	key := text(m.ClientKeyPEM, m.ClientKeyFile, "client_key_file", "CONCORD_CLIENT_KEY", diags)
+	if diags.ErrorsCount() > before {
+		return nil, nil //nolint:nilnil // it was reported
+	}
+	if m.ClientCertPEM.ValueString() == "" && m.ClientKeyPEM.ValueString() == "" && certFile != "" && keyFile != "" {
+		return client.FileIdentity(certFile, keyFile)
+	}
+	return client.IdentityFromPEM(cert, key)
 }
 
 func valueOrEnv(v types.String, env string) string {

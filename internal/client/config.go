@@ -27,6 +27,7 @@ type Config struct {
 	Username   string        // HTTP Basic, for agents
 	Password   string        //
 	TLS        *tls.Config   // nil: the system's trusted roots and no client certificate
+	Identity   *Identity     // client certificate that can be exchanged; nil: the one in TLS, if any
 	Roots      string        // file that TLS's roots were read from, for messages; may be ""
 	UserAgent  string        // default "concord"
 	Timeout    time.Duration // of one attempt, 0 = DefaultTimeout
@@ -46,7 +47,7 @@ type Config struct {
 type Client struct {
 	base   *url.URL
 	cfg    Config
-	pool   *http.Transport
+	pool   *pools
 	over   http.RoundTripper // what requests go through: pool, or Wrap of it
 	logger *slog.Logger
 }
@@ -66,10 +67,12 @@ func New(cfg Config) (*Client, error) {
 	if base.Scheme == "http" && (cfg.Token != "" || cfg.Username != "") && !loopback(base.Hostname()) {
 		return nil, fmt.Errorf("a credential would travel unencrypted to %s; use https://", base.Host)
 	}
-	c := &Client{base: base, cfg: withDefaults(cfg), pool: newPool(cfg), logger: loggerOr(cfg.Logger)}
+	if base.Scheme == "http" && cfg.Identity != nil && cfg.Token == "" && cfg.Username == "" {
+		return nil, fmt.Errorf("a client certificate is shown over TLS only; write https:// for %s", base.Host)
+	}
+	c := &Client{base: base, cfg: withDefaults(cfg), pool: &pools{cfg: cfg}, logger: loggerOr(cfg.Logger)}
 	c.over = c.pool
 	if cfg.Wrap != nil {
-		c.pool.DisableCompression = true // what is between sees each message as it is sent
 		c.over = cfg.Wrap(c.pool)
 	}
 	return c, nil
@@ -166,6 +169,8 @@ func newPool(cfg Config) *http.Transport {
 		IdleConnTimeout:     90 * time.Second,
 
 		MaxResponseHeaderBytes: 64 << 10,
+
+		DisableCompression: cfg.Wrap != nil, // what is between sees each message as it is sent
 	}
 	if cfg.Dial != nil || cfg.DialTLS != nil {
 		pool.Proxy = nil

@@ -58,14 +58,14 @@ func (p *program) connect(t target) (*connection, error) {
 		}
 		token = strings.TrimSpace(text)
 	}
-	if token == "" {
-		return nil, usage("who are you? set CONCORD_TOKEN or give --token-file; a first start left a token in DATA_DIR/bootstrap.token")
-	}
-	tlsConfig, err := p.tlsConfig(t)
+	tlsConfig, identity, err := p.tlsConfig(t)
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Config{Endpoint: endpoint, Token: token, TLS: tlsConfig, Roots: p.pick(t.caFile, "CONCORD_CACERT"), UserAgent: "concord/" + Version, Timeout: 20 * time.Second})
+	if token == "" && identity == nil {
+		return nil, usage("who are you? set CONCORD_TOKEN or give --token-file, or show a certificate with CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY; a first start left a token in DATA_DIR/bootstrap.token")
+	}
+	c, err := client.New(client.Config{Endpoint: endpoint, Token: token, TLS: tlsConfig, Identity: identity, Roots: p.pick(t.caFile, "CONCORD_CACERT"), UserAgent: "concord/" + Version, Timeout: 20 * time.Second})
 	if err != nil {
 		return nil, usage("%v", err)
 	}
@@ -79,25 +79,42 @@ func (p *program) pick(flag, variable string) string {
 	return p.getenv(variable)
 }
 
-func (p *program) tlsConfig(t target) (*tls.Config, error) {
-	var pem [3]string
-	for i, from := range []struct{ value, flag, variable string }{
-		{t.caFile, "--ca-cert", "CONCORD_CACERT"}, {t.certFile, "--client-cert", "CONCORD_CLIENT_CERT"}, {t.keyFile, "--client-key", "CONCORD_CLIENT_KEY"}} {
-		file := p.pick(from.value, from.variable)
-		if file == "" {
-			continue
+// tlsConfig gives whom we believe, and the certificate that we show; nil when none is named.
+func (p *program) tlsConfig(t target) (*tls.Config, *client.Identity, error) {
+	roots := ""
+	if file, name := p.named(t.caFile, "--ca-cert", "CONCORD_CACERT"); file != "" {
+		var err error
+		if roots, err = readSmall(file); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
-		name := from.variable
-		if from.value != "" {
-			name = from.flag
-		}
-		text, err := readSmall(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		pem[i] = text
 	}
-	return client.TLSFromPEM(pem[0], pem[1], pem[2])
+	cfg, err := client.TLSFromPEM(roots, "", "")
+	if err != nil {
+		return nil, nil, err
+	}
+	certFile, certName := p.named(t.certFile, "--client-cert", "CONCORD_CLIENT_CERT")
+	keyFile, keyName := p.named(t.keyFile, "--client-key", "CONCORD_CLIENT_KEY")
+	switch {
+	case certFile == "" && keyFile == "":
+		return cfg, nil, nil
+	case certFile == "":
+		return nil, nil, usage("%s names a key without its certificate; give both", keyName)
+	case keyFile == "":
+		return nil, nil, usage("%s names a certificate without its key; give both", certName)
+	}
+	identity, err := client.FileIdentity(certFile, keyFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", certName, err)
+	}
+	return cfg, identity, nil
+}
+
+// named gives the file that a flag or else the environment names, and what named it.
+func (p *program) named(value, flag, variable string) (file, by string) {
+	if value != "" {
+		return value, flag
+	}
+	return p.getenv(variable), variable
 }
 
 // readSmall reads a file of credentials; more than 1 MiB is a wrong path.
@@ -124,7 +141,9 @@ func (c *connection) ready(ctx context.Context) (wire.Health, error) {
 	if err != nil {
 		return h, fmt.Errorf("ask for readiness: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != "" { // the route needs none
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	transport := &http.Transport{TLSClientConfig: c.tls.Clone(), DisableKeepAlives: true}
 	res, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {

@@ -25,8 +25,10 @@ func TestCallerTable(t *testing.T) {
 	d := &declared{partners: partners("DC1", "dc2"), certificates: []mdc.TrustedCertificate{trusted("dc1", partner.cert)}}
 	var taken atomic.Pointer[x509.Certificate]
 	s, err := trust.New(t.Context(), trust.Config{ClusterID: "DC0", Source: d, Clock: clock.NewManual(now), Certificate: func() *tls.Certificate { return nil },
-		Roots:   func() []*x509.Certificate { return []*x509.Certificate{own.cert} },
-		Revoked: func(clusterID string, leaf *x509.Certificate) bool { return clusterID == "DC0" && leaf == taken.Load() }})
+		Roots: func() []*x509.Certificate { return []*x509.Certificate{own.cert} },
+		Revoked: func(clusterID string, leaf *x509.Certificate) bool {
+			return clusterID == "DC0" && leaf.Equal(taken.Load())
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"crypto/tls"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// pools keeps the connections of a client. With an identity they belong to one certificate: when that is exchanged new requests go
+// over new connections, since an open one stands for the old certificate until its end.
+type pools struct {
+	cfg Config
+
+	mu     sync.Mutex // guards the rest
+	now    *http.Transport
+	number uint64            // of the identity's pair that now shows
+	former []*http.Transport // their last connections end when they are idle; a few are enough to wait for
+}
+
+const maxFormer = 4
+
+// RoundTrip sends r over a connection that shows the certificate in use now.
+func (p *pools) RoundTrip(r *http.Request) (*http.Response, error) {
+	return p.current().RoundTrip(r)
+}
+
+func (p *pools) current() *http.Transport {
+	var pair *tls.Certificate
+	var number uint64
+	if p.cfg.Identity != nil {
+		pair, number = p.cfg.Identity.current(time.Now())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != nil && number <= p.number { // another request may have seen a newer one already
+		return p.now
+	}
+	if p.now != nil {
+		p.now.CloseIdleConnections()
+		p.former = append(p.former, p.now)
+		p.former = p.former[max(0, len(p.former)-maxFormer):]
+	}
+	cfg := p.cfg
+	if pair != nil {
+		cfg.TLS = showing(cfg.TLS, pair)
+	}
+	p.now, p.number = newPool(cfg), number
+	return p.now
+}
+
+// showing is base with a certificate that is shown whatever authorities the server names: it then says what is wrong with it. No
+// session is resumed, since it would show the certificate of its beginning.
+func showing(base *tls.Config, pair *tls.Certificate) *tls.Config {
+	t := &tls.Config{}
+	if base != nil {
+		t = base.Clone()
+	}
+	t.Certificates, t.ClientSessionCache = nil, nil
+	t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
+	return t
+}
+
+// CloseIdleConnections drops what is not in use.
+func (p *pools) CloseIdleConnections() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range append(p.former, p.now) {
+		if t != nil {
+			t.CloseIdleConnections()
+		}
+	}
+}
