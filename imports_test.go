@@ -60,7 +60,7 @@ func rules() []rule {
 
 // middleRow lists the rooms that know nothing of one another: each declares the interface it needs, app connects them.
 func middleRow() []string {
-	return []string{"configuration", "topology", "replication", "session", "policy", "identity", "trust", "passphrase", "ca", "blob"}
+	return []string{"configuration", "topology", "replication", "session", "policy", "identity", "trust", "passphrase", "ca", "blob", "enrolment"}
 }
 
 func rooms() []string {
