@@ -63,8 +63,8 @@ type CertificateMade struct {
 	ExpiresAt      time.Time `json:"expires_at"`
 }
 
-// CertificateRenewal asks for the next certificate of the agent that asks: POST /session/v1/certificate.
-type CertificateRenewal struct {
+// AgentRenewal asks for the next certificate of the agent that asks: POST /session/v1/certificate.
+type AgentRenewal struct {
 	CSRPEM string `json:"csr_pem"`
 }
 

@@ -19,13 +19,14 @@ const (
 	JoinAdministrator = "administrator"
 )
 
-// Sizes of a join token's parts, in bytes.
+// Bounds of a join token's parts; sizes are bytes.
 const (
 	JoinSecretSize   = 32
 	JoinRootSize     = 32 // SHA-256
-	maxJoinToken     = 4096
-	maxJoinEndpoints = 8
-	maxJoinRoots     = 8
+	MaxJoinEndpoints = 8
+
+	maxJoinToken = 4096
+	maxJoinRoots = 8
 )
 
 const joinTokenPrefix = "concord-join-1." // the version of the form
@@ -89,11 +90,11 @@ func (t JoinToken) sound() bool {
 	default:
 		return false
 	}
-	if len(t.Endpoints) == 0 || len(t.Endpoints) > maxJoinEndpoints || len(t.Roots) == 0 || len(t.Roots) > maxJoinRoots {
+	if len(t.Endpoints) == 0 || len(t.Endpoints) > MaxJoinEndpoints || len(t.Roots) == 0 || len(t.Roots) > maxJoinRoots {
 		return false
 	}
 	for _, at := range t.Endpoints {
-		if !hostPort(at) {
+		if !HostPort(at) {
 			return false
 		}
 	}
@@ -105,7 +106,8 @@ func (t JoinToken) sound() bool {
 	return true
 }
 
-func hostPort(s string) bool {
+// HostPort says whether s is host:port.
+func HostPort(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	n, wrong := strconv.ParseUint(port, 10, 16)
 	return err == nil && wrong == nil && n > 0 && host != "" && len(s) <= 300 && !strings.ContainsAny(s, " /@?#\\\t\r\n")

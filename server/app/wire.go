@@ -11,6 +11,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -117,7 +118,7 @@ func (n *Node) reloadKeys() {
 func (n *Node) wireTrust(ctx context.Context) error {
 	var err error
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Roots: n.authority.Roots, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
+		Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,11 @@ func (n *Node) wireTrust(ctx context.Context) error {
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	n.trust.OnChange(n.trustChanged)
 	return nil
+}
+
+// revoked says whether a certificate of this data center was taken back. What partners took back is theirs to publish.
+func (n *Node) revoked(clusterID string, leaf *x509.Certificate) bool {
+	return mdc.SameName(clusterID, n.cfg.ClusterID) && n.authority.Revoked(leaf.SerialNumber)
 }
 
 func (n *Node) wireReplication(ctx context.Context) error {
@@ -232,6 +238,10 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
+	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock})
+	if err != nil {
+		return err
+	}
 	inspector, err := n.inspector()
 	if err != nil {
 		return err
@@ -243,7 +253,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
-		Trust: n.trust, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
+		Trust: n.trust, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }
 

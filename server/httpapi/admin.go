@@ -32,6 +32,7 @@ func (s *Server) declareAdmin() {
 	)
 	o.add(s.batchRoutes()...)
 	o.add(s.lockRoutes()...)
+	o.add(s.joinTokenRoutes()...)
 	o.add(s.certificateRoutes()...)
 	o.add(s.blobRoutes()...)
 	o.add(s.mastershipRoutes()...)

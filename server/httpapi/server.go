@@ -16,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -64,6 +65,8 @@ type Config struct {
 	Blobs         *blob.Store
 	Fetcher       *blob.Fetcher
 	Trust         *trust.Store
+	Desk          *enrolment.Desk
+	Joiner        Joiner
 	Authority     *ca.Authority
 	Sessions      *session.Engine
 	Users         *identity.Authenticator
@@ -88,15 +91,16 @@ type Server struct {
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
 	crowd                         *crowd // strangers at the peer listener
+	renewals                      *crowd // agents that ask for their next certificate
 }
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
 	s.declare()
 	return s, nil
 }
