@@ -205,6 +205,8 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 			step{"PATCH", declared, one, b.patch, 200}, step{"GET", list, "", "", 200})
 	}
 	steps = append(steps, overrideSteps()...)
+	steps = append(steps, step{"POST", "/v1/trust/join-tokens", "", `{"purpose":"agent","name":"a"}`, 201}, step{"GET", "/v1/trust/join-tokens", "", "", 200},
+		step{"DELETE", "/v1/trust/join-tokens/{id}", "/v1/trust/join-tokens/JOIN", "", 204}, step{"POST", "/v1/trust/join", "", `{"token":"x"}`, 400})
 	for _, b := range slices.Backward(bodies) { // what refers to others first
 		if b.collection != "partners" && b.collection != "trust/certificates" {
 			steps = append(steps, step{"DELETE", "/v1/" + b.collection + "/{name}", "/v1/" + b.collection + "/" + b.name, "", 204})
@@ -294,7 +296,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
 	doc := describe(t, admin(t, d, http.MethodGet, "/openapi.json", ""))
 	reached := map[string]bool{}
-	identifier, serial := "", ""
+	identifier, serial, joinID := "", "", ""
 	for _, s := range adminSteps(t, other, d.Sessions("ann")[0].ID) {
 		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
 		if !declared {
@@ -304,7 +306,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 		if s.url == "" {
 			s.url = s.path
 		}
-		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial).Replace(s.url), s.body)
+		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial, "/JOIN", "/"+joinID).Replace(s.url), s.body)
 		if got.status != s.want {
 			t.Errorf("%s %s: %d, want %d: %s", s.method, s.url, got.status, s.want, got.body)
 		}
@@ -317,6 +319,11 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 			var v wire.IssuedCertificate
 			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
 			serial = v.Serial
+		}
+		if s.path == "/v1/trust/join-tokens" && s.method == http.MethodPost {
+			var v wire.JoinTokenMade
+			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
+			joinID = v.ID
 		}
 		doc.fits(t, o, s.method+" "+s.url, got)
 		reached[s.method+" "+s.path] = true
@@ -382,6 +389,7 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"POST", "/session/v1/redeem", "", `{"host":"shop.example","scheme":"https","code":"c","state":"s","flow_cookies":[]}`, 403}, agent},
 		{step{"POST", "/session/v1/logout", "", fmt.Sprintf(`{"cookie":%q}`, b.AgentCookie(app)), 200}, agent},
 		{step{"POST", "/session/v1/logout", "", `{"cookie":"c"}`, 200}, agent},
+		{step{"POST", "/session/v1/certificate", "", `{"csr_pem":"x"}`, 403}, agent},
 		{step{"GET", "/login", "", "", 200}, open},
 		{step{"GET", "/logout", "", "", 200}, open},
 		{step{"GET", "/signed-out", "", "", 200}, open},
