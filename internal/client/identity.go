@@ -65,14 +65,25 @@ func (i *Identity) current(now time.Time) (*tls.Certificate, uint64) {
 	return i.pair, i.number
 }
 
+// Refresh reads the files again at once, as after SavePair. On an error the former certificate stays.
+func (i *Identity) Refresh() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.read()
+}
+
 func (i *Identity) read() error {
 	info, err := os.Stat(i.certFile)
 	if err != nil {
 		return fmt.Errorf("read client certificate: %w", err)
 	}
 	pair, err := tls.LoadX509KeyPair(i.certFile, i.keyFile)
-	if err != nil {
-		return fmt.Errorf("read client certificate and key: %w", err)
+	if err != nil { // SavePair may have been cut off between its two steps
+		next, wrong := tls.LoadX509KeyPair(i.certFile+nextSuffix, i.keyFile)
+		if wrong != nil {
+			return fmt.Errorf("read client certificate and key: %w", err)
+		}
+		pair = next
 	}
 	i.pair, i.changed, i.number = &pair, info.ModTime(), i.number+1
 	return nil

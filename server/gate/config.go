@@ -26,7 +26,9 @@ const (
 type Config struct {
 	ClusterID      string         // of the data center that the primaries belong to; answers must carry exactly it
 	Agent          string         // name under which the gate is registered
-	Secret         mdc.Secret     // the agent's secret, in plain text
+	Secret         mdc.Secret     // the agent's secret, in plain text; none when it shows a certificate
+	ClientCertFile string         // the certificate that it shows to the Concord servers, and renews; "" = it shows its secret
+	ClientKeyFile  string         //
 	Listen         string         // host:port
 	Upstream       string         // http(s)://host:port of the application
 	Servers        []Server       // Concord servers of the own data center, tried in turn
@@ -80,10 +82,26 @@ func (c *Config) faults() []fault.Field {
 		"is missing: browsers keep Concord's cookies over https only. Give cert_file and key_file, or external_scheme = \"https\" when something in front of the gate ends TLS; a gate without TLS works only with servers whose listeners have TLS disabled")
 	want(c.Timeout >= 0 && c.Timeout <= time.Minute, "/timeout", "%s is not between 0s and 1m", c.Timeout)
 	want(len(c.Servers) > 0, "/server", "is missing; name at least one server of the gate's own data center: server \"NODE\" { url = \"https://host:7401\" }")
-	secret, _ := c.Secret.Plain()
-	want(len(secret) >= mdc.MinAgentSecret && len(secret) <= 1024 && !strings.ContainsAny(secret, "\r\n\x00"), "/secret_file",
-		"does not hold one line of %d to 1,024 characters", mdc.MinAgentSecret)
+	c.credentialFaults(want)
 	return append(out, serverFaults(c.Servers, c.Secondaries)...)
+}
+
+// credentialFaults wants either a secret or a certificate: with both nobody could say which one is in use.
+func (c *Config) credentialFaults(want func(ok bool, pointer, format string, args ...any)) {
+	secret, given := c.Secret.Plain()
+	certificate := c.ClientCertFile != "" || c.ClientKeyFile != ""
+	switch {
+	case certificate && given:
+		want(false, "/secret_file", "stands beside client_cert_file; the gate shows either its secret or its certificate, so remove one")
+	case certificate:
+		want(c.ClientCertFile != "" && c.ClientKeyFile != "", "/tls", "needs client_cert_file and client_key_file together")
+		for _, s := range append(append([]Server(nil), c.Servers...), c.Secondaries...) {
+			want(strings.HasPrefix(s.URL, "https://"), "/tls", "a certificate is shown over TLS only, but %.80s has none", s.URL)
+		}
+	default:
+		want(len(secret) >= mdc.MinAgentSecret && len(secret) <= 1024 && !strings.ContainsAny(secret, "\r\n\x00"), "/secret_file",
+			"does not hold one line of %d to 1,024 characters", mdc.MinAgentSecret)
+	}
 }
 
 // anyTLS says whether a server's runtime listener has TLS: its cookies then carry the prefixes that need https.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
 
@@ -37,6 +38,7 @@ type Gate struct {
 	pages     *pages
 	transport *http.Transport
 	own       *certificate // nil = plain HTTP
+	renewal   *renewal     // nil = the gate shows its secret
 }
 
 // New makes a gate. It opens no connection. A wrong configuration is one fault, Invalid "invalid_input", with every field.
@@ -53,8 +55,19 @@ func New(c Config) (*Gate, error) {
 	if g.upstream, err = url.Parse(c.Upstream); err != nil {
 		return nil, fmt.Errorf("make gate: %w", err)
 	}
-	if g.servers, err = newServers(c); err != nil {
+	var identity *client.Identity
+	if c.ClientCertFile != "" {
+		if identity, err = client.FileIdentity(c.ClientCertFile, c.ClientKeyFile); err != nil {
+			return nil, fmt.Errorf("make gate: %w", err)
+		}
+	}
+	if g.servers, err = newServers(c, identity); err != nil {
 		return nil, fmt.Errorf("make gate: %w", err)
+	}
+	if identity != nil {
+		if g.renewal, err = newRenewal(c, identity, g.servers); err != nil {
+			return nil, fmt.Errorf("make gate: %w", err)
+		}
 	}
 	if g.pages, err = newPages(); err != nil {
 		return nil, fmt.Errorf("make gate: %w", err)
@@ -118,6 +131,9 @@ func (g *Gate) Serve(ctx context.Context, l net.Listener) error {
 		g.drain(srv)
 		return nil
 	})
+	if g.renewal != nil {
+		group.Go(func() error { return g.renewal.run(ctx) })
+	}
 	err := group.Wait()
 	end()
 	running.Lock()

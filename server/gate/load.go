@@ -17,6 +17,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -66,7 +67,7 @@ func (l *loader) failAt(pointer, format string, args ...any) {
 func (l *loader) body(b hcl.Body) {
 	c, diags := b.Content(&hcl.BodySchema{
 		Attributes: []hcl.AttributeSchema{
-			{Name: "cluster_id", Required: true}, {Name: "agent", Required: true}, {Name: "secret_file", Required: true},
+			{Name: "cluster_id", Required: true}, {Name: "agent", Required: true}, {Name: "secret_file"},
 			{Name: "listen", Required: true}, {Name: "upstream", Required: true},
 			{Name: "ca_file"}, {Name: "external_scheme"}, {Name: "timeout"},
 		},
@@ -81,10 +82,15 @@ func (l *loader) body(b hcl.Body) {
 	l.cfg.Upstream = l.text(c, "", "upstream")
 	l.cfg.ExternalScheme = l.text(c, "", "external_scheme")
 	l.duration(c)
-	l.secret(l.text(c, "", "secret_file"))
+	secretFile := l.text(c, "", "secret_file")
+	l.secret(secretFile)
 	l.roots(l.text(c, "", "ca_file"))
 	for _, block := range c.Blocks {
 		l.block(block)
+	}
+	if c.Attributes["secret_file"] == nil && l.cfg.ClientCertFile == "" && l.cfg.ClientKeyFile == "" {
+		l.bad["/secret_file"] = true
+		l.fail(b.MissingItemRange(), "secret_file is missing: the gate needs its agent's secret, or client_cert_file and client_key_file in tls")
 	}
 }
 
@@ -116,16 +122,21 @@ func (l *loader) tls(b *hcl.Block) {
 		return
 	}
 	l.at["/tls"] = b.DefRange
-	c, diags := b.Body.Content(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "cert_file", Required: true}, {Name: "key_file", Required: true}}})
+	c, diags := b.Body.Content(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "cert_file"}, {Name: "key_file"}, {Name: "client_cert_file"}, {Name: "client_key_file"}}})
 	l.diags = append(l.diags, diags...)
 	l.cfg.CertFile = l.path(l.text(c, "/tls", "cert_file"))
 	l.cfg.KeyFile = l.path(l.text(c, "/tls", "key_file"))
-	if l.cfg.CertFile == "" || l.cfg.KeyFile == "" {
-		l.bad["/tls"] = true // reported as missing
-		return
+	l.cfg.ClientCertFile = l.path(l.text(c, "/tls", "client_cert_file"))
+	l.cfg.ClientKeyFile = l.path(l.text(c, "/tls", "client_key_file"))
+	if l.cfg.CertFile != "" && l.cfg.KeyFile != "" {
+		if _, err := newCertificate(l.cfg.CertFile, l.cfg.KeyFile); err != nil {
+			l.fail(b.DefRange, "%v", err)
+		}
 	}
-	if _, err := newCertificate(l.cfg.CertFile, l.cfg.KeyFile); err != nil {
-		l.fail(b.DefRange, "%v", err)
+	if l.cfg.ClientCertFile != "" && l.cfg.ClientKeyFile != "" {
+		if _, err := client.FileIdentity(l.cfg.ClientCertFile, l.cfg.ClientKeyFile); err != nil {
+			l.fail(b.DefRange, "%v", err)
+		}
 	}
 }
 

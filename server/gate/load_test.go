@@ -97,7 +97,7 @@ tls { cert_file = "a" }
 		`:1,15: cluster_id "NY-DC" is no cluster id`, `:2,15: agent "por tal" is no agent name`, `:3,15: secret_file does not hold one line of 16`,
 		`:4,15: listen "nowhere" is not host:port`, `:5,15: upstream "http://127.0.0.1:9001/base" is not`, `:6,1: Unsupported argument`, `:7,15: open`,
 		`:8,15: timeout is a duration with a unit`, `:9,19: external_scheme "ftp" is neither`, `:11,10: server/ny1/url "http://ny1.example:7401" is not https`,
-		`:12,3: Unsupported argument`, `:14,1: server "ny1" is there twice`, `:15,11: secondary/l-1 "l-1" is no node name`, `Missing required argument`, `:16,1: Unsupported block type`, `Missing required argument`,
+		`:12,3: Unsupported argument`, `:14,1: server "ny1" is there twice`, `:15,11: secondary/l-1 "l-1" is no node name`, `Missing required argument`, `:16,1: Unsupported block type`, `:17,1: tls needs cert_file and key_file together`,
 	}
 	for _, w := range want {
 		if !strings.Contains(err.Error(), w) {
@@ -171,5 +171,38 @@ func TestPlainGateNeedsPlainServers(t *testing.T) {
 	c.ExternalScheme = "https"
 	if _, err := gate.New(c); err != nil {
 		t.Errorf("TLS ended in front of the gate: %v", err)
+	}
+}
+
+// TestLoadTakesACertificateInPlaceOfTheSecret: one of the two, both files of it, and over TLS only.
+func TestLoadTakesACertificateInPlaceOfTheSecret(t *testing.T) {
+	t.Parallel()
+	certPEM, keyPEM := selfSigned(t, "gate.example")
+	text := strings.Replace(strings.Replace(whole, `secret_file = "secret"`, "", 1), `key_file  = "key.pem"`, "key_file  = \"key.pem\"\n client_cert_file = \"cert.pem\"\n client_key_file = \"key.pem\"", 1)
+	https := strings.Replace(text, "http://127.0.0.1:7411", "https://ldn1.example:7411", 1)
+	files := func(text string) map[string]string {
+		return map[string]string{"gate.hcl": text, "secret": secret, "ca.pem": certPEM, "cert.pem": certPEM, "key.pem": keyPEM}
+	}
+	path := write(t, files(https))
+	c, err := gate.Load(path)
+	if err != nil || c.ClientCertFile != filepath.Join(filepath.Dir(path), "cert.pem") || c.ClientKeyFile == "" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	for name, x := range map[string]struct{ text, want string }{
+		"neither":        {strings.Replace(whole, `secret_file = "secret"`, "", 1), "secret_file is missing: the gate needs"},
+		"both":           {https + "\nsecret_file = \"secret\"", "either its secret or its certificate"},
+		"half":           {strings.Replace(https, ` client_key_file = "key.pem"`, "", 1), "needs client_cert_file and client_key_file together"},
+		"without TLS":    {text, "shown over TLS only"},
+		"not there":      {strings.Replace(https, `client_cert_file = "cert.pem"`, `client_cert_file = "none.pem"`, 1), "no such file"},
+		"another's key":  {strings.Replace(https, `client_key_file = "key.pem"`, `client_key_file = "ca.pem"`, 1), "read client certificate and key"},
+		"no own TLS":     {strings.Replace(strings.Replace(https, `cert_file = "cert.pem"`, "", 1), `key_file  = "key.pem"`, "", 1), ""},
+		"unknown in TLS": {strings.Replace(https, `client_key_file`, `client_keyfile`, 1), "Unsupported argument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := gate.Load(write(t, files(x.text)))
+			if err == nil || !strings.Contains(err.Error(), x.want) || strings.Contains(err.Error(), "PRIVATE") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -45,13 +45,18 @@ type server struct {
 	trial    bool       // one request is trying it now
 }
 
-func newServers(c Config) (*servers, error) {
+// newServers makes the list; identity is the certificate that the gate shows, nil when it shows its secret.
+func newServers(c Config, identity *client.Identity) (*servers, error) {
 	l := &servers{timeout: c.Timeout, seed: maphash.MakeSeed(), clock: c.Clock, logger: c.Logger}
-	secret, _ := c.Secret.Plain()
+	credential := client.Config{Identity: identity}
+	if identity == nil {
+		credential.Username = c.Agent
+		credential.Password, _ = c.Secret.Plain()
+	}
 	add := func(list *[]*server, cluster string, from []Server) error {
 		for _, s := range from {
 			cl, err := client.New(client.Config{
-				Endpoint: s.URL, Username: c.Agent, Password: secret, Timeout: c.Timeout, MaxRetries: -1, UserAgent: "concord-gate",
+				Endpoint: s.URL, Username: credential.Username, Password: credential.Password, Identity: credential.Identity, Timeout: c.Timeout, MaxRetries: -1, UserAgent: "concord-gate",
 				TLS: &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(8)},
 			})
 			if err != nil {
@@ -132,7 +137,7 @@ func (s *server) trouble(path string, res client.Response, err error) string {
 	case fault.Is(err, fault.Unavailable) || fault.KindOf(err) == fault.Internal:
 		return "it failed"
 	case fault.Is(err, fault.Unauthenticated) && path == authorizePath: // elsewhere a browser's wrong code may be the reason
-		return "it does not accept this agent's secret"
+		return "it does not accept this agent's credential"
 	}
 	return ""
 }
