@@ -19,6 +19,7 @@ func (p *program) trust() *cobra.Command {
 	c.AddCommand(p.trustInspect(&t), p.trustImport(&t), p.trustRemove(&t), p.trustFingerprint(&t), p.trustMatrix(&t))
 	c.AddCommand(p.trustList(&t), p.trustPassphrase(&t))
 	c.AddCommand(p.trustCertificates(&t), p.trustIssue(&t), p.trustRenew(&t), p.trustRevoke(&t))
+	c.AddCommand(p.trustToken(&t), p.trustEnroll(), p.trustJoin(&t))
 	return c
 }
 
