@@ -33,10 +33,10 @@ func (e enrolment) file(name string) string { return filepath.Join(e.dir, name) 
 func (p *program) trustEnroll() *cobra.Command {
 	var e enrolment
 	c := &cobra.Command{Use: "enroll TOKEN", Short: "Get the certificate that a join token is for", Args: usageArgs(cobra.ExactArgs(1)),
-		Long: "Makes a key on this machine and gets the certificate that TOKEN is for: of a node, an agent or an\n" +
-			"administrator. It writes cert.pem, key.pem (0600) and ca.pem into the folder. The data center is known\n" +
-			"by its root's hash, which the token carries; the key goes nowhere. TOKEN may be - for the standard\n" +
-			"input. It works once, whatever comes of it.",
+		Long: "Makes a key on this machine and gets the certificate that TOKEN is for: of a node, an agent\n" +
+			"or an administrator. It writes cert.pem, key.pem (0600) and ca.pem into the folder. The data\n" +
+			"center is known by its root's hash, which the token carries; the key goes nowhere. TOKEN may\n" +
+			"be - for the standard input. It works once, whatever comes of it.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if e.dir == "" {
 				return usage("where to? give --dir DIR; cert.pem, key.pem and ca.pem are written there")

@@ -28,9 +28,9 @@ func (p *program) tokenCreate(t *target) *cobra.Command {
 	c := &cobra.Command{
 		Use: "create PURPOSE [NAME]", Short: "Make a token for a data_center, node, agent or administrator", Args: usageArgs(cobra.RangeArgs(1, 2)),
 		Long: "Makes a one-time join token and writes its text, which is kept nowhere, to the standard output.\n" +
-			"NAME is the node's, agent's or administrator's; for a data_center its cluster id, or nothing for any.\n" +
-			"The holder of the text uses it once: concord trust enroll for a certificate, concord trust join to\n" +
-			"link another data center. Whoever has the text first can use it: hand it over as a password.",
+			"NAME is the node's, agent's or administrator's; for a data_center its cluster id, or nothing\n" +
+			"for any. The holder uses it once: concord trust enroll for a certificate, concord trust join\n" +
+			"to link another data center. Whoever has the text first can use it: treat it as a password.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			in.Purpose = args[0]
 			if len(args) == 2 && in.Purpose == wire.JoinDataCenter {
@@ -56,7 +56,7 @@ func (p *program) tokenCreate(t *target) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&in.TTL, "ttl", "", "how long it is good, 1m to 24h (default 15m)")
-	f.StringSliceVar(&in.Endpoints, "peer-address", nil, "`HOST:PORT` of the peer listener as the holder reaches it; may be repeated")
+	f.StringSliceVar(&in.Endpoints, "peer-address", nil, "peer listener's `HOST:PORT` as the holder reaches it")
 	return c
 }
 
@@ -88,9 +88,9 @@ func (p *program) tokenRevoke(t *target) *cobra.Command {
 
 func (p *program) trustJoin(t *target) *cobra.Command {
 	return &cobra.Command{Use: "join TOKEN", Short: "Link this data center with the one that made the token", Args: usageArgs(cobra.ExactArgs(1)),
-		Long: "Runs at the admin listener of the data center that joins. It calls the one that made TOKEN, knows it\n" +
-			"by its root's hash, and exchanges roots and addresses; each then has the other as a partner. TOKEN\n" +
-			"may be - for the standard input. It works once, whatever comes of it.",
+		Long: "Runs at the admin listener of the data center that joins. It calls the one that made TOKEN,\n" +
+			"knows it by its root's hash, and exchanges roots and addresses; each then has the other as a\n" +
+			"partner. TOKEN may be - for the standard input. It works once, whatever comes of it.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			text, err := tokenText(args[0])
 			if err != nil {
