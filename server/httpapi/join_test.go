@@ -127,7 +127,7 @@ func TestJoinProofIsBoundToItsConnection(t *testing.T) {
 	both := testkit.Start(t, "NYDC", "LDC")
 	ny, ld := both[0], both[1]
 	var seen wire.PeerJoin
-	mitm := standBetween(t, ny, &seen)
+	mitm := between(t, ny, &seen)
 	_, token := joinToken(t, ny, wire.JoinTokenRequest{Purpose: wire.JoinDataCenter, Endpoints: []string{mitm.address}})
 	sum := sha256.Sum256(mitm.root.Raw)
 	token.Roots = append(token.Roots, sum[:]) // even if the caller could be made to take the relay for NYDC

@@ -30,6 +30,7 @@ type partner struct {
 	clusterID string // as registered
 	pool      *x509.CertPool
 	pinned    map[fingerprint]bool
+	anchors   []*x509.Certificate // what pool holds, as hints for clients
 }
 
 // seen is what a kept result is valid for. The usage is part of it: a leaf may be good as a server and not as a client.
@@ -83,6 +84,7 @@ func (p *partner) add(certificates []*x509.Certificate) {
 			p.pinned[sha256.Sum256(c.Raw)] = true
 		} else {
 			p.pool.AddCert(c)
+			p.anchors = append(p.anchors, c)
 		}
 	}
 }

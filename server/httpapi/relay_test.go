@@ -21,8 +21,8 @@ type attacker struct {
 	root    *x509.Certificate
 }
 
-// standBetween passes everything on to d and puts its own root beside d's into the bundle that it passes back; it notes the last offer.
-func standBetween(t *testing.T, d *testkit.DataCenter, seen *wire.PeerJoin) attacker {
+// between passes everything on to d and puts its own root beside d's into the bundle that it passes back; it notes the last offer.
+func between(t *testing.T, d *testkit.DataCenter, seen *wire.PeerJoin) attacker {
 	t.Helper()
 	leaf := madeUp(t, "spiffe://nydc/node/ny1")
 	root, err := x509.ParseCertificate(leaf.Certificate[1])
