@@ -121,6 +121,7 @@ func dataCenter(t *testing.T, ready int) map[string]string {
 		"GET /v1/partners":           wire.Page[wire.PartnerView]{Items: []wire.PartnerView{{Partner: wire.Partner{ClusterID: "LDC", Primary: []string{"ld:1"}}}}},
 		"GET /v1/replication/status": wire.ReplicationStatus{Healthy: true, Agreements: []wire.AgreementStatus{{Name: "to-ldc", State: "ready", Healthy: true}}},
 		"GET /v1/sessions":           wire.Page[wire.SessionView]{Items: []wire.SessionView{{ID: "s1", User: "alice\x1b[2J", CreatedAt: at, Members: []string{"NYDC", "LDC"}}}},
+		"GET /v1/trust/expiry":       wire.CertificateExpiries{Certificates: []wire.CertificateExpiry{{Role: "issuer", Name: "soon", Soon: true}, {Role: "root", Name: "late"}}},
 		"GET /v1/sessions/s1":        wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC"}},
 		"DELETE /v1/sessions/s1":     wire.Receipt{SSOID: "x", DataCenters: map[string]string{"NYDC": "acknowledged", "LDC": "queued"}},
 	}
@@ -149,7 +150,7 @@ func TestStatusShowsTheDataCenter(t *testing.T) {
 	t.Parallel()
 	env := dataCenter(t, http.StatusOK)
 	code, out, errs := run(env, "status")
-	for _, want := range []string{"NYDC", "master", "LDC", "ld:1", "to-ldc", "ready"} {
+	for _, want := range []string{"NYDC", "master", "LDC", "ld:1", "to-ldc", "ready", "ENDS SOON", "issuer"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
