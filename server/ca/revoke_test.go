@@ -156,25 +156,60 @@ func TestRevokeMoreThanFitsOneTransaction(t *testing.T) {
 	}
 }
 
-// TestRevocationOvertakesRenewal: a renewal that began before its identity was revoked gives nothing out.
+// TestRevocationOvertakesRenewal: a renewal that began before its certificate or identity was revoked gives nothing out.
 func TestRevocationOvertakesRenewal(t *testing.T) {
+	t.Parallel()
+	for name, what := range map[string]func(ca.Issued) ca.Withdrawal{
+		"serial":   func(i ca.Issued) ca.Withdrawal { return ca.Withdrawal{Serials: []string{i.Serial}} },
+		"identity": func(i ca.Issued) ca.Withdrawal { return ca.Withdrawal{Identity: i.Identity} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			gate := &between{Store: b.config.Store}
+			b.config.Store = gate
+			a := b.open(t)
+			made := agent(t, a, "a")
+			gate.then(2, func() { // after the intent, before the record
+				if _, err := a.Revoke(t.Context(), root, what(made)); err != nil {
+					t.Error(err)
+				}
+			})
+			if _, err := a.Renew(t.Context(), root, made.Serial, ""); fault.KindOf(err) != fault.Conflict {
+				t.Errorf("renewed: %v", err)
+			}
+			page, _, err := a.Certificates(t.Context(), ca.Filter{Identity: made.Identity, Status: ca.StatusValid}, "", 10)
+			if err != nil || len(page) != 0 {
+				t.Errorf("%d valid certificates left, %v", len(page), err)
+			}
+		})
+	}
+}
+
+// TestBlockComesFirst: while the many certificates of an identity are revoked one transaction after another, those that are
+// still valid are not renewed any more.
+func TestBlockComesFirst(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	gate := &between{Store: b.config.Store}
 	b.config.Store = gate
 	a := b.open(t)
-	made := agent(t, a, "a")
-	gate.then(2, func() { // after the intent, before the record
-		if _, err := a.Revoke(t.Context(), root, ca.Withdrawal{Identity: made.Identity}); err != nil {
-			t.Error(err)
+	made := make([]ca.Issued, 203)
+	for n := range made {
+		made[n] = agent(t, a, "a")
+	}
+	refused := map[string]int{}
+	gate.then(3, func() { // after the first transaction and its list
+		for _, i := range made {
+			_, err := a.Renew(t.Context(), root, i.Serial, "")
+			refused[fault.CodeOf(err)]++
 		}
 	})
-	if _, err := a.Renew(t.Context(), root, made.Serial, ""); fault.KindOf(err) != fault.Conflict {
-		t.Errorf("renewed: %v", err)
+	if _, err := a.Revoke(t.Context(), root, ca.Withdrawal{Identity: made[0].Identity}); err != nil {
+		t.Fatal(err)
 	}
-	page, _, err := a.Certificates(t.Context(), ca.Filter{Identity: made.Identity, Status: ca.StatusValid}, "", 10)
-	if err != nil || len(page) != 0 {
-		t.Errorf("%d valid certificates left, %v", len(page), err)
+	if refused["certificate_revoked"] != 200 || refused["identity_revoked"] != 3 {
+		t.Errorf("renewals in between: %v", refused)
 	}
 }
 
