@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -64,8 +65,15 @@ func openExternal(ctx context.Context, c Config) (*external, error) {
 	return e, nil
 }
 
-// Issuers implements backend. They are those of the latest signature, and none before the first.
-func (e *external) Issuers() []*x509.Certificate { return *e.issuers.Load() }
+// Issuers implements backend. They are those of the latest signature, and none before the first. Those that have ended are none
+// either: the CA surely signs by others now, which the next signature tells.
+func (e *external) Issuers() []*x509.Certificate {
+	now, all := e.clock.Now(), *e.issuers.Load()
+	if slices.ContainsFunc(all, func(c *x509.Certificate) bool { return now.After(c.NotAfter) }) {
+		return nil
+	}
+	return all
+}
 
 // Sign implements backend. The token's id is the order's serial, so that the CA itself refuses an order that comes twice.
 func (e *external) Sign(ctx context.Context, o order) ([]*x509.Certificate, error) {

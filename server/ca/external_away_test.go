@@ -334,3 +334,19 @@ func TestTheDocumentedTemplate(t *testing.T) {
 		t.Error("docs/trust.md has another template than catest")
 	}
 }
+
+// TestIssuersOfAnExternalAuthorityEnd: a certificate does not outlive who signed it; and a node whose last known issuing certificate has
+// ended still asks, as the authority has another one by then.
+func TestIssuersOfAnExternalAuthorityEnd(t *testing.T) {
+	t.Parallel()
+	b := externalBench(t, stepCA(t, catest.Options{IssuerLife: 30 * time.Hour, Max: 200 * time.Hour}))
+	a := b.open(t)
+	ask := ca.Request{Profile: ca.ProfileAgent, Name: "a-1", TTL: 31 * time.Hour}
+	if got, err := a.Issue(t.Context(), somebody, ask); err != nil || got.NotAfter.After(issuer(t, a).NotAfter) {
+		t.Errorf("outlives its issuer until %s, %v", got.NotAfter, err)
+	}
+	b.clock.Advance(40 * time.Hour) // step-ca does not see it: what it gives begins too early
+	if _, err := a.Issue(t.Context(), somebody, ask); fault.CodeOf(err) != "ca_unlike_order" {
+		t.Errorf("the authority was not asked: %v", err)
+	}
+}

@@ -26,14 +26,14 @@ type authority struct {
 
 // newAuthority makes a root, or an issuing certificate below parent, that is constrained to the URI names of a cluster. DNS
 // names and IP addresses stay free: the CA's own listener and the nodes' web certificates need them.
-func newAuthority(clusterID string, parent *authority) (*authority, error) {
+func newAuthority(clusterID string, life time.Duration, parent *authority) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
 	t := &x509.Certificate{
 		Subject:   pkix.Name{CommonName: "Corporate root"},
-		NotBefore: time.Now().Add(-skew), NotAfter: time.Now().Add(rootLife),
+		NotBefore: time.Now().Add(-skew), NotAfter: time.Now().Add(life),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true, MaxPathLen: 1,
 		PermittedURIDomains: []string{clusterID}, PermittedDNSDomainsCritical: true,
 	}

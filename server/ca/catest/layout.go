@@ -4,6 +4,7 @@
 package catest
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
@@ -39,6 +40,7 @@ type Options struct {
 	ClusterID       string        // in lower case; its certificates are constrained to URI names of this cluster
 	Min, Max        time.Duration // bounds of a certificate's life
 	Backdate        time.Duration // 0 = step's minute
+	IssuerLife      time.Duration // of the issuing certificate; 0 = as long as the root
 	WithoutCRL      bool
 	WithoutTemplate bool
 	KeyApart        bool // the provisioner's encrypted key is a file of its own, and not in ca.json
@@ -72,11 +74,11 @@ func Write(dir string, o Options) (*Layout, error) {
 }
 
 func (l *Layout) certificates(o Options) error {
-	root, err := newAuthority(o.ClusterID, nil)
+	root, err := newAuthority(o.ClusterID, rootLife, nil)
 	if err != nil {
 		return err
 	}
-	issuing, err := newAuthority(o.ClusterID, root)
+	issuing, err := newAuthority(o.ClusterID, cmp.Or(o.IssuerLife, rootLife), root)
 	if err != nil {
 		return err
 	}
