@@ -106,7 +106,7 @@ func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
 
 // EphemeralResources lists every ephemeral resource.
 func (p *concord) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
-	return []func() ephemeral.EphemeralResource{newClientCertificate}
+	return []func() ephemeral.EphemeralResource{newClientCertificate, newJoinToken}
 }
 
 // connection is what resources get from the provider block: a client, or none while the block holds unknown values.
