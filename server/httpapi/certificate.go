@@ -41,6 +41,7 @@ func (s *Server) turnAway(g *gin.Context, err error) {
 	g.Header("Connection", "close")
 	s.c.Logger.Warn("client certificate refused", "code", fault.CodeOf(err), "error", err, "remote", g.Request.RemoteAddr,
 		"fingerprint", mdc.Fingerprint(g.Request.TLS.PeerCertificates[0]))
+	s.c.Refused(g.Request.TLS.PeerCertificates[0], err)
 	(&call{Context: g}).fail(err)
 }
 

@@ -73,20 +73,20 @@ func (s *Store) checkCaller(sn *snapshot, presented []*x509.Certificate, key cal
 	if err != nil {
 		return Caller{}, refuse(CodeWrongIdentity, "not the name of this role", err)
 	}
-	anchors := []*x509.CertPool{}
+	var anchors []*partner // each for itself
 	issuer := s.config.ClusterID
 	switch p := sn.partner(clusterID); {
 	case clusterID == mdc.FoldName(s.config.ClusterID):
-		anchors = append(anchors, s.ownRoots())
+		anchors = append(anchors, &partner{pool: s.ownRoots()})
 		if key.roots != nil {
-			anchors = append(anchors, key.roots)
+			anchors = append(anchors, &partner{pool: key.roots})
 		}
 	case key.role == Administrator:
 		return Caller{}, refuse(CodeWrongIdentity, "another data center's administrator", nil)
 	case p == nil:
 		return Caller{}, refuse(CodeNotAPartner, "no partner", nil)
 	default:
-		anchors, issuer = append(anchors, p.pool), p.clusterID
+		anchors, issuer = append(anchors, p), p.clusterID
 	}
 	if err := checkLeaf(leaf, x509.ExtKeyUsageClientAuth, now); err != nil {
 		return Caller{}, err
@@ -100,9 +100,9 @@ func (s *Store) checkCaller(sn *snapshot, presented []*x509.Certificate, key cal
 }
 
 // chainToAny leads the leaf to one of several sets of anchors, each by itself.
-func chainToAny(presented []*x509.Certificate, anchors []*x509.CertPool, now time.Time) (until time.Time, err error) {
-	for _, pool := range anchors {
-		if until, err = (&partner{pool: pool}).chain(presented, x509.ExtKeyUsageClientAuth, now); err == nil {
+func chainToAny(presented []*x509.Certificate, anchors []*partner, now time.Time) (until time.Time, err error) {
+	for _, a := range anchors {
+		if until, err = a.chain(presented, x509.ExtKeyUsageClientAuth, now); err == nil {
 			return until, nil
 		}
 	}
@@ -199,8 +199,10 @@ func (s *Store) HintingTLS(base *tls.Config, partners bool, operators func() []*
 func (s *Store) hints(partners bool, operators func() []*x509.Certificate) *x509.CertPool {
 	pool := s.ownRoots()
 	if partners {
-		for _, c := range s.current.Load().anchors {
-			pool.AddCert(c)
+		for _, p := range s.current.Load().partners {
+			for _, c := range p.anchors {
+				pool.AddCert(c)
+			}
 		}
 	}
 	if operators != nil {

@@ -18,7 +18,6 @@ type fingerprint [sha256.Size]byte
 // snapshot is the trust at one moment. Only its cache changes after build. The zero value trusts nobody.
 type snapshot struct {
 	partners map[string]*partner // by cluster id in lower case
-	anchors  []*x509.Certificate // of all partners, as hints for clients only: nothing is ever verified against them together
 
 	mu       sync.Mutex // guards verified and callers
 	verified map[seen]Peer
@@ -30,6 +29,7 @@ type partner struct {
 	clusterID string // as registered
 	pool      *x509.CertPool
 	pinned    map[fingerprint]bool
+	anchors   []*x509.Certificate // what pool holds, as hints for clients
 }
 
 // seen is what a kept result is valid for. The usage is part of it: a leaf may be good as a server and not as a client.
@@ -57,7 +57,6 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 			continue
 		}
 		sn.add(t.Partner, parsed)
-		sn.anchors = append(sn.anchors, parsed...)
 	}
 	return sn
 }
@@ -83,6 +82,7 @@ func (p *partner) add(certificates []*x509.Certificate) {
 			p.pinned[sha256.Sum256(c.Raw)] = true
 		} else {
 			p.pool.AddCert(c)
+			p.anchors = append(p.anchors, c)
 		}
 	}
 }
