@@ -30,6 +30,9 @@ type Request struct {
 	SANs    []string
 	TTL     time.Duration // 0 = the configured life of a leaf
 	CSR     string        // PEM; "" lets the server make a key
+	// Enrolment says that whoever has a join token asks, and no administrator: an identity that was revoked since the token was
+	// made stays refused.
+	Enrolment bool
 }
 
 // Issued is a new certificate. PrivateKeyPEM is set when the server made the key: this is the only time that it is seen.
@@ -39,7 +42,7 @@ type Issued struct {
 }
 
 // Issue checks a request against its profile, records the intent, signs, records the certificate together with the audit
-// record, and only then answers. An administrator's issue also lifts a block on the identity.
+// record, and only then answers. An administrator's issue also lifts a block on the identity; an enrolment does not.
 func (a *Authority) Issue(ctx context.Context, by Actor, r Request) (Issued, error) {
 	request, key, s, err := a.prepare(r)
 	if err != nil {
@@ -50,7 +53,7 @@ func (a *Authority) Issue(ctx context.Context, by Actor, r Request) (Issued, err
 		return Issued{}, err
 	}
 	rec := Record{Profile: r.Profile, Identity: s.id, Names: s.names, IssuedBy: by.Name}
-	rec, err = a.produce(ctx, rec, s, request, ttl, act{by: by, action: "issue", lift: true})
+	rec, err = a.produce(ctx, rec, s, request, ttl, act{by: by, action: "issue", lift: !r.Enrolment})
 	if err != nil {
 		return Issued{}, err
 	}

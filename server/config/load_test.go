@@ -130,6 +130,7 @@ func TestLoadSaysEachFaultWithItsPlace(t *testing.T) {
 		{"client CA that is not there", `disabled = true`, `client_ca_file = "ca.pem"`, `12,22: Unreadable file`, `no such file`},
 		{"client CA without a certificate", `disabled = true`, `client_ca_file = "concord.hcl"`, `12,22: No certificate`, `PEM`},
 		{"peer listener without TLS", `"127.0.0.1:7402"`, "\"127.0.0.1:7402\"\n  tls { disabled = true }", `17,20: Refused`, `allow_open`},
+		{"client CA of the peer listener", `"127.0.0.1:7402"`, "\"127.0.0.1:7402\"\n  tls { client_ca_file = \"ca.pem\" }", `17,26: Refused`, `declared as trusted`},
 		{"store of a later version", `store "badger" {}`, `store "etcd" {}`, `19,7: Store not available`, `not available in this version`},
 		{"unknown store", `"badger"`, `"bolt"`, `19,7: Unknown store`, `badger`},
 		{"two stores", `store "badger" {}`, "store \"badger\" {}\nstore \"badger\" {}", `20,1: Repeated block`, `line 19`},

@@ -35,7 +35,7 @@ func (s *Server) enroll(c *call) error {
 		return err
 	}
 	made, err := s.c.Authority.Issue(c.Request.Context(), ca.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey)},
-		ca.Request{Profile: profile, Name: t.Name, CSR: in.CSRPEM})
+		ca.Request{Profile: profile, Name: t.Name, CSR: in.CSRPEM, Enrolment: true})
 	if err != nil {
 		return err
 	}

@@ -193,6 +193,21 @@ func TestTokenBounds(t *testing.T) {
 	}
 }
 
+// TestTokenDoesNotOutliveARevocation: an identity that is revoked after its token was made is not brought back by the token.
+func TestTokenDoesNotOutliveARevocation(t *testing.T) {
+	d := start(t)
+	d.Certify("agent", "web", "")
+	_, token := joinToken(t, d, wire.JoinTokenRequest{Purpose: wire.JoinAgent, Name: "web"})
+	if _, err := d.Do(client.Request{Method: http.MethodPost, Path: "/v1/certificate-revocations", In: wire.CertificateWithdrawal{Identity: "spiffe://nydc/agent/web"}}); err != nil {
+		t.Fatal(err)
+	}
+	csr, _ := signingRequest(t, "spiffe://nydc/agent/web")
+	if _, err := enroll(t, token, csr); !fault.Is(err, fault.Conflict) {
+		t.Errorf("got %v", err)
+	}
+	d.Certify("agent", "web", "") // an administrator may
+}
+
 // TestTokenTextIsParsedStrictly: what is no token is refused without being repeated.
 func TestTokenTextIsParsedStrictly(t *testing.T) {
 	d := start(t)

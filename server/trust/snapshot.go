@@ -18,7 +18,6 @@ type fingerprint [sha256.Size]byte
 // snapshot is the trust at one moment. Only its cache changes after build. The zero value trusts nobody.
 type snapshot struct {
 	partners map[string]*partner // by cluster id in lower case
-	anchors  []*x509.Certificate // of all partners, as hints for clients only: nothing is ever verified against them together
 
 	mu       sync.Mutex // guards verified and callers
 	verified map[seen]Peer
@@ -58,7 +57,6 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 			continue
 		}
 		sn.add(t.Partner, parsed)
-		sn.anchors = append(sn.anchors, parsed...)
 	}
 	return sn
 }
