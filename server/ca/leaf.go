@@ -178,7 +178,7 @@ func (a *Authority) saveLeaf(w store.Writer, l ownLeaf, s signer) error {
 // verify checks a leaf as a partner will, so that trouble with clock or name constraints shows here first.
 func (a *Authority) verify(s shape, c *x509.Certificate, between []*x509.Certificate, at time.Time) error {
 	roots, pool := x509.NewCertPool(), x509.NewCertPool()
-	roots.AddCert(a.identity.root.cert)
+	roots.AddCert(a.identity().root.cert)
 	for _, issuer := range between {
 		pool.AddCert(issuer)
 	}
