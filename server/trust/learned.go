@@ -13,14 +13,8 @@ type Learned struct {
 	Pins    []string            // fingerprints of the certificates that were declared for the partner when it told
 	Roots   []*x509.Certificate // what its last bundle held
 	Retired []*x509.Certificate // what an earlier one held and the last did not: no longer an anchor, declared or not
-	Revoked []RevokedBy
-	Damaged bool // what is kept cannot be read, or is missing: nobody is believed in the partner's name
-}
-
-// RevokedBy are the certificates that one issuing certificate's list takes back.
-type RevokedBy struct {
-	IssuerKey string          // its subject key identifier, as bytes
-	Serials   map[string]bool // decimal
+	Revoked map[string]bool     // serials, decimal, that its lists take back, whichever of its issuers signed them: it draws none twice
+	Damaged bool                // what is kept cannot be read, or is missing: nobody is believed in the partner's name
 }
 
 // Continues says whether what was learned still counts beside the certificates that are declared now: at least one of them
@@ -53,10 +47,7 @@ func Declared(clusterID string, all []mdc.TrustedCertificate) (out []*x509.Certi
 
 // learn lays what was learned beside what is declared for p.
 func (p *partner) learn(l Learned, declared []*x509.Certificate) {
-	p.revoked = map[string]map[string]bool{}
-	for _, r := range l.Revoked { // it only ever refuses, so it counts whatever was declared since
-		p.revoked[r.IssuerKey] = r.Serials
-	}
+	p.revoked = l.Revoked // it only ever refuses, so it counts whatever was declared since
 	if l.Damaged {
 		p.damaged = true
 		return
@@ -74,8 +65,5 @@ func (p *partner) learn(l Learned, declared []*x509.Certificate) {
 	}
 }
 
-// isRevoked says whether the issuer of c took it back. issuer is nil for a certificate that is trusted as it is.
-func (p *partner) isRevoked(c, issuer *x509.Certificate) bool {
-	serial := c.SerialNumber.String()
-	return p.revoked[string(c.AuthorityKeyId)][serial] || issuer != nil && p.revoked[string(issuer.SubjectKeyId)][serial]
-}
+// isRevoked says whether the partner took c back.
+func (p *partner) isRevoked(c *x509.Certificate) bool { return p.revoked[c.SerialNumber.String()] }

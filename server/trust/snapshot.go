@@ -30,8 +30,8 @@ type partner struct {
 	pool      *x509.CertPool
 	pinned    map[fingerprint]bool
 	anchors   []*x509.Certificate // what pool holds, as hints for clients
-	revoked   map[string]map[string]bool // by issuer's key identifier and serial
-	damaged   bool                       // see Learned
+	revoked   map[string]bool // serials, decimal
+	damaged   bool            // see Learned
 }
 
 // seen is what a kept result is valid for. The usage is part of it: a leaf may be good as a server and not as a client.

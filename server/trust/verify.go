@@ -77,7 +77,7 @@ func (sn *snapshot) check(presented []*x509.Certificate, key seen, now time.Time
 	if slices.ContainsFunc(presented, mdc.WeakKey) {
 		return Peer{}, refuse(CodeUntrustedCertificate, "a key in the peer's certificates is too short to be believed", nil)
 	}
-	if p.isRevoked(leaf, nil) {
+	if p.isRevoked(leaf) {
 		return Peer{}, refuse(CodeRevokedCertificate, "the peer's certificate was revoked by its data center", nil)
 	}
 	until := leaf.NotAfter
@@ -135,12 +135,7 @@ func (p *partner) chain(presented []*x509.Certificate, usage x509.ExtKeyUsage, n
 }
 
 func (p *partner) anyRevoked(way []*x509.Certificate) bool {
-	for i, c := range way[:len(way)-1] {
-		if p.isRevoked(c, way[i+1]) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(way[:len(way)-1], p.isRevoked) // not the anchor: no list speaks of it
 }
 
 func earliestEnd(way []*x509.Certificate) time.Time {

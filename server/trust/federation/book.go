@@ -189,9 +189,6 @@ func (b *Book) Standing(ctx context.Context, clusterID string) (out Standing, er
 		return Standing{}, err
 	}
 	l := rec.learned()
-	out = Standing{Sequence: rec.Sequence, Number: rec.Number, Roots: l.Roots, Retired: l.Retired, Damaged: l.Damaged}
-	for _, by := range l.Revoked {
-		out.Revoked += len(by.Serials)
-	}
+	out = Standing{Sequence: rec.Sequence, Number: rec.Number, Roots: l.Roots, Retired: l.Retired, Revoked: len(l.Revoked), Damaged: l.Damaged}
 	return out, nil
 }

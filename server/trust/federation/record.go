@@ -97,7 +97,7 @@ func known(r store.Reader) (ids []string, err error) {
 
 // learned opens a record for package trust. Whatever in it cannot be read makes all of it damaged.
 func (rec *record) learned() trust.Learned {
-	out := trust.Learned{Pins: rec.Pins}
+	out := trust.Learned{Pins: rec.Pins, Revoked: map[string]bool{}}
 	var ok bool
 	if out.Roots, ok = parseAll(rec.Roots); !ok {
 		return trust.Learned{Damaged: true}
@@ -106,16 +106,13 @@ func (rec *record) learned() trust.Learned {
 		return trust.Learned{Damaged: true}
 	}
 	for _, l := range rec.Lists {
-		issuer, err := x509.ParseCertificate(l.Issuer)
-		list, listErr := l.parse()
-		if err != nil || listErr != nil {
+		list, err := l.parse()
+		if err != nil {
 			return trust.Learned{Damaged: true}
 		}
-		by := trust.RevokedBy{IssuerKey: string(issuer.SubjectKeyId), Serials: map[string]bool{}}
 		for _, e := range list.RevokedCertificateEntries {
-			by.Serials[e.SerialNumber.String()] = true
+			out.Revoked[e.SerialNumber.String()] = true
 		}
-		out.Revoked = append(out.Revoked, by)
 	}
 	return out
 }
