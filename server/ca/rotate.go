@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -229,4 +231,22 @@ func (c *changes) tell() {
 		close(c.ch)
 		c.ch = nil
 	}
+}
+
+// ListIssuer is the issuing certificate that signed a list.
+func (a *Authority) ListIssuer(list List) (*x509.Certificate, error) {
+	parsed, err := x509.ParseRevocationList(list.DER)
+	if err != nil {
+		return nil, fmt.Errorf("read revocation list: %w", err)
+	}
+	all := slices.Clone(a.backend.Issuers())
+	if id := a.identity(); id != nil && id.former != nil {
+		all = append(all, id.former.issuer.cert)
+	}
+	for _, c := range slices.Backward(all) { // the one that leads to a root of this data center, not to the former one
+		if bytes.Equal(c.SubjectKeyId, parsed.AuthorityKeyId) {
+			return c, nil
+		}
+	}
+	return nil, errors.New("the revocation list is of none of the issuing certificates")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 
@@ -27,8 +28,11 @@ type BookConfig struct {
 
 // Book keeps what partners told. Safe for concurrent use.
 type Book struct {
-	c  BookConfig
-	mu sync.Mutex // one change of the records at a time
+	c      BookConfig
+	taking sync.Mutex // one change of the records at a time
+
+	mu      sync.Mutex         // guards pending
+	pending map[string]*record // what Follow decided and Tidy has still to write, in the place of what is kept; nil = none
 }
 
 // NewBook refuses bad wiring.
@@ -39,7 +43,7 @@ func NewBook(c BookConfig) (*Book, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Book{c: c}, nil
+	return &Book{c: c, pending: map[string]*record{}}, nil
 }
 
 // Learned gives what counts beside the declared certificates, by cluster id in lower case. See trust.Config.
@@ -52,7 +56,7 @@ func (b *Book) Learned(ctx context.Context) (map[string]trust.Learned, error) {
 			return err
 		}
 		for _, id := range ids {
-			rec, err := readRecord(r, id)
+			rec, err := b.read(r, id)
 			switch {
 			case errors.Is(err, errDamaged):
 				out[id] = trust.Learned{Damaged: true}
@@ -73,11 +77,21 @@ func (b *Book) Learned(ctx context.Context) (map[string]trust.Learned, error) {
 	return out, nil
 }
 
-// Reconcile makes the records follow what is declared: of a partner that is no longer registered, or registered with another
-// root, only the revocation lists stay, while their issuers last. Call it before every trust.Store.Reload.
-func (b *Book) Reconcile(ctx context.Context) error {
+// read gives what counts of a record: what was decided of it, or what is kept.
+func (b *Book) read(r store.Reader, id string) (*record, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	rec, decided := b.pending[id]
+	b.mu.Unlock()
+	if decided {
+		return rec, nil
+	}
+	return readRecord(r, id)
+}
+
+// Follow makes what was learned follow what is declared: of a partner that is no longer registered, or registered with
+// another root, only the revocation lists stay, while their issuers last. It counts when Follow returns and is written by Tidy,
+// so it may be called where nothing may be written. Call it before every trust.Store.Reload.
+func (b *Book) Follow(ctx context.Context) error {
 	partners, certificates, err := b.declared(ctx)
 	if err != nil {
 		return err
@@ -87,11 +101,27 @@ func (b *Book) Reconcile(ctx context.Context) error {
 		registered[mdc.FoldName(p.ClusterID)] = trust.Declared(p.ClusterID, certificates)
 	}
 	changes, err := b.outdated(ctx, registered)
-	if err != nil || len(changes) == 0 {
+	if err != nil {
 		return err
 	}
-	err = b.c.Store.Update(ctx, func(w store.Writer) error {
-		for id, rec := range changes {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.Copy(b.pending, changes)
+	return nil
+}
+
+// Tidy writes what Follow decided.
+func (b *Book) Tidy(ctx context.Context) error {
+	b.taking.Lock()
+	defer b.taking.Unlock()
+	b.mu.Lock()
+	decided := maps.Clone(b.pending)
+	b.mu.Unlock()
+	if len(decided) == 0 {
+		return nil
+	}
+	err := b.c.Store.Update(ctx, func(w store.Writer) error {
+		for id, rec := range decided {
 			if err := writeRecord(w, id, rec); err != nil {
 				return err
 			}
@@ -100,6 +130,13 @@ func (b *Book) Reconcile(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("forget what partners told: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, rec := range decided {
+		if b.pending[id] == rec {
+			delete(b.pending, id)
+		}
 	}
 	return nil
 }
@@ -115,9 +152,12 @@ func (b *Book) outdated(ctx context.Context, registered map[string][]*x509.Certi
 		}
 		for _, id := range ids {
 			declared, here := registered[id]
-			rec, err := readRecord(r, id)
+			rec, err := b.read(r, id)
 			if err != nil && !errors.Is(err, errDamaged) {
 				return err
+			}
+			if err == nil && rec == nil {
+				continue // decided before
 			}
 			if next, change := b.follow(rec, declared, here); change {
 				out[id] = next
@@ -167,28 +207,43 @@ func (b *Book) declared(ctx context.Context) ([]mdc.Partner, []mdc.TrustedCertif
 
 // Standing is what is kept of one partner.
 type Standing struct {
-	Sequence uint64 // 0 = nothing was learned
-	Number   uint64
-	Roots    []*x509.Certificate
-	Retired  []*x509.Certificate
-	Revoked  int
-	Damaged  bool
+	ClusterID string // as registered; "" when the partner is not
+	Declared  []*x509.Certificate
+	Sequence  uint64 // 0 = nothing was learned
+	Number    uint64
+	Roots     []*x509.Certificate
+	Retired   []*x509.Certificate
+	Revoked   int
+	Damaged   bool
 }
 
-// Standing gives what is kept of a partner.
+// Standing gives what is declared and kept of a partner.
 func (b *Book) Standing(ctx context.Context, clusterID string) (out Standing, err error) {
-	var rec *record
-	err = b.c.Store.View(ctx, func(r store.Reader) (err error) {
-		rec, err = readRecord(r, mdc.FoldName(clusterID))
-		return err
-	})
-	if errors.Is(err, errDamaged) {
-		return Standing{Damaged: true}, nil
+	partners, certificates, err := b.declared(ctx)
+	if err != nil {
+		return out, err
 	}
-	if err != nil || rec == nil {
-		return Standing{}, err
+	for _, p := range partners {
+		if mdc.SameName(p.ClusterID, clusterID) {
+			out.ClusterID, out.Declared = p.ClusterID, trust.Declared(p.ClusterID, certificates)
+		}
+	}
+	rec, err := b.recordOf(ctx, clusterID)
+	if out.Damaged = errors.Is(err, errDamaged); out.Damaged || rec == nil && err == nil {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
 	}
 	l := rec.learned()
-	out = Standing{Sequence: rec.Sequence, Number: rec.Number, Roots: l.Roots, Retired: l.Retired, Revoked: len(l.Revoked), Damaged: l.Damaged}
+	out.Sequence, out.Number, out.Roots, out.Retired, out.Revoked, out.Damaged = rec.Sequence, rec.Number, l.Roots, l.Retired, len(l.Revoked), l.Damaged
 	return out, nil
+}
+
+func (b *Book) recordOf(ctx context.Context, clusterID string) (rec *record, err error) {
+	err = b.c.Store.View(ctx, func(r store.Reader) (err error) {
+		rec, err = b.read(r, mdc.FoldName(clusterID))
+		return err
+	})
+	return rec, err
 }

@@ -27,6 +27,8 @@ type RefresherConfig struct {
 	Partners func(ctx context.Context) ([]mdc.Partner, error)
 	// Fetch asks a partner for what is newer than what we have, over a link that proves who answers.
 	Fetch func(ctx context.Context, clusterID string, sequence, number uint64, wait time.Duration) (Document, error)
+	// Tidy writes what followed from a change of the partners.
+	Tidy func(ctx context.Context) error
 	// Changed puts in force what was taken. It returns when it is.
 	Changed func()
 	// Leave lets go of connections to partners that nothing is under way on; later requests make new ones.
@@ -64,7 +66,7 @@ type Refresh struct {
 
 // NewRefresher refuses bad wiring.
 func NewRefresher(c RefresherConfig) (*Refresher, error) {
-	if c.Book == nil || c.Partners == nil || c.Fetch == nil || c.Changed == nil || c.Leave == nil || c.Clock == nil {
+	if c.Book == nil || c.Partners == nil || c.Fetch == nil || c.Changed == nil || c.Leave == nil || c.Tidy == nil || c.Clock == nil {
 		return nil, errors.New("new refresher of trust: a part is missing")
 	}
 	if c.Logger == nil {
@@ -131,6 +133,9 @@ func (r *Refresher) follow(ctx context.Context) error {
 		here[mdc.FoldName(p.ClusterID)] = p.SecurityMode != mdc.ModeOpen // without TLS nothing proves who tells
 	}
 	r.end(here)
+	if err := r.c.Tidy(ctx); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, p := range partners {

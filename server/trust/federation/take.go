@@ -16,15 +16,18 @@ import (
 // caller then has it put in force. On an error, a fault of code bundle_refused where the document is at fault, all stays as
 // it was.
 func (b *Book) Take(ctx context.Context, clusterID string, d Document) (changed bool, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.taking.Lock()
+	defer b.taking.Unlock()
 	others, declared, err := b.around(ctx, clusterID)
 	if err != nil {
 		return false, err
 	}
 	id := mdc.FoldName(clusterID)
+	b.mu.Lock()
+	decided := b.pending[id]
+	b.mu.Unlock()
 	err = b.c.Store.Update(ctx, func(w store.Writer) error {
-		rec, err := readRecord(w, id)
+		rec, err := b.read(w, id)
 		if err != nil {
 			return err
 		}
@@ -42,6 +45,11 @@ func (b *Book) Take(ctx context.Context, clusterID string, d Document) (changed 
 	})
 	if err != nil {
 		return false, fmt.Errorf("take what %s told: %w", clusterID, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if changed && b.pending[id] == decided { // it is written with what was taken
+		delete(b.pending, id)
 	}
 	return changed, nil
 }
