@@ -124,6 +124,6 @@ func (s *Server) partnerTrust(c *call) error {
 }
 
 func partnerRoot(c *x509.Certificate, source string) wire.PartnerRootView {
-	i := trust.DescribeCertificate(c)
+	i := trust.DescribeOne(c)
 	return wire.PartnerRootView{Source: source, CertificateInfo: wire.CertificateInfo{Kind: i.Kind, IssuedTo: i.IssuedTo, IssuedBy: i.IssuedBy, ExpiresAt: i.ExpiresAt, FingerprintSHA256: i.Fingerprint}}
 }

@@ -27,13 +27,12 @@ func Describe(text string) ([]Info, error) {
 	}
 	out := make([]Info, 0, len(certificates))
 	for _, c := range certificates {
-		out = append(out, DescribeCertificate(c))
+		out = append(out, describe(c))
 	}
 	return out, nil
 }
 
-// DescribeCertificate describes one certificate.
-func DescribeCertificate(c *x509.Certificate) Info {
+func describe(c *x509.Certificate) Info {
 	return Info{
 		Kind: mdc.CertificateType(c), IssuedTo: display(c.Subject), IssuedBy: display(c.Issuer),
 		ExpiresAt: c.NotAfter.UTC(), Fingerprint: mdc.Fingerprint(c),

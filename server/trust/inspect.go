@@ -223,4 +223,4 @@ func URINames(c *x509.Certificate) []string {
 }
 
 // DescribeOne describes one certificate.
-func DescribeOne(c *x509.Certificate) Info { return DescribeCertificate(c) }
+func DescribeOne(c *x509.Certificate) Info { return describe(c) }

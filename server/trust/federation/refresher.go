@@ -183,20 +183,24 @@ func (r *Refresher) start(ctx context.Context, clusterID string) *poll {
 // keep asks one partner again and again.
 func (r *Refresher) keep(ctx context.Context, p *poll) {
 	retry := time.Duration(0)
+	wait := time.Duration(0) // the first answer, and that after a failure, comes at once: it tells how things stand
 	for ctx.Err() == nil {
 		asked := time.Now()
-		news, err := r.ask(ctx, p.clusterID)
+		news, err := r.ask(ctx, p.clusterID, wait)
 		if ctx.Err() != nil {
 			return
 		}
 		p.note(r.c.Clock.Now(), err)
+		short := wait == 0
+		wait = MaxWait
 		switch {
 		case err != nil:
+			wait = 0
 			if retry == 0 {
 				r.c.Logger.Warn("cannot refresh a partner's roots and revocations; the last good ones count", "partner", p.clusterID, "error", err)
 			}
 			retry = min(max(2*retry, firstRetry), lastRetry)
-		case !news && time.Since(asked) < leastPeriod:
+		case !news && !short && time.Since(asked) < leastPeriod:
 			retry = 0
 			p.pause(ctx, leastPeriod)
 			continue
@@ -209,7 +213,7 @@ func (r *Refresher) keep(ctx context.Context, p *poll) {
 }
 
 // ask makes one question and takes its answer.
-func (r *Refresher) ask(ctx context.Context, clusterID string) (news bool, err error) {
+func (r *Refresher) ask(ctx context.Context, clusterID string, wait time.Duration) (news bool, err error) {
 	held, err := r.c.Book.Standing(ctx, clusterID)
 	if err != nil {
 		return false, err
@@ -217,7 +221,7 @@ func (r *Refresher) ask(ctx context.Context, clusterID string) (news bool, err e
 	if held.Damaged {
 		return false, errDamaged
 	}
-	d, err := r.c.Fetch(ctx, clusterID, held.Sequence, held.Number, MaxWait)
+	d, err := r.c.Fetch(ctx, clusterID, held.Sequence, held.Number, wait)
 	if err != nil {
 		return false, err
 	}

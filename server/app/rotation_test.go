@@ -1,0 +1,171 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+// load goes from data center to data center until stop: sessions that are adopted, which takes a question over the link in that
+// direction. Nothing of it may fail.
+type load struct {
+	rounds atomic.Int64
+	stop   func()
+}
+
+// under starts a load from one data center to the other; application is on the host of both.
+func under(t *testing.T, from, to *testkit.DataCenter, application testkit.Application, user string) *load {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &load{}
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for ctx.Err() == nil {
+			home, other := from.Fresh(), to.Fresh()
+			b := testkit.NewBrowser(t, home, other)
+			first := b.Open(application.Through(home), user, testkit.Password)
+			then := b.Open(application.Through(other), "", "")
+			if first.User != user || then.User != user || then.Asked {
+				t.Errorf("%s to %s, round %d: %+v, then %+v", from.ClusterID, to.ClusterID, l.rounds.Load(), first, then)
+			}
+			l.rounds.Add(1)
+		}
+	})
+	l.stop = func() {
+		cancel()
+		busy.Wait()
+	}
+	return l
+}
+
+// more waits until every load has begun and ended a round from now on.
+func more(d *testkit.DataCenter, all ...*load) {
+	for _, l := range all {
+		was := l.rounds.Load()
+		d.Within(testkit.Limit, "a round of the load", func() bool { return l.rounds.Load() >= was+2 })
+	}
+}
+
+// TestARootRotatesUnderLoad: FLT-21. Sessions go over between two data centers in both directions without a pause while first one
+// and then the other replaces its root. No request fails, no partner has to be registered anew, and at the end each is
+// believed by the new roots alone.
+func TestARootRotatesUnderLoad(t *testing.T) {
+	t.Parallel()
+	both := testkit.Start(t, "NYDC", "LDC")
+	ny, ld := both[0], both[1]
+	testkit.Link(ny, ld)
+	ny.User("ann")
+	ny.User("bob")
+	desk := ny.Application("desk", "https://desk.example")
+	testkit.InStep(both...)
+	loads := []*load{under(t, ny, ld, desk, "ann"), under(t, ld, ny, desk, "bob")}
+	for _, d := range both {
+		was := d.Rotation().Roots[0].FingerprintSHA256
+		more(d, loads...)
+		d.RotateAll(func(string) { more(d.Fresh(), loads...) })
+		now := d.Rotation()
+		if now.Phase != "stable" || len(now.Roots) != 1 || now.Roots[0].FingerprintSHA256 == was {
+			t.Errorf("%s: %+v", d.ClusterID, now)
+		}
+	}
+	more(ny.Fresh(), loads...)
+	for _, l := range loads {
+		l.stop()
+	}
+	believed(t, ny.Fresh(), ld.Fresh())
+	believed(t, ld.Fresh(), ny.Fresh())
+	testkit.InStep(ny.Fresh(), ld.Fresh())
+}
+
+// believed checks that d believes other by its present root and by no former one.
+func believed(t *testing.T, d, other *testkit.DataCenter) {
+	t.Helper()
+	root := other.Rotation().Roots[0].FingerprintSHA256
+	var v wire.PartnerTrust
+	d.Within(testkit.Limit, d.ClusterID+" has the last bundle of "+other.ClusterID, func() bool {
+		d.Get("/v1/partners/"+other.ClusterID+"/trust", &v)
+		return v.LastError == "" && len(v.Roots) > 0 && v.Sequence == bundle(other).Sequence
+	})
+	for _, r := range v.Roots {
+		if counts := r.Source != wire.RootRetired; counts != (r.FingerprintSHA256 == root) {
+			t.Errorf("%s believes %s by %s (%s); its root is %s", d.ClusterID, other.ClusterID, r.FingerprintSHA256, r.Source, root)
+		}
+	}
+}
+
+func bundle(d *testkit.DataCenter) (v wire.TrustBundle) {
+	d.Get("/v1/trust/bundle", &v)
+	return v
+}
+
+// TestARotationWaitsForPartners: FLT-21. A partner that is down keeps the next step from being made, by name; a restart of the
+// data center in between forgets nothing; the partner comes back and acknowledges by itself; and with force the answer names
+// it, it is cut off when the former root is retired, and declaring the new root brings it back.
+func TestARotationWaitsForPartners(t *testing.T) {
+	t.Parallel()
+	both := testkit.Start(t, "NYDC", "LDC")
+	ny, ld := both[0], both[1]
+	testkit.Link(ny, ld)
+	ny.Within(testkit.Limit, "LDC has the first bundle", func() bool { return ny.Rotation().Partners[0].AcknowledgedSequence == 1 })
+	ld.Stop()
+	if _, err := ny.Rotate("publish", false); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := ny.Rotate("switch", false); fault.CodeOf(err) != "rotation_not_acknowledged" || !strings.Contains(fmt.Sprint(err), "LDC") {
+			t.Errorf("switch without LDC: %v", err)
+		}
+		if r := ny.Rotation(); r.Phase != "published" || r.Ready || len(r.WaitingFor) != 1 || r.Partners[0].AcknowledgedSequence != 1 {
+			t.Errorf("%+v", r)
+		}
+		ny.Stop()
+		ny.Start()
+	}
+	ld.Start()
+	ny.Within(testkit.Limit, "LDC has the second bundle", func() bool { return ny.Rotation().Ready })
+	ld.Stop()
+	for _, step := range []string{"switch", "retire"} { // LDC has both roots: nobody is cut off although it is down
+		if out, err := ny.Rotate(step, false); err != nil || len(out.CutOff) != 0 {
+			t.Fatalf("%s: %+v, %v", step, out, err)
+		}
+	}
+	ld.Start()
+	believed(t, ld, ny.Fresh())
+	ld.Stop()
+	forced(t, ny, ld)
+}
+
+// forced replaces the root of ny twice over the head of ld, which is down.
+func forced(t *testing.T, ny, ld *testkit.DataCenter) {
+	t.Helper()
+	for _, step := range []string{"publish", "switch", "retire"} {
+		out, err := ny.Rotate(step, true)
+		if err != nil || (step != "publish") != (len(out.CutOff) == 1 && out.CutOff[0] == "LDC") {
+			t.Fatalf("%s with force: %+v, %v", step, out, err)
+		}
+		if step == "switch" { // what ld knows still leads to the leaves of ny
+			ld.Start()
+			believedBy(t, ld, ny, true)
+			ld.Stop()
+		}
+	}
+	ld.Start()
+	believedBy(t, ld, ny, true)
+}
+
+// believedBy waits until ld can reach ny or says that it cannot.
+func believedBy(t *testing.T, ld, ny *testkit.DataCenter, want bool) {
+	t.Helper()
+	var v wire.PartnerTrust
+	ld.Within(testkit.Limit, fmt.Sprintf("LDC refreshes: %t", want), func() bool {
+		ld.Get("/v1/partners/"+ny.ClusterID+"/trust", &v)
+		return want && v.LastRefresh != nil && v.LastError == "" || !want && v.LastError != ""
+	})
+}
