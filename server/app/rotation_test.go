@@ -142,29 +142,38 @@ func TestARotationWaitsForPartners(t *testing.T) {
 	forced(t, ny, ld)
 }
 
-// forced replaces the root of ny twice over the head of ld, which is down.
+// forced replaces the root of ny over the head of ld, which is down: first up to the switch, after which what ld knows still
+// leads to ny's leaves and it catches up; then to the end, after which it is cut off until it declares the new root.
 func forced(t *testing.T, ny, ld *testkit.DataCenter) {
 	t.Helper()
-	for _, step := range []string{"publish", "switch", "retire"} {
-		out, err := ny.Rotate(step, true)
-		if err != nil || (step != "publish") != (len(out.CutOff) == 1 && out.CutOff[0] == "LDC") {
-			t.Fatalf("%s with force: %+v, %v", step, out, err)
-		}
-		if step == "switch" { // what ld knows still leads to the leaves of ny
-			ld.Start()
-			believedBy(t, ld, ny, true)
-			ld.Stop()
+	over := func(step string, cutOff bool) {
+		t.Helper()
+		if out, err := ny.Rotate(step, true); err != nil || (len(out.CutOff) == 1 && out.CutOff[0] == "LDC") != cutOff {
+			t.Fatalf("%s with force: cut off %v, %v", step, out.CutOff, err)
 		}
 	}
+	over("publish", false)
+	over("switch", true)
 	ld.Start()
-	believedBy(t, ld, ny, true)
+	ny.Within(testkit.Limit, "LDC has caught up", func() bool { return ny.Rotation().Ready })
+	over("retire", false)
+	believed(t, ld, ny.Fresh())
+	ld.Stop()
+	over("publish", false)
+	over("switch", true)
+	over("retire", true)
+	ld.Start()
+	refreshes(ld, ny, false)
+	ld.Trusts(ny.Fresh())
+	refreshes(ld, ny, true)
+	believed(t, ld, ny.Fresh())
+	testkit.InStep(ny.Fresh(), ld)
 }
 
-// believedBy waits until ld can reach ny or says that it cannot.
-func believedBy(t *testing.T, ld, ny *testkit.DataCenter, want bool) {
-	t.Helper()
-	var v wire.PartnerTrust
+// refreshes waits until ld can ask ny for its bundle, or says that it cannot.
+func refreshes(ld, ny *testkit.DataCenter, want bool) {
 	ld.Within(testkit.Limit, fmt.Sprintf("LDC refreshes: %t", want), func() bool {
+		var v wire.PartnerTrust
 		ld.Get("/v1/partners/"+ny.ClusterID+"/trust", &v)
 		return want && v.LastRefresh != nil && v.LastError == "" || !want && v.LastError != ""
 	})
