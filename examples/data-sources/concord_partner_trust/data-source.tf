@@ -1,10 +1,17 @@
-data "concord_partner_trust" "ldc" {
-  cluster_id = "LDC"
+resource "concord_partner" "ldc" {
+  cluster_id    = "LDC"
+  agent_id      = "partners-of-ldc"
+  primary       = ["ldn1.example.com:7402"]
+  security_mode = "cert"
 }
 
-check "ldc_tells_its_roots" {
+data "concord_partner_trust" "ldc" {
+  cluster_id = concord_partner.ldc.cluster_id
+}
+
+check "what_ldc_told_is_whole" {
   assert {
-    condition     = data.concord_partner_trust.ldc.last_error == null
-    error_message = "NYDC cannot refresh what it believes LDC by: ${coalesce(data.concord_partner_trust.ldc.last_error, "no error")}"
+    condition     = !data.concord_partner_trust.ldc.damaged
+    error_message = "What NYDC learned of LDC cannot be read: register LDC again."
   }
 }
