@@ -72,6 +72,9 @@ func NewBrowser(t testing.TB, centers ...*DataCenter) *Browser {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
+// Close lets go of the browser's connections.
+func (b *Browser) Close() { b.http.CloseIdleConnections() }
+
 // Visit is what came of opening an application.
 type Visit struct {
 	Asked  bool   // the sign-in form came up

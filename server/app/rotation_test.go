@@ -1,57 +1,14 @@
 package app_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
-
-// load goes from data center to data center until stop: sessions that are adopted, which takes a question over the link in that
-// direction. Nothing of it may fail.
-type load struct {
-	rounds atomic.Int64
-	stop   func()
-}
-
-// under starts a load from one data center to the other; application is on the host of both.
-func under(t *testing.T, from, to *testkit.DataCenter, application testkit.Application, user string) *load {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{}
-	var busy sync.WaitGroup
-	busy.Go(func() {
-		for ctx.Err() == nil {
-			home, other := from.Fresh(), to.Fresh()
-			b := testkit.NewBrowser(t, home, other)
-			first := b.Open(application.Through(home), user, testkit.Password)
-			then := b.Open(application.Through(other), "", "")
-			if first.User != user || then.User != user || then.Asked {
-				t.Errorf("%s to %s, round %d: %+v, then %+v", from.ClusterID, to.ClusterID, l.rounds.Load(), first, then)
-			}
-			l.rounds.Add(1)
-		}
-	})
-	l.stop = func() {
-		cancel()
-		busy.Wait()
-	}
-	return l
-}
-
-// more waits until every load has begun and ended a round from now on.
-func more(d *testkit.DataCenter, all ...*load) {
-	for _, l := range all {
-		was := l.rounds.Load()
-		d.Within(testkit.Limit, "a round of the load", func() bool { return l.rounds.Load() >= was+2 })
-	}
-}
 
 // TestARootRotatesUnderLoad: FLT-21. Sessions go over between two data centers in both directions without a pause while first one
 // and then the other replaces its root. No request fails, no partner has to be registered anew, and at the end each is
@@ -65,19 +22,19 @@ func TestARootRotatesUnderLoad(t *testing.T) {
 	ny.User("bob")
 	desk := ny.Application("desk", "https://desk.example")
 	testkit.InStep(both...)
-	loads := []*load{under(t, ny, ld, desk, "ann"), under(t, ld, ny, desk, "bob")}
+	loads := testkit.Adoptions{testkit.Adopt(ny, ld, desk, "ann"), testkit.Adopt(ld, ny, desk, "bob")}
 	for _, d := range both {
 		was := d.Rotation().Roots[0].FingerprintSHA256
-		more(d, loads...)
-		d.RotateAll(func(string) { more(d.Fresh(), loads...) })
+		loads.More(2)
+		d.RotateAll(func(string) { loads.More(2) })
 		now := d.Rotation()
 		if now.Phase != "stable" || len(now.Roots) != 1 || now.Roots[0].FingerprintSHA256 == was {
 			t.Errorf("%s: %+v", d.ClusterID, now)
 		}
 	}
-	more(ny.Fresh(), loads...)
-	for _, l := range loads {
-		l.stop()
+	loads.More(2)
+	if rounds, failed := loads.Stop(); failed > 0 {
+		t.Errorf("%d of %d adoptions failed", failed, rounds)
 	}
 	believed(t, ny.Fresh(), ld.Fresh())
 	believed(t, ld.Fresh(), ny.Fresh())

@@ -138,6 +138,7 @@ func (a *Authority) advance(ctx context.Context, from string, change func(*ident
 	if !bytes.Equal(kept, next.raw) {
 		return fault.New(fault.Conflict, "rotation_out_of_turn", "Another node made a step of the rotation at the same time; look at its state, and start again.")
 	}
+	failpoint.Here("rotate.kept")
 	a.issuing.Lock() // no leaf is between its issuer and its check
 	a.held.Store(&next)
 	a.issuing.Unlock()
