@@ -17,7 +17,9 @@ const patience = 20 * time.Second
 // Do asks the admin listener with the bootstrap token.
 func (d *DataCenter) Do(r client.Request) (client.Response, error) {
 	d.t.Helper()
-	return d.Admin().Do(d.t.Context(), r)
+	admin := d.Admin()
+	defer admin.Close() // a long run would hold more connections than the listener keeps
+	return admin.Do(d.t.Context(), r)
 }
 
 // Rotate makes a step of the rotation of the root, "" for the one that is due.
