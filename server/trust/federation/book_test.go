@@ -228,3 +228,35 @@ func TestDamagedRecords(t *testing.T) {
 		})
 	}
 }
+
+// TestManyRotations: FLT-21. A partner that replaces its root again and again leaves neither lists nor roots behind without end, and
+// what it revoked last stays revoked.
+func TestManyRotations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root := w.root
+	number := int64(0)
+	tell := func(sequence uint64, issuer *authority, roots ...*authority) {
+		t.Helper()
+		number++
+		d := told(t, sequence, roots...)
+		d.Number, d.Lists = uint64(number), []federation.List{list(t, issuer, number, big.NewInt(number))}
+		w.take(t, d)
+		if s := w.standing(t); s.Revoked < 1 || s.Revoked > 2 || len(s.Roots) != len(roots) || len(s.Retired) > 16 {
+			t.Fatalf("sequence %d: revoked %d, %d roots, %d retired", sequence, s.Revoked, len(s.Roots), len(s.Retired))
+		}
+	}
+	issuer := made(t, root, nil)
+	tell(1, issuer, root)
+	for i := range uint64(40) {
+		next := made(t, nil, nil)
+		tell(2*i+2, issuer, root, next)
+		issuer = made(t, next, nil)
+		tell(2*i+3, issuer, next)
+		root = next
+	}
+	w.follow(t)
+	if s := w.standing(t); s.Sequence != 81 {
+		t.Errorf("after all of it: %+v", s)
+	}
+}

@@ -193,6 +193,11 @@ func (b *Book) checkLists(held, told []List, anchors []*x509.Certificate) ([]Lis
 			out[at] = l
 		}
 	}
+	// A list under a root that was retired is of no more use: nothing that its issuer signed is accepted.
+	out = slices.DeleteFunc(out, func(l List) bool {
+		_, _, err := l.read(anchors, b.c.Clock.Now())
+		return err != nil
+	})
 	if len(out) > 2*MaxLists {
 		return nil, refuse("Revocation lists of more than %d issuers are held.", 2*MaxLists)
 	}
