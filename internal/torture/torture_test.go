@@ -107,7 +107,7 @@ func TestPlanned(t *testing.T) { quick(t, "FLT-19") }
 func TestPausedHolder(t *testing.T) { quick(t, "FLT-20") }
 
 // TestRotations proves FLT-21 with programs of their own.
-func TestRotations(t *testing.T) { quick(t, "FLT-21") }
+func TestRotations(t *testing.T) { quick(t, "FLT-21-roots") }
 
 // TestRotationsSurvive proves FLT-03 and FLT-21: a server that ends in a step of a rotation goes on with it.
 func TestRotationsSurvive(t *testing.T) {

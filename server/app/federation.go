@@ -115,6 +115,7 @@ func (r rotating) Step(ctx context.Context, name string) (err error) {
 		r.n.links.drop() // later requests go out under the new leaf
 	case federation.StepRetire:
 		err = r.n.authority.Retire(ctx)
+		r.n.reloadTrust() // callers under it, who were verified before, are refused too
 	default:
 		return fault.New(fault.Invalid, "invalid_input", "There is no step %.40q of a rotation.", name)
 	}

@@ -62,7 +62,9 @@ func TestARevokedNodeIsRefusedByPartners(t *testing.T) {
 	testkit.Link(ny, ld)
 	revoked, serial := nodeOf(t, ny, "ny2")
 	good, _ := nodeOf(t, ny, "ny3")
-	believed := func(cfg *tls.Config) bool { return peer(t, ld, cfg, http.MethodGet, "/peer/v1/hello", "").status == http.StatusOK }
+	believed := func(cfg *tls.Config) bool {
+		return peer(t, ld, cfg, http.MethodGet, "/peer/v1/hello", "").status == http.StatusOK
+	}
 	if !believed(revoked) || !believed(good) {
 		t.Fatal("nodes of NYDC are not believed at first")
 	}

@@ -60,6 +60,7 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 		made := &partner{clusterID: p.ClusterID, pool: x509.NewCertPool(), pinned: map[fingerprint]bool{}}
 		made.learn(learned[id], Declared(p.ClusterID, certificates))
 		sn.partners[id] = made
+		sn.anchors = append(sn.anchors, learned[id].Roots...)
 	}
 	return sn
 }

@@ -18,7 +18,6 @@ const (
 	CodeUntrustedCertificate = "untrusted_certificate" // no way to an anchor of that partner, or not a leaf for this use
 	CodeWrongIdentity        = "wrong_identity"        // the name is not a node's, or another data center's than expected
 	CodeExpiredCertificate   = "expired_certificate"   // past, or not yet begun
-	CodeRevokedCertificate   = "revoked_certificate"   // its issuer took it back
 	CodeTrustDamaged         = "trust_damaged"         // what is kept of the partner's trust cannot be read
 )
 
