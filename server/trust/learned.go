@@ -62,6 +62,7 @@ func (p *partner) learn(l Learned, declared []*x509.Certificate) {
 	}
 	for _, c := range l.Roots {
 		p.pool.AddCert(c)
+		p.anchors = append(p.anchors, c)
 	}
 }
 

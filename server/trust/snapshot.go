@@ -30,8 +30,8 @@ type partner struct {
 	pool      *x509.CertPool
 	pinned    map[fingerprint]bool
 	anchors   []*x509.Certificate // what pool holds, as hints for clients
-	revoked   map[string]bool // serials, decimal
-	damaged   bool            // see Learned
+	revoked   map[string]bool     // serials, decimal
+	damaged   bool                // see Learned
 }
 
 // seen is what a kept result is valid for. The usage is part of it: a leaf may be good as a server and not as a client.
@@ -44,10 +44,8 @@ type seen struct {
 func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertificate, learned map[string]Learned) *snapshot {
 	sn := &snapshot{partners: make(map[string]*partner, len(partners)), verified: map[seen]Peer{}, callers: map[called]Caller{}}
 	for _, t := range certificates {
-		parsed, err := mdc.ParseCertificates(t.CertificatePEM)
-		if err != nil {
+		if _, err := mdc.ParseCertificates(t.CertificatePEM); err != nil {
 			s.config.Logger.Warn("trusted certificate left out", "name", t.Name, "error", err)
-			continue
 		}
 	}
 	own := mdc.FoldName(s.config.ClusterID)
@@ -60,7 +58,6 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 		made := &partner{clusterID: p.ClusterID, pool: x509.NewCertPool(), pinned: map[fingerprint]bool{}}
 		made.learn(learned[id], Declared(p.ClusterID, certificates))
 		sn.partners[id] = made
-		sn.anchors = append(sn.anchors, learned[id].Roots...)
 	}
 	return sn
 }
