@@ -35,7 +35,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("no resource %s", name)
 		}
 	}
-	for _, name := range strings.Fields("concord_trust_bundle concord_data_center concord_replication_status concord_remote_certificate concord_trust_matrix") {
+	for _, name := range strings.Fields("concord_trust_bundle concord_partner_trust concord_data_center concord_replication_status concord_remote_certificate concord_trust_matrix") {
 		if r.DataSourceSchemas[name] == nil {
 			t.Errorf("no data source %s", name)
 		}

@@ -17,7 +17,36 @@ const patience = 20 * time.Second
 // Do asks the admin listener with the bootstrap token.
 func (d *DataCenter) Do(r client.Request) (client.Response, error) {
 	d.t.Helper()
-	return d.Admin().Do(d.t.Context(), r)
+	admin := d.Admin()
+	defer admin.Close() // a long run would hold more connections than the listener keeps
+	return admin.Do(d.t.Context(), r)
+}
+
+// Rotate makes a step of the rotation of the root, "" for the one that is due.
+func (d *DataCenter) Rotate(step string, force bool) (out wire.RotateOutcome, err error) {
+	d.t.Helper()
+	_, err = d.Fresh().Do(client.Request{Method: http.MethodPost, Path: "/v1/trust/bundle/rotate", In: wire.Rotate{Step: step, Force: force}, Out: &out})
+	return out, err
+}
+
+// Rotation tells how far the rotation of the root is.
+func (d *DataCenter) Rotation() wire.RootRotation {
+	d.t.Helper()
+	var v wire.TrustBundle
+	d.Fresh().Get("/v1/trust/bundle", &v)
+	return v.Rotation
+}
+
+// RotateAll replaces the root: every step as soon as it is made without force.
+func (d *DataCenter) RotateAll(between func(step string)) {
+	d.t.Helper()
+	for _, step := range []string{"publish", "switch", "retire"} {
+		d.Within(patience, step+" is ready", func() bool { return d.Rotation().Ready })
+		if _, err := d.Rotate(step, false); err != nil {
+			d.t.Fatalf("%s at %s: %v", step, d.ClusterID, err)
+		}
+		between(step)
+	}
 }
 
 // Put writes an object; the test fails when it is refused.

@@ -28,7 +28,9 @@ func (a Application) Authorize(cookie string) wire.AuthorizeAnswer {
 	a.At.t.Helper()
 	scheme, host, _ := strings.Cut(a.Origin, "://")
 	var out wire.AuthorizeAnswer
-	_, err := a.At.Agent(a.Agent, a.Secret).Do(a.At.t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authorize", Out: &out,
+	agent := a.At.Agent(a.Agent, a.Secret)
+	defer agent.Close()
+	_, err := agent.Do(a.At.t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authorize", Out: &out,
 		In: wire.AuthorizeRequest{Method: http.MethodGet, Scheme: scheme, Host: host, Target: "/reports?page=1", Cookie: cookie, Navigation: true}})
 	if err != nil {
 		a.At.t.Fatalf("authorize at %s: %v", a.At.ClusterID, err)
@@ -40,7 +42,9 @@ func (a Application) Authorize(cookie string) wire.AuthorizeAnswer {
 func (a Application) Redeem(code, state string, flow []string) (out wire.RedeemAnswer, err error) {
 	a.At.t.Helper()
 	scheme, host, _ := strings.Cut(a.Origin, "://")
-	_, err = a.At.Agent(a.Agent, a.Secret).Do(a.At.t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/redeem", Out: &out,
+	agent := a.At.Agent(a.Agent, a.Secret)
+	defer agent.Close()
+	_, err = agent.Do(a.At.t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/redeem", Out: &out,
 		In: wire.RedeemRequest{Scheme: scheme, Host: host, Code: code, State: state, FlowCookies: flow}})
 	return out, err
 }
@@ -71,6 +75,9 @@ func NewBrowser(t testing.TB, centers ...*DataCenter) *Browser {
 	return &Browser{t: t, Jar: jar, cookies: map[string]map[string]string{}, http: &http.Client{Jar: jar, Timeout: patience, Transport: pool,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
+
+// Close lets go of the browser's connections.
+func (b *Browser) Close() { b.http.CloseIdleConnections() }
 
 // Visit is what came of opening an application.
 type Visit struct {

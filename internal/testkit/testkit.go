@@ -114,6 +114,14 @@ func (d *DataCenter) credentials() {
 // AllowOpen changes what the next Start finds in the node's file about security mode open.
 func (d *DataCenter) AllowOpen(allow bool) { d.cfg.AllowOpen = allow }
 
+// Fresh is d as who begins now sees it: with the roots that lie in its directory, which a rotation replaces.
+func (d *DataCenter) Fresh() *DataCenter {
+	d.t.Helper()
+	out := *d
+	out.credentials()
+	return &out
+}
+
 // Stop drains and ends the data center; a second call does nothing.
 func (d *DataCenter) Stop() {
 	if d.stop != nil {

@@ -37,6 +37,9 @@ func points() map[string]func(*stage, string) {
 		all[p] = atPromotion
 	}
 	all["handover.yielded"] = atYield
+	for _, p := range []string{"rotate.kept", "rotate.switched"} {
+		all[p] = atRotation
+	}
 	return all
 }
 

@@ -106,6 +106,17 @@ func TestPlanned(t *testing.T) { quick(t, "FLT-19") }
 // TestPausedHolder proves FLT-20 with a holder that really stood still.
 func TestPausedHolder(t *testing.T) { quick(t, "FLT-20") }
 
+// TestRotations proves FLT-21 with programs of their own.
+func TestRotations(t *testing.T) { quick(t, "FLT-21-roots") }
+
+// TestRotationsSurvive proves FLT-03 and FLT-21: a server that ends in a step of a rotation goes on with it.
+func TestRotationsSurvive(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"rotate.kept", "rotate.switched"} {
+		atRotation(&stage{TB: t, programs: shared, runs: 1}, point)
+	}
+}
+
 // TestLinearizable proves FLT-24 (G-06).
 func TestLinearizable(t *testing.T) { quick(t, "FLT-24") }
 

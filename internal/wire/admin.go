@@ -94,14 +94,6 @@ type TrustedCertificateView struct {
 	Certificates []CertificateInfo `json:"certificates"`
 }
 
-// TrustBundle is /v1/trust/bundle: this data center's own roots.
-type TrustBundle struct {
-	ID                 string   `json:"id"`              // cluster id
-	CertificatePEM     string   `json:"certificate_pem"` // all roots, one after another
-	BundleJSON         string   `json:"bundle_json"`     // SPIFFE bundle (JWK set)
-	FingerprintsSHA256 []string `json:"fingerprints_sha256"`
-}
-
 // Agreement is what a caller writes of a replication agreement. Name, source, target, document_type and overwrite count
 // only when it is created.
 type Agreement struct {

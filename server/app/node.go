@@ -30,6 +30,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
+	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
 )
 
 // Options of a node that are not in its file.
@@ -68,6 +69,10 @@ type Node struct {
 	model       *model
 	keyring     *keyring
 	trust       *trust.Store
+	book        *federation.Book
+	publisher   *federation.Publisher
+	refresher   *federation.Refresher
+	rotation    *federation.Rotation
 	dialer      *outbound.Dialer // every connection to another machine is opened by it
 	links       *links
 	callers     callers

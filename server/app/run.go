@@ -89,7 +89,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // ends after the listeners have drained
 	defer stopWork()
 	background, backgroundCtx := errgroup.WithContext(work)
-	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry} {
+	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry, n.refresher.Run} {
 		background.Go(func() error { return part(backgroundCtx) })
 	}
 	serving, servingCtx := errgroup.WithContext(work)
@@ -98,6 +98,7 @@ func (n *Node) Run(ctx context.Context) error {
 		defer closeDoors()
 		return n.untilToldToStop(ctx, servingCtx, backgroundCtx)
 	})
+	serving.Go(func() error { return n.publisher.Run(open) })
 	serving.Go(func() error { return n.feed.Run(open) }) // its end lets long polls go, which would hold up the drain
 	for i, h := range []http.Handler{n.handlers.Admin(), n.handlers.Runtime(), n.handlers.Peer()} {
 		serving.Go(func() error { return n.listeners[i].serve(open, h, n.log) })

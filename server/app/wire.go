@@ -57,6 +57,7 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if mode && n.modeChanged() || trusted {
 		n.reloadTrust()
+		n.refresher.Refresh()
 	}
 	if keys {
 		n.reloadKeys()
@@ -74,7 +75,8 @@ func (n *Node) follow(changes []journal.Change) {
 
 // reloadTrust takes the declared trust over. What was opened under the former one and is not trusted any more is cut off.
 func (n *Node) reloadTrust() {
-	err := n.trust.Reload(context.Background())
+	followed := n.book.Follow(context.Background())
+	err := errors.Join(followed, n.trust.Reload(context.Background()))
 	n.ready.trust.Store(err != nil)
 	if err != nil {
 		n.log.Error("trust store cannot be read; no partner is trusted until it can", "error", err)
@@ -116,9 +118,12 @@ func (n *Node) reloadKeys() {
 }
 
 func (n *Node) wireTrust(ctx context.Context) error {
-	var err error
+	err := n.openBook(ctx)
+	if err != nil {
+		return err
+	}
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
+		Learned: n.book.Learned, Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
 	if err != nil {
 		return err
 	}
@@ -135,7 +140,7 @@ func (n *Node) wireTrust(ctx context.Context) error {
 	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, until: n.chainExpires, mode: n.modes.now, gate: n.gate, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
 	n.trust.OnChange(n.trustChanged)
-	return nil
+	return n.wireFederation(ctx)
 }
 
 // revoked says whether a certificate of this data center was taken back. What partners took back is theirs to publish.
@@ -192,6 +197,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 // returned wakes what waits for a partner.
 func (n *Node) returned(clusterID string) {
 	n.follower.Wake(clusterID)
+	n.refresher.Wake(clusterID)
 	n.fetcher.Retry()
 }
 
@@ -253,7 +259,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
-		Trust: n.trust, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
+		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }
 

@@ -13,9 +13,11 @@ import (
 // Authority is an open certificate authority. All methods are safe for concurrent use.
 type Authority struct {
 	config   Config
-	identity *identity
+	held     atomic.Pointer[identity]
 	backend  backend
 	own      []ownLeaf
+	changes  changes
+	rotating sync.Mutex // one step of a rotation at a time
 
 	issuing sync.Mutex // one issue or renewal of an own leaf at a time
 	peer    atomic.Pointer[tls.Certificate]
@@ -39,7 +41,7 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 		return nil, err
 	}
 	a := &Authority{config: c, own: []ownLeaf{peerLeaf(c), webLeaf(c)}}
-	if a.identity, a.backend, err = openBackend(ctx, c); err != nil {
+	if err := a.openBackend(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.openRecords(ctx); err != nil {
@@ -48,23 +50,29 @@ func Open(ctx context.Context, c Config) (*Authority, error) {
 	return a, nil
 }
 
-func openBackend(ctx context.Context, c Config) (*identity, backend, error) {
-	if c.External != nil {
-		e, err := openExternal(ctx, c)
+func (a *Authority) openBackend(ctx context.Context) error {
+	if a.config.External != nil {
+		e, err := openExternal(ctx, a.config)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		return &identity{sequence: e.anchor.sequence, root: signer{cert: e.anchor.root}}, e, nil
+		a.held.Store(&identity{sequence: e.anchor.sequence, root: signer{cert: e.anchor.root}})
+		a.backend = e
+		return nil
 	}
-	if err := passSequence(ctx, c); err != nil {
-		return nil, nil, err
+	if err := passSequence(ctx, a.config); err != nil {
+		return err
 	}
-	id, err := openIdentity(ctx, c)
+	id, err := openIdentity(ctx, a.config)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	e, err := openEmbedded(id)
-	return id, e, err
+	a.held.Store(id)
+	e, err := openEmbedded(a.identity)
+	if err == nil {
+		a.backend = e
+	}
+	return err
 }
 
 // openRecords brings what is kept into force: revocations first, so that nothing that was revoked is used again.
@@ -87,8 +95,11 @@ func (a *Authority) openRecords(ctx context.Context) error {
 	return nil
 }
 
-// Roots are the certificates that partners are to trust, newest last.
-func (a *Authority) Roots() []*x509.Certificate { return []*x509.Certificate{a.identity.root.cert} }
+// identity is what is in force now. Ask once for each piece of work: a rotation replaces it.
+func (a *Authority) identity() *identity { return a.held.Load() }
+
+// Roots are the certificates that partners are to trust, newest last: two while the root is rotated.
+func (a *Authority) Roots() []*x509.Certificate { return a.identity().roots() }
 
 // PeerCertificate is the current leaf of the peer listener and of calls to partners, with its issuing certificate. Ask for
 // each handshake: it is replaced by Run.

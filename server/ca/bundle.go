@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"go.step.sm/crypto/jose"
 )
@@ -11,16 +12,24 @@ import (
 // BundleJSON is the SPIFFE bundle of this data center: a JWK set with one x509-svid key for each root, and the sequence
 // that grows when the roots change (SPIFFE Trust Domain and Bundle, section 4).
 func (a *Authority) BundleJSON() (string, error) {
+	bundle, _, err := a.Bundle()
+	return bundle, err
+}
+
+// Bundle is BundleJSON with its sequence, both of one moment.
+func (a *Authority) Bundle() (bundle string, sequence uint64, err error) {
+	id := a.identity()
 	document := struct {
 		Keys     []jose.JSONWebKey `json:"keys"`
 		Sequence uint64            `json:"spiffe_sequence"`
-	}{Sequence: a.identity.sequence}
-	for _, root := range a.Roots() {
+		Refresh  int               `json:"spiffe_refresh_hint"` // seconds
+	}{Sequence: id.sequence, Refresh: int(RefreshHint / time.Second)}
+	for _, root := range id.roots() {
 		document.Keys = append(document.Keys, jose.JSONWebKey{Key: root.PublicKey, Use: "x509-svid", Certificates: []*x509.Certificate{root}})
 	}
 	raw, err := json.Marshal(document)
 	if err != nil {
-		return "", fmt.Errorf("encode bundle: %w", err)
+		return "", 0, fmt.Errorf("encode bundle: %w", err)
 	}
-	return string(raw), nil
+	return string(raw), id.sequence, nil
 }

@@ -80,3 +80,18 @@ func (b *bench) open(t *testing.T) *ca.Authority {
 	t.Cleanup(func() { _ = a.Close() })
 	return a
 }
+
+func (b *bench) value(t *testing.T, key []byte) (value []byte) {
+	t.Helper()
+	if err := b.config.Store.View(t.Context(), func(r store.Reader) (err error) { value, err = r.Get(key); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func (b *bench) put(t *testing.T, key, value []byte) {
+	t.Helper()
+	if err := b.config.Store.Update(t.Context(), func(w store.Writer) error { return w.Put(key, value, 0) }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -19,6 +19,9 @@ const (
 	rootLife   = 10 * 365 * 24 * time.Hour
 	issuerLife = 5 * 365 * 24 * time.Hour
 
+	// RefreshHint is how often others are told to read the bundle. Partners are told of a change at once.
+	RefreshHint = 5 * time.Minute
+
 	// backdate lets partners whose clocks are a little behind take a fresh certificate. A short-lived one is dated back by a
 	// tenth of its life, and by ten seconds at least, so that two thirds of what it says are still ahead when it is made.
 	backdate      = 5 * time.Minute

@@ -134,6 +134,7 @@ func (a *Authority) refreshList(ctx context.Context) error {
 	}
 	a.list.Store(&fresh)
 	a.listTrouble.Store(nil)
+	a.changes.tell()
 	a.forgetEnded()
 	return nil
 }

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -19,7 +20,7 @@ import (
 // embedded signs with the issuing key of this data center, by step's authority inside the process. step is handed the shape
 // of each certificate and has the last word on name constraints; the enforcer has the last word on everything else.
 type embedded struct {
-	issuer  signer
+	id      func() *identity // in force now; a rotation of the root replaces it
 	step    *authority.Authority
 	gate    *enforcer
 	form    *x509.CertificateRequest
@@ -31,8 +32,8 @@ var _ backend = (*embedded)(nil)
 // openEmbedded builds step's authority. It has no provisioner and no token: nobody outside this process can ask it, and
 // inside only an order whose intent is recorded gets past the enforcer, once. It has no database either: the records of
 // this package are the ones that count, and step neither renews nor revokes here.
-func openEmbedded(id *identity) (*embedded, error) {
-	e := &embedded{issuer: id.issuer, gate: newEnforcer(id.issuer.cert)}
+func openEmbedded(id func() *identity) (*embedded, error) {
+	e := &embedded{id: id, gate: newEnforcer(func() *x509.Certificate { return id().issuer.cert })}
 	var err error
 	if e.form, err = readForm(); err != nil {
 		return nil, err
@@ -42,8 +43,13 @@ func openEmbedded(id *identity) (*embedded, error) {
 			Address: ":443", DNSNames: []string{"concord.invalid"}, CommonName: "concord.invalid",
 			AuthorityConfig: &config.AuthConfig{},
 		}),
-		authority.WithX509RootCerts(id.root.cert),
-		authority.WithX509Signer(id.issuer.cert, id.issuer.key),
+		authority.WithX509RootCerts(id().root.cert),
+		authority.WithX509SignerFunc(func() ([]*x509.Certificate, crypto.Signer, error) { // asked for each signature
+			now := id()
+			return now.between(), now.issuer.key, nil
+		}),
+		// For step's check of name constraints, which it fixes here; those of a later issuer are the same.
+		authority.WithX509IntermediateCerts(id().issuer.cert),
 		authority.WithX509Enforcers(e.gate),
 		authority.WithQuietInit(),
 	)
@@ -54,7 +60,7 @@ func openEmbedded(id *identity) (*embedded, error) {
 }
 
 // Issuers implements backend.
-func (e *embedded) Issuers() []*x509.Certificate { return []*x509.Certificate{e.issuer.cert} }
+func (e *embedded) Issuers() []*x509.Certificate { return e.id().between() }
 
 // Sign implements backend.
 func (e *embedded) Sign(ctx context.Context, o order) ([]*x509.Certificate, error) {
@@ -101,7 +107,8 @@ func (e *embedded) CRL(_ context.Context, l revocationList) ([]byte, error) {
 		t.RevokedCertificateEntries = append(t.RevokedCertificateEntries,
 			x509.RevocationListEntry{SerialNumber: serial, RevocationTime: r.At, ReasonCode: r.Reason.code()})
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, t, e.issuer.cert, e.issuer.key)
+	issuer := e.id().issuer
+	der, err := x509.CreateRevocationList(rand.Reader, t, issuer.cert, issuer.key)
 	if err != nil {
 		return nil, fmt.Errorf("create revocation list: %w", err)
 	}

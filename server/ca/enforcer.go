@@ -12,7 +12,7 @@ import (
 // with its serial is expected and says exactly the same, and each order only once. step would let a leaf outlive its
 // issuer, so that is looked at here again.
 type enforcer struct {
-	issuer *x509.Certificate
+	issuer func() *x509.Certificate // the one that signs now
 
 	mu       sync.Mutex
 	expected map[string]order // by the bytes of the serial
@@ -20,7 +20,7 @@ type enforcer struct {
 
 var _ provisioner.CertificateEnforcer = (*enforcer)(nil)
 
-func newEnforcer(issuer *x509.Certificate) *enforcer {
+func newEnforcer(issuer func() *x509.Certificate) *enforcer {
 	return &enforcer{issuer: issuer, expected: map[string]order{}}
 }
 
@@ -52,7 +52,8 @@ func (e *enforcer) Enforce(c *x509.Certificate) error {
 }
 
 func (e *enforcer) exact(o order, c *x509.Certificate) bool {
+	issuer := e.issuer()
 	return o.fits(c) && c.SerialNumber.Cmp(o.serial) == 0 && c.Subject.CommonName == o.shape.common && len(c.Subject.ToRDNSequence()) <= 1 &&
 		len(c.Extensions) == 0 && len(c.ExtraExtensions) == 0 && len(c.PermittedURIDomains)+len(c.PolicyIdentifiers) == 0 &&
-		!c.NotBefore.Before(e.issuer.NotBefore) && !c.NotBefore.Before(o.notBefore) && !c.NotAfter.After(e.issuer.NotAfter)
+		!c.NotBefore.Before(issuer.NotBefore) && !c.NotBefore.Before(o.notBefore) && !c.NotAfter.After(issuer.NotAfter)
 }

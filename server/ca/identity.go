@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -22,10 +23,18 @@ type signer struct {
 	key  crypto.Signer
 }
 
-// identity is the opened form of identityRecord.
+// generation is a root with the issuing certificate below it.
+type generation struct{ root, issuer signer }
+
+// identity is the opened form of identityRecord: what issues now and, while the root is rotated, either the generation that
+// is published and does not issue yet, or the former one, whose certificates are still about. It is never changed.
 type identity struct {
 	sequence     uint64 // of the SPIFFE bundle: grows when the roots change
 	root, issuer signer
+	next, former *generation
+	crossed      *x509.Certificate // the issuing certificate once more, signed by the former root; with former only
+	since        time.Time         // of the present phase; zero when the first root was never rotated
+	raw          []byte            // as it is kept
 }
 
 // sealedPair is a certificate and its wrapped PKCS #8 key, both DER.
@@ -34,11 +43,20 @@ type sealedPair struct {
 	SealedKey   []byte `json:"sealed_key"`
 }
 
+type sealedGeneration struct {
+	Root   sealedPair `json:"root"`
+	Issuer sealedPair `json:"issuer"`
+}
+
 type identityRecord struct {
-	ClusterID string     `json:"cluster_id"`
-	Sequence  uint64     `json:"sequence"`
-	Root      sealedPair `json:"root"`
-	Issuer    sealedPair `json:"issuer"`
+	ClusterID string            `json:"cluster_id"`
+	Sequence  uint64            `json:"sequence"`
+	Root      sealedPair        `json:"root"`
+	Issuer    sealedPair        `json:"issuer"`
+	Next      *sealedGeneration `json:"next,omitempty"`
+	Former    *sealedGeneration `json:"former,omitempty"`
+	Crossed   []byte            `json:"crossed,omitempty"`
+	Since     time.Time         `json:"since,omitzero"`
 }
 
 // openIdentity reads the authority that is kept, or makes it. Of two nodes that start first at once, one wins and both use its.
@@ -61,19 +79,15 @@ func openIdentity(ctx context.Context, c Config) (*identity, error) {
 }
 
 func createIdentity(ctx context.Context, c Config) ([]byte, error) {
-	root, err := newRoot(c)
+	g, err := newGeneration(c, 1)
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := newIssuer(c, root)
+	raw, err := encodeIdentity(c, &identity{sequence: 1, root: g.root, issuer: g.issuer})
 	if err != nil {
 		return nil, err
 	}
-	raw, err := encodeIdentity(c, &identity{sequence: 1, root: root, issuer: issuer})
-	if err != nil {
-		return nil, err
-	}
-	c.Logger.InfoContext(ctx, "certificate authority created", "root_not_after", root.cert.NotAfter)
+	c.Logger.InfoContext(ctx, "certificate authority created", "root_not_after", g.root.cert.NotAfter)
 	return swapIdentity(ctx, c.Store, nil, raw)
 }
 
@@ -84,11 +98,15 @@ func (id *identity) issuerSpent(c Config) bool {
 }
 
 func replaceIssuer(ctx context.Context, c Config, id *identity, old []byte) (*identity, error) {
-	issuer, err := newIssuer(c, id.root)
-	if err != nil {
+	fresh := *id
+	var err error
+	if fresh.issuer, err = newIssuer(c, id.root, id.sequence); err != nil {
 		return nil, err
 	}
-	raw, err := encodeIdentity(c, &identity{sequence: id.sequence, root: id.root, issuer: issuer})
+	if err := fresh.cross(c); err != nil {
+		return nil, err
+	}
+	raw, err := encodeIdentity(c, &fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -118,18 +136,54 @@ func swapIdentity(ctx context.Context, s store.Store, old, fresh []byte) (kept [
 }
 
 func encodeIdentity(c Config, id *identity) ([]byte, error) {
-	r := identityRecord{ClusterID: c.ClusterID, Sequence: id.sequence}
-	var err error
-	if r.Root, err = seal(c, "root", id.root); err != nil {
+	r := identityRecord{ClusterID: c.ClusterID, Sequence: id.sequence, Since: id.since}
+	own, err := sealGeneration(c, "", &generation{root: id.root, issuer: id.issuer})
+	if err != nil {
 		return nil, err
 	}
-	if r.Issuer, err = seal(c, "issuer", id.issuer); err != nil {
+	r.Root, r.Issuer = own.Root, own.Issuer
+	if r.Next, err = sealGeneration(c, "next ", id.next); err != nil {
 		return nil, err
+	}
+	if r.Former, err = sealGeneration(c, "former ", id.former); err != nil {
+		return nil, err
+	}
+	if id.crossed != nil {
+		r.Crossed = id.crossed.Raw
 	}
 	return json.Marshal(r)
 }
 
-// decodeIdentity believes nothing it reads: keys must fit certificates and the root must have signed the issuer.
+func sealGeneration(c Config, which string, g *generation) (*sealedGeneration, error) {
+	if g == nil {
+		return nil, nil
+	}
+	root, err := seal(c, which+"root", g.root)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := seal(c, which+"issuer", g.issuer)
+	return &sealedGeneration{Root: root, Issuer: issuer}, err
+}
+
+// unsealGeneration believes nothing it reads: keys must fit certificates and the root must have signed the issuer.
+func unsealGeneration(c Config, which string, s *sealedGeneration) (g *generation, err error) {
+	if s == nil {
+		return nil, nil
+	}
+	g = &generation{}
+	if g.root, err = unseal(c, which+"root", s.Root); err != nil {
+		return nil, err
+	}
+	if g.issuer, err = unseal(c, which+"issuer", s.Issuer); err != nil {
+		return nil, err
+	}
+	if err := g.issuer.cert.CheckSignatureFrom(g.root.cert); err != nil {
+		return nil, fmt.Errorf("check %sissuing certificate: %w", which, err)
+	}
+	return g, nil
+}
+
 func decodeIdentity(c Config, raw []byte) (*identity, error) {
 	var r identityRecord
 	if err := json.Unmarshal(raw, &r); err != nil {
@@ -138,16 +192,22 @@ func decodeIdentity(c Config, raw []byte) (*identity, error) {
 	if !strings.EqualFold(r.ClusterID, c.ClusterID) {
 		return nil, fmt.Errorf("the store holds the authority of %q, not of %q; give this node the right cluster id or an empty directory", clip(r.ClusterID), c.ClusterID)
 	}
-	id := &identity{sequence: r.Sequence}
-	var err error
-	if id.root, err = unseal(c, "root", r.Root); err != nil {
+	own, err := unsealGeneration(c, "", &sealedGeneration{Root: r.Root, Issuer: r.Issuer})
+	if err != nil {
 		return nil, err
 	}
-	if id.issuer, err = unseal(c, "issuer", r.Issuer); err != nil {
+	id := &identity{sequence: r.Sequence, root: own.root, issuer: own.issuer, since: r.Since, raw: raw}
+	if id.next, err = unsealGeneration(c, "next ", r.Next); err != nil {
 		return nil, err
 	}
-	if err := id.issuer.cert.CheckSignatureFrom(id.root.cert); err != nil {
-		return nil, fmt.Errorf("check issuing certificate: %w", err)
+	if id.former, err = unsealGeneration(c, "former ", r.Former); err != nil || id.former == nil {
+		return id, err
+	}
+	if id.crossed, err = x509.ParseCertificate(r.Crossed); err != nil {
+		return nil, fmt.Errorf("read crossed certificate: %w", err)
+	}
+	if err := id.crossed.CheckSignatureFrom(id.former.root.cert); err != nil || !sameKey(id.crossed.PublicKey, id.issuer.key.Public()) {
+		return nil, fmt.Errorf("check crossed certificate: %w", errors.Join(err, errors.New("it is not the issuing certificate under the former root")))
 	}
 	return id, nil
 }

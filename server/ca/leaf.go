@@ -99,6 +99,9 @@ func (a *Authority) bridges(l ownLeaf, c *x509.Certificate, between []*x509.Cert
 
 // issuersOf are the issuing certificates that c was signed with: an external authority may have others by now.
 func (a *Authority) issuersOf(ctx context.Context, c *x509.Certificate) (out []*x509.Certificate, err error) {
+	if a.config.External == nil {
+		return a.backend.Issuers(), nil // those that go with a leaf change while the root is rotated
+	}
 	var rec Record
 	err = a.config.Store.View(ctx, func(r store.Reader) error {
 		rec, err = getRecord(r, SerialText(c.SerialNumber))
@@ -178,7 +181,7 @@ func (a *Authority) saveLeaf(w store.Writer, l ownLeaf, s signer) error {
 // verify checks a leaf as a partner will, so that trouble with clock or name constraints shows here first.
 func (a *Authority) verify(s shape, c *x509.Certificate, between []*x509.Certificate, at time.Time) error {
 	roots, pool := x509.NewCertPool(), x509.NewCertPool()
-	roots.AddCert(a.identity.root.cert)
+	roots.AddCert(a.identity().root.cert)
 	for _, issuer := range between {
 		pool.AddCert(issuer)
 	}

@@ -1,25 +1,37 @@
 package ca
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.step.sm/crypto/x509util"
 )
 
+// newGeneration makes a root and the issuing certificate below it. number, from 1, tells one from the next.
+func newGeneration(c Config, number uint64) (*generation, error) {
+	root, err := newRoot(c, number)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := newIssuer(c, root, number)
+	return &generation{root: root, issuer: issuer}, err
+}
+
 // newRoot makes a root that signed itself.
-func newRoot(c Config) (signer, error) {
+func newRoot(c Config, number uint64) (signer, error) {
 	key, err := newKey()
 	if err != nil {
 		return signer{}, err
 	}
-	t := authorityTemplate(c, "root", rootLife)
+	t := authorityTemplate(c, numbered("root", number), rootLife)
 	t.MaxPathLen = 1 // exactly one issuing certificate below it
 	cert, err := x509util.CreateCertificate(t, t, key.Public(), key)
 	if err != nil {
@@ -29,21 +41,48 @@ func newRoot(c Config) (signer, error) {
 }
 
 // newIssuer makes an issuing certificate below root, and never outliving it.
-func newIssuer(c Config, root signer) (signer, error) {
+func newIssuer(c Config, root signer, number uint64) (signer, error) {
 	key, err := newKey()
 	if err != nil {
 		return signer{}, err
 	}
-	t := authorityTemplate(c, "issuing", issuerLife)
-	t.MaxPathLenZero = true
-	if t.NotAfter.After(root.cert.NotAfter) {
-		t.NotAfter = root.cert.NotAfter
-	}
-	cert, err := x509util.CreateCertificate(t, root.cert, key.Public(), root.key)
+	cert, err := signIssuer(c, root, numbered("issuing", number), key.Public(), c.Clock.Now().Add(issuerLife))
 	if err != nil {
 		return signer{}, fmt.Errorf("create issuing certificate: %w", err)
 	}
 	return signer{cert: cert, key: key}, nil
+}
+
+// signIssuer certifies key as an issuing one below root, until end or the root's own.
+func signIssuer(c Config, root signer, use string, key crypto.PublicKey, end time.Time) (*x509.Certificate, error) {
+	t := authorityTemplate(c, use, issuerLife)
+	t.MaxPathLenZero = true
+	if t.NotAfter = end; end.After(root.cert.NotAfter) {
+		t.NotAfter = root.cert.NotAfter
+	}
+	return x509util.CreateCertificate(t, root.cert, key, root.key)
+}
+
+// cross signs the issuing certificate's key under the former root too. Beside it a leaf leads to either root: who was not
+// told of the new one yet, a partner or a browser, goes on until the former is retired.
+func (id *identity) cross(c Config) (err error) {
+	if id.former == nil {
+		return nil
+	}
+	use := strings.TrimPrefix(id.issuer.cert.Subject.CommonName, commonPrefix(c)) // the same subject: a leaf names its issuer by it
+	if id.crossed, err = signIssuer(c, id.former.root, use, id.issuer.key.Public(), id.issuer.cert.NotAfter); err != nil {
+		return fmt.Errorf("create crossed certificate: %w", err)
+	}
+	return nil
+}
+
+func commonPrefix(c Config) string { return "Concord " + c.ClusterID + " " }
+
+func numbered(use string, number uint64) string {
+	if number < 2 {
+		return use
+	}
+	return use + " " + strconv.FormatUint(number, 10)
 }
 
 // authorityTemplate is constrained to the URI names of our own cluster, so that a partner who trusts it for one cluster
@@ -52,7 +91,7 @@ func newIssuer(c Config, root signer) (signer, error) {
 func authorityTemplate(c Config, use string, life time.Duration) *x509.Certificate {
 	now := c.Clock.Now()
 	return &x509.Certificate{
-		Subject:                     pkix.Name{CommonName: "Concord " + c.ClusterID + " " + use},
+		Subject:                     pkix.Name{CommonName: commonPrefix(c) + use},
 		NotBefore:                   now.Add(-backdate),
 		NotAfter:                    now.Add(life),
 		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageCRLSign,

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ func (a *Authority) Run(ctx context.Context) error {
 // due is when the leaf l is to be replaced; early is the share of its life taken off.
 func (a *Authority) due(l ownLeaf, early float64) time.Time {
 	c := a.current(l).Load().Leaf
+	if own := a.identity().issuer.cert; own != nil && !bytes.Equal(c.AuthorityKeyId, own.SubjectKeyId) {
+		return time.Time{} // the root was rotated, and the first try to renew failed
+	}
 	life := float64(c.NotAfter.Sub(c.NotBefore))
 	return renewAt(c).Add(-time.Duration(life * early))
 }

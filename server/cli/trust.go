@@ -20,6 +20,7 @@ func (p *program) trust() *cobra.Command {
 	c.AddCommand(p.trustList(&t), p.trustPassphrase(&t))
 	c.AddCommand(p.trustCertificates(&t), p.trustIssue(&t), p.trustRenew(&t), p.trustRevoke(&t))
 	c.AddCommand(p.trustToken(&t), p.trustEnroll(), p.trustJoin(&t))
+	c.AddCommand(p.trustBundle(&t), p.trustRotate(&t))
 	return c
 }
 

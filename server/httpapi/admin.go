@@ -18,7 +18,6 @@ func (s *Server) declareAdmin() {
 	o.add(
 		route{method: http.MethodGet, path: "/v1/health", summary: "The process is alive", public: true, out: wire.Health{}, handle: s.alive},
 		route{method: http.MethodGet, path: "/v1/ready", summary: "Ready to serve, or why not", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
-		route{method: http.MethodGet, path: "/v1/trust/bundle", summary: "This data center's own roots", out: wire.TrustBundle{}, handle: s.trustBundle},
 		route{method: http.MethodGet, path: "/v1/replication/agreements", summary: "List agreements", query: []string{"type"}, out: wire.Page[wire.AgreementView]{}, handle: s.listAgreements},
 		route{method: http.MethodPost, path: "/v1/replication/agreements", summary: "Create an agreement, at the master; answers when the clone is ready", status: http.StatusCreated, in: wire.Agreement{}, out: wire.AgreementView{}, handle: s.createAgreement},
 		route{method: http.MethodGet, path: "/v1/replication/agreements/{id}", summary: "Read an agreement", out: wire.AgreementView{}, handle: s.getAgreement},
@@ -41,6 +40,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.inspectRoutes()...)
 	o.add(s.matrixRoutes()...)
 	o.add(s.expiryRoutes()...)
+	o.add(s.federationRoutes()...)
 	o.add(s.oracleRoutes()...)
 	s.describes(o, &s.adminDoc, false)
 }

@@ -95,15 +95,3 @@ func (s *Server) trustedCertificateView(_ *call, o mdc.Object) (any, error) {
 	v.CertificateInfo = v.Certificates[0]
 	return v, nil
 }
-
-func (s *Server) trustBundle(c *call) error {
-	bundle, err := s.c.Authority.BundleJSON()
-	if err != nil {
-		return err
-	}
-	v := wire.TrustBundle{ID: s.c.ClusterID, CertificatePEM: s.c.Authority.RootsPEM(), BundleJSON: bundle}
-	for _, root := range s.c.Authority.Roots() {
-		v.FingerprintsSHA256 = append(v.FingerprintsSHA256, mdc.Fingerprint(root))
-	}
-	return c.answer(v)
-}

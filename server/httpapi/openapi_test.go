@@ -220,6 +220,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 	const agreements, oracle = "/v1/replication/agreements", wire.OraclePrefix
 	return append(steps,
 		step{"GET", "/v1/health", "", "", 200}, step{"GET", "/v1/ready", "", "", 200}, step{"GET", "/v1/trust/bundle", "", "", 200},
+		step{"POST", "/v1/trust/bundle/rotate", "", `{"step":"publish"}`, 200}, step{"POST", "/v1/trust/bundle/rotate", "", `{"step":"cancel","force":true}`, 200}, step{"GET", "/v1/partners/{name}/trust", "/v1/partners/LDC/trust", "", 200},
 		step{"GET", "/v1/replication/status", "", "", 200}, step{"GET", "/metrics", "", "", 200}, step{"GET", "/openapi.json", "", "", 200},
 		step{"GET", "/v1/sessions", "", "", 200}, step{"GET", "/v1/sessions/{id}", "/v1/sessions/" + session, "", 200}, step{"DELETE", "/v1/sessions/{id}", "/v1/sessions/" + session, "", 200},
 		step{"POST", agreements, "", `{"name":"n","source":"NYDC","target":"LDC"}`, 201}, step{"GET", agreements, agreements + "?type=master", "", 200},

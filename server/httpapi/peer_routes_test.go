@@ -54,6 +54,8 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", "/peer/v1/pair", "", `{"cluster_id":"FAKE","bundle":"{}","proof":"AAAA"}`, 409}, // in mode cert
 		{"POST", "/peer/v1/enroll", "", `{"id":"x","purpose":"agent","secret":"AA==","csr_pem":""}`, 403},
 		{"POST", "/peer/v1/join", "", "{}", 400},
+		{"GET", "/peer/v1/trust", "/peer/v1/trust?after=0&crl=0&wait=0s", "", 200},
+		{"GET", "/peer/v1/trust", "/peer/v1/trust?after=-1&crl=x", "", 400},
 		{"PUT", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
 		{"PATCH", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", fmt.Sprintf(fakeAgreement, "FAKE-NYDC-1", "FAKE", false), 200},
 		{"GET", "/peer/v1/replication/journal", "/peer/v1/replication/journal" + position, "", 403},

@@ -25,6 +25,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
+	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
 )
 
 // Addresses are a node's listeners as others reach them, with scheme.
@@ -67,6 +68,10 @@ type Config struct {
 	Trust         *trust.Store
 	Desk          *enrolment.Desk
 	Joiner        Joiner
+	Book          *federation.Book
+	Publisher     *federation.Publisher
+	Refresher     *federation.Refresher
+	Rotation      *federation.Rotation
 	Authority     *ca.Authority
 	Sessions      *session.Engine
 	Users         *identity.Authenticator

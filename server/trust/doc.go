@@ -7,7 +7,8 @@
 //
 // Guarantees: a peer is taken only if its certificate carries exactly one URI name, byte for byte
 // spiffe://<cluster id in lower case>/node/<node name>, of a registered partner, and leads to an anchor declared for that
-// very partner; there is no pool of all anchors, so no partner can speak for another. Host names are never part of the
+// very partner, or to a root that this partner named over a link that was believed already (Learned, which package federation
+// below keeps), and only while its issuer did not take it back; there is no pool of all anchors, so no partner can speak for another. Host names are never part of the
 // decision. A removed partner or certificate is refused at the next request, on open connections too, and TLS sessions are
 // never resumed. What cannot be read trusts nobody. Who shows no certificate is let in by the handshake as a stranger, and refused by
 // Verify; the peer routes that are open to everybody do not ask it.

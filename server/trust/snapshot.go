@@ -30,6 +30,8 @@ type partner struct {
 	pool      *x509.CertPool
 	pinned    map[fingerprint]bool
 	anchors   []*x509.Certificate // what pool holds, as hints for clients
+	revoked   map[string]bool     // serials, decimal
+	damaged   bool                // see Learned
 }
 
 // seen is what a kept result is valid for. The usage is part of it: a leaf may be good as a server and not as a client.
@@ -38,9 +40,14 @@ type seen struct {
 	usage x509.ExtKeyUsage
 }
 
-// build sorts declared certificates into the partners they are for. One that cannot be read is left out, and said.
-func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertificate) *snapshot {
+// build sorts declared and learned certificates into the partners they are for. One that cannot be read is left out, and said.
+func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertificate, learned map[string]Learned) *snapshot {
 	sn := &snapshot{partners: make(map[string]*partner, len(partners)), verified: map[seen]Peer{}, callers: map[called]Caller{}}
+	for _, t := range certificates {
+		if _, err := mdc.ParseCertificates(t.CertificatePEM); err != nil {
+			s.config.Logger.Warn("trusted certificate left out", "name", t.Name, "error", err)
+		}
+	}
 	own := mdc.FoldName(s.config.ClusterID)
 	for _, p := range partners {
 		id := mdc.FoldName(p.ClusterID)
@@ -48,42 +55,21 @@ func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertific
 			s.config.Logger.Warn("partner left out of trust", "partner", p.ClusterID, "reason", "cluster id is our own or not valid")
 			continue
 		}
-		sn.partners[id] = &partner{clusterID: p.ClusterID, pool: x509.NewCertPool(), pinned: map[fingerprint]bool{}}
-	}
-	for _, t := range certificates {
-		parsed, err := mdc.ParseCertificates(t.CertificatePEM)
-		if err != nil {
-			s.config.Logger.Warn("trusted certificate left out", "name", t.Name, "error", err)
-			continue
-		}
-		sn.add(t.Partner, parsed)
+		made := &partner{clusterID: p.ClusterID, pool: x509.NewCertPool(), pinned: map[fingerprint]bool{}}
+		made.learn(learned[id], Declared(p.ClusterID, certificates))
+		sn.partners[id] = made
 	}
 	return sn
 }
 
-// add gives certificates to the partner called id, or to all when id is empty.
-func (sn *snapshot) add(id string, certificates []*x509.Certificate) {
-	if id != "" {
-		if p := sn.partners[mdc.FoldName(id)]; p != nil {
-			p.add(certificates)
-		}
-		return
-	}
-	for _, p := range sn.partners {
-		p.add(certificates)
-	}
-}
-
-// add makes authorities anchors, an intermediate too. A server's certificate is pinned by its bytes and stays out of the
+// add makes an authority an anchor, an intermediate too. A server's certificate is pinned by its bytes and stays out of the
 // pool, so that no path is ever built on it.
-func (p *partner) add(certificates []*x509.Certificate) {
-	for _, c := range certificates {
-		if mdc.CertificateType(c) == mdc.CertificateServer {
-			p.pinned[sha256.Sum256(c.Raw)] = true
-		} else {
-			p.pool.AddCert(c)
-			p.anchors = append(p.anchors, c)
-		}
+func (p *partner) add(c *x509.Certificate) {
+	if mdc.CertificateType(c) == mdc.CertificateServer {
+		p.pinned[sha256.Sum256(c.Raw)] = true
+	} else {
+		p.pool.AddCert(c)
+		p.anchors = append(p.anchors, c)
 	}
 }
 

@@ -34,6 +34,10 @@ type Config struct {
 	Clock       clock.Clock                // decides validity; nil = the machine's clock
 	Logger      *slog.Logger               // nil = silent
 
+	// Learned, when set, gives what partners told of their own trust, by cluster id in lower case. Read by New and Reload.
+	// What it gives counts only while the partner is registered and a certificate is declared for it.
+	Learned func(ctx context.Context) (map[string]Learned, error)
+
 	// Refused, when set, is told of each client refused in a handshake, for the audit. leaf is what it showed,
 	// unverified. It runs in the handshake and must not block.
 	Refused func(leaf *x509.Certificate, err error)
@@ -115,5 +119,11 @@ func (s *Store) read(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read trusted certificates: %w", err)
 	}
-	return s.build(partners, certificates), nil
+	var learned map[string]Learned
+	if s.config.Learned != nil {
+		if learned, err = s.config.Learned(ctx); err != nil {
+			return nil, fmt.Errorf("read what partners told: %w", err)
+		}
+	}
+	return s.build(partners, certificates, learned), nil
 }

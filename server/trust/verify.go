@@ -18,6 +18,7 @@ const (
 	CodeUntrustedCertificate = "untrusted_certificate" // no way to an anchor of that partner, or not a leaf for this use
 	CodeWrongIdentity        = "wrong_identity"        // the name is not a node's, or another data center's than expected
 	CodeExpiredCertificate   = "expired_certificate"   // past, or not yet begun
+	CodeTrustDamaged         = "trust_damaged"         // what is kept of the partner's trust cannot be read
 )
 
 // maxPresented is the most certificates taken from a peer; the longest sound chain has three or four.
@@ -66,11 +67,17 @@ func (sn *snapshot) check(presented []*x509.Certificate, key seen, now time.Time
 	if p == nil {
 		return Peer{}, refuse(CodeNotAPartner, "the data center is not registered as a partner here", nil)
 	}
+	if p.damaged {
+		return Peer{}, refuse(CodeTrustDamaged, "what is kept of that data center's roots and revocations cannot be read; remove the partner here and register it again", nil)
+	}
 	if err := checkLeaf(leaf, key.usage, now); err != nil {
 		return Peer{}, err
 	}
 	if slices.ContainsFunc(presented, mdc.WeakKey) {
 		return Peer{}, refuse(CodeUntrustedCertificate, "a key in the peer's certificates is too short to be believed", nil)
+	}
+	if p.isRevoked(leaf) {
+		return Peer{}, refuse(CodeRevokedCertificate, "the peer's certificate was revoked by its data center", nil)
 	}
 	until := leaf.NotAfter
 	if !p.pinned[key.leaf] {
@@ -116,11 +123,18 @@ func (p *partner) chain(presented []*x509.Certificate, usage x509.ExtKeyUsage, n
 		return until, refuse(CodeUntrustedCertificate, "the peer's certificate was not issued under a certificate that is trusted for its data center", err)
 	}
 	for _, way := range ways {
-		if end := earliestEnd(way); end.After(until) {
+		if end := earliestEnd(way); end.After(until) && !p.anyRevoked(way) {
 			until = end
 		}
 	}
+	if until.IsZero() {
+		return until, refuse(CodeRevokedCertificate, "the peer's certificate, or one above it, was revoked by its data center", nil)
+	}
 	return until, nil
+}
+
+func (p *partner) anyRevoked(way []*x509.Certificate) bool {
+	return slices.ContainsFunc(way[:len(way)-1], p.isRevoked) // not the anchor: no list speaks of it
 }
 
 func earliestEnd(way []*x509.Certificate) time.Time {
