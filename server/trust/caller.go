@@ -85,6 +85,8 @@ func (s *Store) checkCaller(sn *snapshot, presented []*x509.Certificate, key cal
 		return Caller{}, refuse(CodeWrongIdentity, "another data center's administrator", nil)
 	case p == nil:
 		return Caller{}, refuse(CodeNotAPartner, "no partner", nil)
+	case p.damaged:
+		return Caller{}, refuse(CodeTrustDamaged, "what is kept of the trust in the caller's data center is damaged", nil)
 	case p.isRevoked(leaf):
 		return Caller{}, refuse(CodeRevokedCertificate, "the caller's certificate was revoked by its data center", nil)
 	default:

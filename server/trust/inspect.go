@@ -143,8 +143,8 @@ func unreachable(address string, err error) error {
 
 func noTLS(address string, err error) error {
 	why := plain(err)
-	switch _, clear := errors.AsType[tls.RecordHeaderError](err); {
-	case clear:
+	switch _, plainly := errors.AsType[tls.RecordHeaderError](err); {
+	case plainly:
 		why = "what answers does not speak TLS"
 	case strings.Contains(why, "protocol version"):
 		why = "it speaks neither TLS 1.2 nor TLS 1.3"

@@ -48,7 +48,7 @@ func readRecord(r store.Reader, id string) (*record, error) {
 		return nil, markErr
 	}
 	if err != nil && markErr != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // both are absent
 	}
 	sum := sha256.Sum256(raw)
 	if err != nil || markErr != nil || !bytes.Equal(sum[:], mark) {
