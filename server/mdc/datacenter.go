@@ -44,6 +44,8 @@ type DataCenter struct {
 
 	LockTimeout   Duration `json:"lock_timeout"`   // how long an administrator's lock lasts that says nothing else (MSS-05)
 	WriteRequires string   `json:"write_requires"` // counts where this data center is the master (trust.md "Epoch and promotion")
+
+	SessionCapacity int `json:"session_capacity,omitempty"` // sessions that this data center holds at most, on all its nodes together; 0 = no limit (CAMS-10)
 }
 
 // Limits of the time that an administrator's lock may last, and what counts when nothing is said.
@@ -52,6 +54,9 @@ const (
 	MaxLockTimeout     = 24 * time.Hour
 	DefaultLockTimeout = 180 * time.Second
 )
+
+// MaxSessionCapacity is the largest session_capacity.
+const MaxSessionCapacity = 1_000_000_000
 
 // DataCenterKind describes the data center singleton.
 func DataCenterKind() Kind {
@@ -89,6 +94,7 @@ func (d *DataCenter) Validate() []fault.Field {
 	c.want(d.LockTimeout.D() >= MinLockTimeout && d.LockTimeout.D() <= MaxLockTimeout, "/lock_timeout", "%s is not between %s and %s", d.LockTimeout,
 		Duration(MinLockTimeout), Duration(MaxLockTimeout))
 	c.oneOf("/write_requires", d.WriteRequires, WriteLocal, WriteMajority)
+	c.want(d.SessionCapacity >= 0 && d.SessionCapacity <= MaxSessionCapacity, "/session_capacity", "%d is not between 0 (no limit) and %d", d.SessionCapacity, MaxSessionCapacity)
 	if d.WriteEnabled != nil {
 		c.want(*d.WriteEnabled || d.Role == RoleClone, "/write_enabled", "only a clone can be closed to writes")
 	}

@@ -9,11 +9,12 @@ const (
 	PurposeFlow   = "flow"
 	PurposeCode   = "code"
 	PurposeCursor = "cursor"
+	PurposeGito   = "inactivity" // the inactivity cookie on the common domain
 )
 
 // Purposes lists every purpose that has a keyset.
 func Purposes() []string {
-	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor}
+	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor, PurposeGito}
 }
 
 // Keyset is a Tink AEAD keyset for one purpose, made by the master for the whole topology (trust.md "Keys for cookies").

@@ -17,7 +17,29 @@ type SessionPolicy struct {
 	Lifetime              Duration `json:"lifetime"`                 // absolute, from authentication
 	MaxDegradedAge        Duration `json:"max_degraded_age"`         // how long a session made from a cookie lasts unconfirmed
 	SignInURL             string   `json:"sign_in_url,omitempty"`    // "" = this data center's runtime address
+
+	Anchored         bool     `json:"anchored,omitempty"`           // the data center that a user comes to takes the session over (OAM-19)
+	Reauthenticate   bool     `json:"reauthenticate,omitempty"`     // a session of elsewhere is a challenge (OAM-21, X7)
+	GitoCookieDomain string   `json:"gito_cookie_domain,omitempty"` // of the inactivity cookie; "" = there is none (OAM-25)
+	IdentityRecheck  Duration `json:"identity_recheck"`             // how often the user of a session in use is looked up again
+
+	MaxSessionsPerUser         int    `json:"max_sessions_per_user,omitempty"` // over all data centers; 0 = no limit (OAM-L2)
+	MaxSessionsAction          string `json:"max_sessions_action,omitempty"`
+	MaxSessionsWhenPartitioned string `json:"max_sessions_when_partitioned,omitempty"`
 }
+
+// What happens at max_sessions_per_user.
+const (
+	SessionsDeny      = "deny"       // the new sign-in is refused
+	SessionsEndOldest = "end_oldest" // the user's oldest sign-on ends
+)
+
+// What counts at max_sessions_per_user while a partner does not answer.
+const (
+	PartitionedLocal = "local" // what is known here
+	PartitionedAllow = "allow" // nothing: the limit is off
+	PartitionedDeny  = "deny"  // nobody signs in who has a limit
+)
 
 // SessionPolicyKind describes the session policy singleton.
 func SessionPolicyKind() Kind {
@@ -28,14 +50,22 @@ func SessionPolicyKind() Kind {
 // DefaultSessionPolicy has the documented defaults.
 func DefaultSessionPolicy() *SessionPolicy {
 	return &SessionPolicy{RetrieveOnDemand: true, RetrievalMaxAttempts: 2, RetrievalMaxWait: Duration(time.Second),
-		IdleTimeout: Duration(30 * time.Minute), Lifetime: Duration(12 * time.Hour), MaxDegradedAge: Duration(15 * time.Minute)}
+		IdleTimeout: Duration(30 * time.Minute), Lifetime: Duration(12 * time.Hour), MaxDegradedAge: Duration(15 * time.Minute),
+		IdentityRecheck: Duration(time.Minute), MaxSessionsAction: SessionsDeny, MaxSessionsWhenPartitioned: PartitionedLocal}
 }
 
 // ObjectName is SingletonName.
 func (p *SessionPolicy) ObjectName() string { return SingletonName }
 
-// Normalize has nothing to do.
-func (p *SessionPolicy) Normalize() {}
+// Normalize names the defaults.
+func (p *SessionPolicy) Normalize() {
+	if p.MaxSessionsAction == "" {
+		p.MaxSessionsAction = SessionsDeny
+	}
+	if p.MaxSessionsWhenPartitioned == "" {
+		p.MaxSessionsWhenPartitioned = PartitionedLocal
+	}
+}
 
 // Validate refuses what contradicts itself.
 func (p *SessionPolicy) Validate() []fault.Field {
@@ -50,8 +80,17 @@ func (p *SessionPolicy) Validate() []fault.Field {
 	if p.SignInURL != "" {
 		c.want(ValidOrigin(p.SignInURL), "/sign_in_url", "%q is no origin; write scheme://host or scheme://host:port and nothing behind it", clip(p.SignInURL))
 	}
+	c.want(!p.Anchored || p.RetrieveOnDemand, "/anchored", "needs retrieve_on_demand = true: who takes a session over without its attributes would end what it cannot replace")
+	c.want(p.IdentityRecheck.D() >= time.Second && p.IdentityRecheck.D() <= 24*time.Hour, "/identity_recheck", "%s is not between 1s and 24h", p.IdentityRecheck)
+	c.want(p.MaxSessionsPerUser >= 0 && p.MaxSessionsPerUser <= MaxSessionsPerUser, "/max_sessions_per_user", "%d is not between 0 (no limit) and %d", p.MaxSessionsPerUser, MaxSessionsPerUser)
+	c.oneOf("/max_sessions_action", p.MaxSessionsAction, SessionsDeny, SessionsEndOldest)
+	c.oneOf("/max_sessions_when_partitioned", p.MaxSessionsWhenPartitioned, PartitionedLocal, PartitionedAllow, PartitionedDeny)
+	p.validateDomain(&c)
 	return c.fields
 }
+
+// MaxSessionsPerUser is the largest limit: so many sign-ons are compared at each sign-in.
+const MaxSessionsPerUser = 1000
 
 // References gives none.
 func (p *SessionPolicy) References() []Reference { return nil }

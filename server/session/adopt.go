@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -51,8 +52,14 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 	if !found || !person.Enabled {
 		return adoption{rule: ChallengeUser}, nil
 	}
+	if given == nil && p.Reauthenticate && r == nil {
+		return e.wantsPassword(ctx, c)
+	}
 	if given == nil {
-		o := e.ask(ctx, c, "")
+		o, err := e.ask(ctx, c, "")
+		if err != nil {
+			return adoption{}, err
+		}
 		given = &o
 	}
 	switch given.verdict {
@@ -64,12 +71,36 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 	return adoption{rule: given.rule}, nil
 }
 
+// wantsPassword is the adoption under reauthenticate: a challenge wherever there would be something to adopt (OAM-21, X7). A
+// code is none of its affairs: the sign-in host decided a moment ago, and asking again would lead in circles.
+func (e *Engine) wantsPassword(ctx context.Context, c *claim) (adoption, error) {
+	candidates, err := e.candidates(ctx, c)
+	if err != nil {
+		return adoption{}, err
+	}
+	if len(candidates) == 0 {
+		return adoption{rule: ChallengeUnknown}, nil
+	}
+	return adoption{rule: ChallengeReauthenticate}, nil
+}
+
 // take makes the session that a partner gave, or confirms with it the one that was made from a cookie.
 func (e *Engine) take(ctx context.Context, c *claim, r *resident, o *outcome) (adoption, error) {
 	if r != nil {
 		err := e.confirmed(ctx, c, r, o)
 		return adoption{r, AdoptedFound}, err
 	}
+	s := e.given(c, o)
+	return e.settle(ctx, s, AdoptedFound, func(w store.Writer) error {
+		if err := w.Delete(keyPending(s.SSOID)); err != nil {
+			return err
+		}
+		return e.tellMembers(w, c, s, s.Members, o.from)
+	})
+}
+
+// given is the session that a partner gave, as one of this data center.
+func (e *Engine) given(c *claim, o *outcome) *mdc.Session {
 	s := e.newSession(c)
 	s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
 	s.Origin = &mdc.Origin{ClusterID: o.from, SessionID: o.session.ID}
@@ -77,12 +108,7 @@ func (e *Engine) take(ctx context.Context, c *claim, r *resident, o *outcome) (a
 		s.LastAccess = o.session.LastAccess
 	}
 	s.Members = e.members(o)
-	return e.settle(ctx, s, AdoptedFound, func(w store.Writer) error {
-		if err := w.Delete(keyPending(s.SSOID)); err != nil {
-			return err
-		}
-		return e.tellJoined(w, c, s.Members, o.from)
-	})
+	return s
 }
 
 // fromCookie makes the session from the cookie and the local user. Degraded counts from the first time for this sign-on.
@@ -95,7 +121,7 @@ func (e *Engine) fromCookie(ctx context.Context, c *claim, r *resident, person P
 	s.Origin = &mdc.Origin{ClusterID: c.Cluster, SessionID: c.ID}
 	s.Members = o.asked
 	if o.verdict == verdictCookie {
-		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellJoined(w, c, s.Members, "") })
+		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellMembers(w, c, s, s.Members, "") })
 	}
 	record, err := e.degrade(ctx, c)
 	if err != nil || record == nil {
@@ -105,12 +131,19 @@ func (e *Engine) fromCookie(ctx context.Context, c *claim, r *resident, person P
 	return e.settle(ctx, s, AdoptedAlone, func(w store.Writer) error { return record.write(w, s, e.now()) })
 }
 
-// settle creates a session unless it would be idle at once, and takes it back if the sign-on ended meanwhile.
+// settle creates a session unless it would be idle at once or one too many, and takes it back if the sign-on ended meanwhile.
 func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also func(store.Writer) error) (adoption, error) {
 	if e.now().Sub(s.LastAccess) >= e.cfg.Policies.SessionPolicy().IdleTimeout.D() {
 		return adoption{rule: ChallengeIdle}, nil
 	}
+	place := request{Store: s.Store, User: s.User, SSOID: s.SSOID, At: s.AuthenticatedAt, adopting: true}
+	if granted, err := e.place(ctx, place); err != nil || !granted {
+		return adoption{rule: ChallengeLimit}, err
+	}
 	r, err := e.create(ctx, s, also)
+	if errors.Is(err, errFull) {
+		return adoption{rule: ChallengeCapacity}, nil
+	}
 	if err != nil {
 		return adoption{}, err
 	}

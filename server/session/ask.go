@@ -9,6 +9,9 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
+// maxHops is how often a partner's word that a sign-on has moved is followed.
+const maxHops = 2
+
 // maxCandidates is how many data centers are asked for one session.
 const maxCandidates = 3
 
@@ -19,6 +22,7 @@ const (
 	verdictFound             // session, from
 	verdictCookie            // retrieval is off: make it from the cookie
 	verdictAlone             // nobody could be asked, and the policy goes on
+	verdictMoved             // it is at to
 )
 
 // outcome is what asking brought.
@@ -27,6 +31,7 @@ type outcome struct {
 	rule    string       // of a challenge
 	session *mdc.Session // checked against the claim
 	from    string
+	to      string   // with moved
 	asked   []string // the candidates
 }
 
@@ -35,32 +40,54 @@ func challenge(rule string) outcome { return outcome{verdict: verdictChallenge, 
 // ask is steps 4 and 6 of Find. An unreachable data center does not keep the others from being asked: what they say
 // decides, and only where all that could be asked were silent the policy does (X1, X3). With jti the code is marked used by
 // its issuer, and a code that was used is refused; without retrieval that is all the issuer is asked for.
-func (e *Engine) ask(ctx context.Context, c *claim, jti string) outcome {
+func (e *Engine) ask(ctx context.Context, c *claim, jti string) (outcome, error) {
 	p := e.cfg.Policies.SessionPolicy()
-	candidates := c.visited(e.cfg.ClusterID, e.cfg.Partners.List())
+	candidates, err := e.candidates(ctx, c)
+	if err != nil {
+		return outcome{}, err
+	}
 	if len(candidates) == 0 {
-		return challenge(ChallengeUnknown)
+		return challenge(ChallengeUnknown), nil
 	}
 	if !p.RetrieveOnDemand && jti == "" {
-		return outcome{verdict: verdictCookie, asked: candidates}
+		return outcome{verdict: verdictCookie, asked: candidates}, nil
 	}
 	o := e.askAll(ctx, c, jti, candidates, p)
 	if !p.RetrieveOnDemand && (o.verdict == verdictFound || o.rule == ChallengeUnreachable) {
 		o.verdict = verdictCookie
 	}
 	o.asked = candidates
-	return o
+	return o, nil
+}
+
+// candidates are the partners to ask, in order (sessions.md "Find", 4).
+func (e *Engine) candidates(ctx context.Context, c *claim) ([]string, error) {
+	to, err := e.wentTo(ctx, c)
+	return c.visited(to, e.cfg.ClusterID, e.cfg.Partners.List()), err
 }
 
 func (e *Engine) askAll(ctx context.Context, c *claim, jti string, candidates []string, p *mdc.SessionPolicy) outcome {
 	end := time.Now().Add(p.RetrievalMaxWait.D())
 	unknown, silent := false, false
+	var asked []string
 	for i, cluster := range candidates {
+		if containsCluster(asked, cluster) { // by way of another
+			continue
+		}
+		asked = append(asked, cluster)
 		o := e.askOne(ctx, c, jti, cluster, share(end, len(candidates)-i), p.RetrievalMaxAttempts)
-		switch o.rule {
-		case ChallengeUnknown:
+		for range maxHops {
+			if o.verdict != verdictMoved || !e.registered(o.to) || containsCluster(asked, o.to) {
+				break
+			}
+			asked = append(asked, o.to)
+			o = e.askOne(ctx, c, jti, o.to, share(end, len(candidates)-i), p.RetrievalMaxAttempts)
+		}
+		switch {
+		case o.verdict == verdictMoved && containsCluster(asked, o.to): // whose answer counts already
+		case o.verdict == verdictMoved || o.rule == ChallengeUnknown:
 			unknown = true
-		case ChallengeUnreachable:
+		case o.rule == ChallengeUnreachable:
 			silent = true
 		default:
 			return o
@@ -130,6 +157,8 @@ func judge(c *claim, cluster string, a RetrieveAnswer) (outcome, error) {
 		return challenge(ChallengeEnded), nil
 	case a.Result == ResultUnknown:
 		return challenge(ChallengeUnknown), nil
+	case a.Result == ResultMoved && a.Moved != nil && mdc.ValidClusterID(a.Moved.ClusterID):
+		return outcome{verdict: verdictMoved, to: a.Moved.ClusterID, from: cluster}, nil
 	case a.Result == ResultFound && a.Session != nil && acceptable(c, a.Session):
 		return outcome{verdict: verdictFound, session: a.Session, from: cluster}, nil
 	}

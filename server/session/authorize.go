@@ -14,13 +14,15 @@ import (
 type AuthorizeInput struct {
 	Scheme, Host string // http or https; host[:port], as the browser sent it
 	Cookie       string // the agent's cookie; "" when absent or sent twice
+	Inactivity   string // the cookie on the common domain; "" when absent or sent twice
 }
 
 // Decision says whose request it is. Session is nil when the person must sign in; Rule says why. The session is shared and
 // must not be changed; its LastAccess is that of the last write.
 type Decision struct {
-	Session *mdc.Session
-	Rule    string
+	Session   *mdc.Session
+	Rule      string
+	SetCookie string // value of a Set-Cookie header: the inactivity cookie, rewritten at each authorization; "" = none
 }
 
 // opened is an agent's cookie that was opened before.
@@ -47,10 +49,21 @@ func (e *Engine) Authorize(ctx context.Context, a *mdc.Agent, in AuthorizeInput)
 		}
 		return Decision{}, fmt.Errorf("open agent cookie: %w", err)
 	}
-	if d, ok, err := e.resident(ctx, o); ok || err != nil {
-		return d, err
+	d, ok, err := e.resident(ctx, o)
+	if !ok && err == nil {
+		d, err = e.findOpened(ctx, o, in.Inactivity)
 	}
-	r, rule, err := e.find(ctx, &o.claim, nil)
+	if err == nil && d.Session != nil {
+		d.SetCookie = e.inactivityCookie(d.Session, in)
+	}
+	return d, err
+}
+
+// findOpened is the long way. The claim in memory is shared, so what the inactivity cookie adds goes into a copy.
+func (e *Engine) findOpened(ctx context.Context, o *opened, inactivity string) (Decision, error) {
+	c := o.claim
+	e.witness(&c, inactivity)
+	r, rule, err := e.find(ctx, &c, nil)
 	if err != nil || r == nil {
 		return Decision{Rule: rule}, err
 	}
@@ -67,8 +80,8 @@ func (e *Engine) resident(ctx context.Context, o *opened) (Decision, bool, error
 	if !o.claim.Until.After(now) {
 		return Decision{Rule: ChallengeExpired}, true, nil
 	}
-	rule, err := e.admit(ctx, r, o.claim.Seen, now)
-	if err != nil || rule == ChallengeDegraded { // find asks the partners once more
+	rule, err := e.admitHere(ctx, r, o.claim.Seen, now)
+	if err != nil || rule == ChallengeDegraded || rule == ChallengeIdle { // find asks the partners once more
 		return Decision{}, false, err
 	}
 	if rule != "" {

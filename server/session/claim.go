@@ -30,6 +30,7 @@ type claim struct {
 	Chain           []string  // sign-in cookie: visited data centers, newest last
 	Agent           string    // agent cookie and code
 	Until           time.Time // agent cookie: its own expiry; otherwise ExpiresAt
+	Newer           string    // never packed: data center of an inactivity cookie that is newer than Seen was
 }
 
 // pack writes a claim behind the payload's kind.
@@ -95,8 +96,9 @@ func (c *claim) ahead(now time.Time) bool {
 func (c *claim) userKey() string { return revocation.UserKey(c.Store, c.User) }
 
 // visited lists where a session of the claim may be, the likeliest first, without repeats and without this data center.
-func (c *claim) visited(self string, registered []string) []string {
-	named := append([]string{c.Cluster, c.Latest}, reversed(c.Chain)...)
+// wentTo is where it was taken over from here, or "".
+func (c *claim) visited(wentTo, self string, registered []string) []string {
+	named := append([]string{wentTo, c.Newer, c.Cluster, c.Latest}, reversed(c.Chain)...)
 	var out []string
 	for _, n := range named {
 		for _, r := range registered {

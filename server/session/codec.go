@@ -39,6 +39,8 @@ const (
 	payloadCode    = 5
 	payloadForm    = 6
 	payloadPending = 7
+
+	payloadInactivity = 8
 )
 
 // packer writes fields one behind the other: strings and bytes with their length, times in Unix milliseconds.

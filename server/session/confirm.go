@@ -134,8 +134,19 @@ func (e *Engine) readPending(ctx context.Context, partner string, behind []byte)
 // confirm settles one sign-on with one partner; an error of the partner's as askOnce gives it.
 func (e *Engine) confirm(ctx context.Context, c *claim, partner string) error {
 	o, err := e.askOnce(ctx, c, "", partner, e.cfg.Policies.SessionPolicy().RetrievalMaxWait.D())
+	for range maxHops {
+		if err != nil || o.verdict != verdictMoved || !e.registered(o.to) {
+			break
+		}
+		if o, err = e.askOnce(ctx, c, "", o.to, e.cfg.Policies.SessionPolicy().RetrievalMaxWait.D()); errors.Is(err, ErrUnreachable) {
+			err = errNotNow // not by the one that is asked now, who is there
+		}
+	}
 	if err != nil {
 		return err
+	}
+	if o.verdict == verdictMoved && e.registered(o.to) {
+		return errNotNow
 	}
 	r, _, err := e.read(ctx, c)
 	if err != nil {
@@ -150,9 +161,14 @@ func (e *Engine) confirm(ctx context.Context, c *claim, partner string) error {
 	return e.unconfirmed(ctx, c, r)
 }
 
+// errNotNow says that a session stays to be confirmed.
+var errNotNow = fmt.Errorf("%w: %w", ErrUnreachable, fault.New(fault.Unavailable, codeNotConfirmed, "The sign-on is being moved between data centers."))
+
 // confirmed makes a degraded session a whole one.
 func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcome) error {
+	var after *mdc.Session
 	err := e.change(ctx, r, func(s *mdc.Session) bool {
+		after = s
 		s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
 		s.DegradedSince = nil
 		for _, m := range e.members(o) {
@@ -163,7 +179,7 @@ func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcom
 		if err := w.Delete(keyPending(c.SSOID)); err != nil {
 			return err
 		}
-		return e.tellJoined(w, c, e.members(o), o.from)
+		return e.tellMembers(w, c, after, e.members(o), o.from)
 	})
 	e.nudge()
 	return err

@@ -50,7 +50,9 @@ func (e *Engine) degrade(ctx context.Context, c *claim) (*pendingRecord, error) 
 	if record.Denied || !record.Since.Add(e.cfg.Policies.SessionPolicy().MaxDegradedAge.D()).After(now) {
 		return nil, nil
 	}
-	record.Asked = c.visited(e.cfg.ClusterID, e.cfg.Partners.List())
+	if record.Asked, err = e.candidates(ctx, c); err != nil {
+		return nil, err
+	}
 	record.Claim, err = e.sealClaim(payloadPending, e.pendingAt(), *c)
 	return record, err
 }

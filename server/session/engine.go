@@ -39,6 +39,9 @@ type Policies interface{ SessionPolicy() *mdc.SessionPolicy }
 type Peers interface {
 	Retrieve(ctx context.Context, cluster string, r RetrieveRequest) (RetrieveAnswer, error)
 	SendEvents(ctx context.Context, cluster string, events []Event) error
+	// LastAccess gives one time for each sign-on, zero where the partner has no session of it to tell of.
+	LastAccess(ctx context.Context, cluster string, ssos []mdc.SSOID) ([]time.Time, error)
+	Reserve(ctx context.Context, cluster string, r ReserveRequest) (ReserveAnswer, error)
 	revocation.Peers
 }
 
@@ -60,14 +63,12 @@ type Config struct {
 	Insecure     bool          // cookies of http origins go without Secure and prefix (development)
 	CacheEntries int           // opened cookies, and resident sessions; 0 = 65,536 each
 	ReceiptWait  time.Duration // how long SignOut waits for partners; 0 = 1 s, negative = not at all
+	Capacity     func() int    // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
 }
 
 const (
 	defaultCache   = 65_536
 	defaultReceipt = time.Second
-
-	// identityRecheck is how often the user of a session in use is looked up again.
-	identityRecheck = time.Minute
 )
 
 // Engine is the sessions of one data center. Safe for concurrent use.
@@ -83,6 +84,9 @@ type Engine struct {
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers
+	news      news
+	reserved  reservations
+	places    places
 }
 
 // New checks the wiring and loads the revocations that are in force.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -13,16 +14,31 @@ import (
 
 // queued is an event in the outbox. Its claim is sealed: it carries the proof that the receiver wants to see.
 type queued struct {
-	ID    string    `json:"id"`
-	SSOID mdc.SSOID `json:"sso_id"`
-	Claim string    `json:"claim"`
-	At    time.Time `json:"at"`
+	ID      string        `json:"id"`
+	Kind    string        `json:"kind,omitempty"` // "" of an older version: KindJoined
+	SSOID   mdc.SSOID     `json:"sso_id"`
+	Session mdc.SessionID `json:"session_id,omitempty"` // the sender's
+	Claim   string        `json:"claim"`
+	At      time.Time     `json:"at"`
 }
 
 func outboxOf(partner string) []byte { return []byte("e/" + mdc.FoldName(partner) + "/") }
 
-// tellJoined queues, in the transaction that makes a session, the news of it for every member but the one that knows.
-func (e *Engine) tellJoined(w store.Writer, c *claim, members []string, knows string) error {
+// tellMembers queues, in the transaction that makes a session or confirms it, the news of it for every member but the one that
+// knows: joined, or with an anchored policy moved, which the one that gave the session must hear too (OAM-19).
+func (e *Engine) tellMembers(w store.Writer, c *claim, s *mdc.Session, members []string, knows string) error {
+	if e.cfg.Policies.SessionPolicy().Anchored {
+		return e.tell(w, KindMoved, c, s, members, "")
+	}
+	return e.tell(w, KindJoined, c, s, members, knows)
+}
+
+func (e *Engine) tell(w store.Writer, kind string, c *claim, s *mdc.Session, members []string, knows string) error {
+	now := e.now()
+	at := now
+	if kind == KindMoved {
+		at = s.CreatedAt
+	}
 	for _, member := range members {
 		if mdc.SameName(member, knows) || mdc.SameName(member, e.cfg.ClusterID) {
 			continue
@@ -31,13 +47,13 @@ func (e *Engine) tellJoined(w store.Writer, c *claim, members []string, knows st
 		if err != nil {
 			return err
 		}
-		q := queued{ID: newRandom().text(), SSOID: c.SSOID, Claim: claim, At: e.now()}
+		q := queued{ID: newRandom().text(), Kind: kind, SSOID: c.SSOID, Session: s.ID, Claim: claim, At: at}
 		v, err := json.Marshal(q)
 		if err != nil {
 			return fmt.Errorf("encode event: %w", err)
 		}
-		key := binary.BigEndian.AppendUint64(outboxOf(member), uint64(q.At.UnixMilli()))
-		if err := w.Put(append(key, q.ID...), v, life(c.ExpiresAt, q.At)); err != nil {
+		key := binary.BigEndian.AppendUint64(outboxOf(member), uint64(now.UnixMilli()))
+		if err := w.Put(append(key, q.ID...), v, life(c.ExpiresAt, now)); err != nil {
 			return err
 		}
 	}
@@ -82,7 +98,7 @@ func (e *Engine) outgoing(ctx context.Context, partner string) (keys [][]byte, e
 				return fmt.Errorf("decode event: %w", err)
 			}
 			if c, err := e.openClaim(payloadPending, e.pendingAt(), q.Claim); err == nil {
-				events = append(events, Event{ID: q.ID, Kind: KindJoined, SSOID: q.SSOID, Proof: c.Proof[:], At: q.At})
+				events = append(events, Event{ID: q.ID, Kind: cmp.Or(q.Kind, KindJoined), SSOID: q.SSOID, Session: q.Session, Proof: c.Proof[:], At: q.At})
 			}
 			return nil
 		})

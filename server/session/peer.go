@@ -29,6 +29,7 @@ type RetrieveRequest struct {
 // Results of a retrieval.
 const (
 	ResultFound   = "found"
+	ResultMoved   = "moved" // another data center took the sign-on over
 	ResultEnded   = "ended"
 	ResultUnknown = "unknown"
 )
@@ -37,19 +38,25 @@ const (
 type RetrieveAnswer struct {
 	Result   string
 	Session  *mdc.Session // with found: without proof, index, origin and degradation
+	Moved    *mdc.Origin  // with moved: where it is
 	CodeUsed bool         // the code was redeemed before
 }
 
-// KindJoined is the kind of an Event: the sender has a session of the sign-on too.
-const KindJoined = "joined"
+// Kinds of an Event.
+const (
+	KindJoined = "joined" // the sender has a session of the sign-on too
+	KindMoved  = "moved"  // the sender has taken the sign-on over: the receiver's session ends
+	KindTouch  = "touch"  // the sign-on was used at the sender
+)
 
 // Event tells a member what happened to a sign-on elsewhere. A repeat changes nothing.
 type Event struct {
-	ID    string // of the message
-	Kind  string // KindJoined
-	SSOID mdc.SSOID
-	Proof []byte // 16 bytes, or none where the session was retrieved by the sender
-	At    time.Time
+	ID      string // of the message
+	Kind    string
+	SSOID   mdc.SSOID
+	Session mdc.SessionID // with moved: the sender's
+	Proof   []byte        // 16 bytes, or none where the receiver gave the session to the sender, or was given it
+	At      time.Time     // of joined, when; of moved, when the sender's session was made; of touch, the last access
 }
 
 const (
@@ -126,7 +133,10 @@ func (e *Engine) retrieve(ctx context.Context, from string, q RetrieveRequest) (
 	if err != nil {
 		return RetrieveAnswer{}, err
 	}
-	if s == nil || s.SSOID != q.SSOID || !proves(q.Proof, s) {
+	if s == nil {
+		return e.elsewhere(ctx, q)
+	}
+	if s.SSOID != q.SSOID || !proves(q.Proof, s) {
 		return RetrieveAnswer{Result: ResultUnknown}, nil
 	}
 	ended, err := e.over(ctx, s)
@@ -136,9 +146,12 @@ func (e *Engine) retrieve(ctx context.Context, from string, q RetrieveRequest) (
 	if s.DegradedSince != nil {
 		return RetrieveAnswer{}, fault.New(fault.Unavailable, codeNotConfirmed, "This data center could not confirm the session itself. Try again.")
 	}
-	used, err := e.handOver(ctx, s, from, q.JTI)
+	used, there, err := e.handOver(ctx, s, from, q.JTI)
 	if err != nil {
 		return RetrieveAnswer{}, err
+	}
+	if !there { // taken over, or ended, in this moment
+		return e.elsewhere(ctx, q)
 	}
 	return RetrieveAnswer{Result: ResultFound, Session: e.shown(s, last), CodeUsed: used}, nil
 }
@@ -158,9 +171,33 @@ func (e *Engine) lookUp(ctx context.Context, id mdc.SessionID, sso mdc.SSOID) (s
 	return s, last, nil
 }
 
-func proves(proof []byte, s *mdc.Session) bool {
+// elsewhere answers for a sign-on that has no session here.
+func (e *Engine) elsewhere(ctx context.Context, q RetrieveRequest) (a RetrieveAnswer, err error) {
+	err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+		a = RetrieveAnswer{Result: ResultUnknown}
+		m, err := readMoved(w, q.SSOID)
+		if err != nil || m == nil || !hashes(q.Proof, m.ProofHash) {
+			return err
+		}
+		a = RetrieveAnswer{Result: ResultMoved, Moved: &mdc.Origin{ClusterID: m.To, SessionID: m.ID}}
+		a.CodeUsed, err = markCode(w, q.JTI)
+		return err
+	})
+	if err != nil {
+		return RetrieveAnswer{}, fmt.Errorf("look where %s went: %w", q.SSOID, err)
+	}
+	if a.Result == ResultUnknown && e.log.Denies(q.SSOID, "", time.Time{}) {
+		a.Result = ResultEnded
+	}
+	return a, nil
+}
+
+func proves(proof []byte, s *mdc.Session) bool { return hashes(proof, s.ProofHash) }
+
+// hashes compares in constant time.
+func hashes(proof, hash []byte) bool {
 	h := sha256.Sum256(proof)
-	return subtle.ConstantTimeCompare(h[:], s.ProofHash) == 1
+	return subtle.ConstantTimeCompare(h[:], hash) == 1
 }
 
 // over says that a session that is still stored must not be used any more.
@@ -175,20 +212,22 @@ func (e *Engine) over(ctx context.Context, s *mdc.Session) (bool, error) {
 	return !found || !p.Enabled, nil
 }
 
-// handOver notes, durably and at once, that a partner has the session and that a code was used.
-func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (used bool, err error) {
+// handOver notes, durably and at once, that a partner has the session and that a code was used; there is false when the
+// session is not there any more.
+func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (used, there bool, err error) {
 	if containsCluster(s.Members, to) && jti == "" {
-		return false, nil
+		return false, true, nil
 	}
 	r, err := e.held(ctx, s)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	err = e.change(ctx, r, func(s *mdc.Session) bool { return join(s, to) }, func(w store.Writer) error {
+		there = true
 		used, err = markCode(w, jti)
 		return err
 	})
-	return used, err
+	return used, there, err
 }
 
 // join adds a member; false when it is one or there is no room.

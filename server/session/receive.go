@@ -20,22 +20,42 @@ func (e *Engine) ReceiveEvents(ctx context.Context, from string, events []Event)
 		return fault.New(fault.TooLarge, "too_large", "A batch has at most %d events.", maxEvents)
 	}
 	unknown, kind := 0, ""
+	var touches []Event
 	for _, ev := range events {
-		if ev.Kind != KindJoined {
+		if ev.Kind != KindJoined && ev.Kind != KindMoved && ev.Kind != KindTouch {
 			unknown, kind = unknown+1, clip(ev.Kind, maxKind)
 			continue
 		}
-		if _, ok := parse128(string(ev.SSOID)); !ok {
-			return fault.New(fault.Invalid, "invalid_input", "The batch has an event without a sso id.")
+		if !ev.sound() {
+			return fault.New(fault.Invalid, "invalid_input", "The batch has an event without a sso id, or with something that is no id or proof.")
 		}
-		if err := e.joined(ctx, from, ev); err != nil {
+		var err error
+		switch ev.Kind {
+		case KindTouch:
+			touches = append(touches, ev)
+		case KindMoved:
+			err = e.moved(ctx, from, ev)
+		default:
+			err = e.joined(ctx, from, ev)
+		}
+		if err != nil {
 			return err
 		}
+	}
+	if err := e.receiveTouches(ctx, from, touches); err != nil {
+		return err
 	}
 	if unknown > 0 {
 		e.cfg.Logger.Info("partner sent events of a kind that this version does not know; they are passed over", "partner", from, "events", unknown, "kind", kind)
 	}
 	return nil
+}
+
+// sound says whether an event is one that a data center makes.
+func (ev *Event) sound() bool {
+	_, sso := parse128(string(ev.SSOID))
+	_, id := parse128(string(ev.Session))
+	return sso && (id || ev.Session == "" && ev.Kind != KindMoved) && (len(ev.Proof) == 0 || len(ev.Proof) == 16)
 }
 
 func (e *Engine) joined(ctx context.Context, from string, ev Event) error {

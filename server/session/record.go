@@ -114,13 +114,17 @@ func deleteSession(w store.Writer, s *mdc.Session) error {
 }
 
 // create keeps s unless this data center has a session of the sign-on already; it gives the one that is kept. also joins
-// its own writes to the transaction.
+// its own writes to the transaction. errFull when this data center has no place for another.
 func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
+	free, err := e.takePlace(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer e.lock(s.SSOID)()
 	now := e.now()
 	var kept *mdc.Session
 	var last time.Time
-	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) (err error) {
+	err = e.cfg.Sessions.Update(ctx, func(w store.Writer) (err error) {
 		if kept, err = readVia(w, keySSO(s.SSOID)); err != nil {
 			return err
 		}
@@ -128,12 +132,21 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 			last, err = readAccess(w, kept)
 			return err
 		}
+		if !free {
+			return errFull
+		}
 		kept, last = s, s.LastAccess
+		if err := returns(w, s); err != nil {
+			return err
+		}
 		if err := writeSession(w, s, now); err != nil {
 			return err
 		}
 		return also(w)
 	})
+	if free && (err != nil || kept != s) {
+		e.places.add(-1)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
@@ -184,23 +197,42 @@ func rewrite(w store.Writer, before, after *mdc.Session, now time.Time) error {
 // end deletes one session here, without a tombstone.
 func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
 	defer e.lock(s.SSOID)()
+	freed := false
 	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
 		current, err := readSession(w, s.ID)
-		if err != nil || current == nil {
+		if freed = false; err != nil || current == nil {
 			return err
 		}
-		return deleteSession(w, current)
+		freed, err = e.remove(w, current)
+		return err
 	})
+	e.gone(s)
+	if freed && err == nil {
+		e.places.add(-1)
+	}
+	if err != nil {
+		return fmt.Errorf("end session %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// remove deletes a session and says whether that frees a place.
+func (e *Engine) remove(w store.Writer, s *mdc.Session) (freed bool, err error) {
+	last, err := readAccess(w, s)
+	if err != nil {
+		return false, err
+	}
+	return e.inUse(s, last), deleteSession(w, s)
+}
+
+// gone forgets in memory what is deleted. The caller holds the sign-on's lock.
+func (e *Engine) gone(s *mdc.Session) {
 	if r, ok := e.residents.remove(s.ID); ok {
 		r.ended.Store(true)
 	}
 	if r := e.touched.get(s.ID); r != nil {
 		r.ended.Store(true)
 	}
-	if err != nil {
-		return fmt.Errorf("end session %s: %w", s.ID, err)
-	}
-	return nil
 }
 
 func alone(store.Writer) error { return nil }

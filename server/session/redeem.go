@@ -93,7 +93,10 @@ func (e *Engine) spend(ctx context.Context, c *code) (*resident, string, error) 
 	if mdc.SameName(c.Cluster, e.cfg.ClusterID) {
 		return e.find(ctx, &c.claim, nil)
 	}
-	o := e.ask(ctx, &c.claim, c.jti)
+	o, err := e.ask(ctx, &c.claim, c.jti)
+	if err != nil {
+		return nil, "", err
+	}
 	if o.verdict == verdictChallenge {
 		return nil, o.rule, nil
 	}

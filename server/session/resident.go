@@ -24,6 +24,8 @@ type resident struct {
 	ended atomic.Bool  // its last access is not written any more
 	last  atomic.Int64 // last access, Unix milliseconds
 	dirty atomic.Bool  // last is newer than the store's and the resident is in touched
+	used  atomic.Bool  // it was used here since members were told
+	asked atomic.Int64 // when members were asked because it is idle here, Unix milliseconds; 0 = never
 
 	revocations atomic.Uint64 // Log.Changes when it was last found not denied, and 1
 	users       atomic.Uint64 // Engine.users when its user was last looked up
@@ -55,9 +57,18 @@ func (e *Engine) hold(r *resident) *resident {
 	return e.residents.add(id, r)
 }
 
-// admit decides whether a session may be used now and notes the use. The rule is "" when it may. seen is evidence of
-// activity from the cookie; activity never comes from the future.
+// admit is admitHere, but for a session that is idle here its members are asked before.
 func (e *Engine) admit(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
+	rule, err = e.admitHere(ctx, r, seen, now)
+	if rule == ChallengeIdle && e.usedElsewhere(ctx, r, e.cfg.Policies.SessionPolicy().IdleTimeout.D(), now) {
+		return e.admitHere(ctx, r, seen, now)
+	}
+	return rule, err
+}
+
+// admitHere decides whether a session may be used now and notes the use. The rule is "" when it may. seen is evidence of
+// activity from the cookie; activity never comes from the future.
+func (e *Engine) admitHere(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
 	s, p := r.session.Load(), e.cfg.Policies.SessionPolicy()
 	if e.denied(r, s) {
 		return ChallengeTombstone, nil
@@ -98,7 +109,7 @@ func (e *Engine) denied(r *resident, s *mdc.Session) bool {
 // that was sound before, and is asked again at the next request.
 func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, ms int64) (bool, error) {
 	generation, checked := e.users.Load(), r.checked.Load()
-	if r.users.Load() == generation && ms-checked < identityRecheck.Milliseconds() {
+	if r.users.Load() == generation && ms-checked < e.cfg.Policies.SessionPolicy().IdentityRecheck.D().Milliseconds() {
 		return true, nil
 	}
 	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
@@ -147,8 +158,16 @@ func (t *touched) get(id mdc.SessionID) *resident {
 	return s.by[id]
 }
 
-// touch raises the last access. Only the first use after a write takes a lock.
+// touch notes a use.
 func (e *Engine) touch(r *resident, id mdc.SessionID, ms int64) {
+	if !r.used.Load() {
+		r.used.Store(true)
+	}
+	e.raise(r, id, ms)
+}
+
+// raise raises the last access. Only the first time after a write takes a lock.
+func (e *Engine) raise(r *resident, id mdc.SessionID, ms int64) {
 	for {
 		last := r.last.Load()
 		if last >= ms {
@@ -188,6 +207,7 @@ func (e *Engine) Flush(ctx context.Context) error {
 			if err := e.flush(ctx, all[:n]); err != nil {
 				return fmt.Errorf("write last accesses: %w", err)
 			}
+			e.spread(usedOf(all[:n]))
 			s.mu.Lock()
 			for _, r := range all[:n] {
 				if !r.dirty.Load() || r.ended.Load() {
@@ -199,6 +219,16 @@ func (e *Engine) Flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// usedOf gives those that were used here, and of which members may not know.
+func usedOf(all []*resident) (used []*resident) {
+	for _, r := range all {
+		if r.used.Swap(false) && !r.ended.Load() && len(r.session.Load().Members) > 0 {
+			used = append(used, r)
+		}
+	}
+	return used
 }
 
 func (e *Engine) flush(ctx context.Context, all []*resident) error {

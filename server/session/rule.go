@@ -5,6 +5,7 @@ import "errors"
 // Rules say what decided; the audit and metrics keep them. The first group allows, the others challenge.
 const (
 	SignedIn      = "signed_in"
+	Reauthenticated = "reauthenticated" // the password was given again for a sign-on of elsewhere (OAM-21)
 	FoundLocal    = "found_local"    // by its id
 	FoundIndex    = "found_index"    // by an id of another data center (OAM-17)
 	FoundSSO      = "found_sso"      // by the sign-on, under an id that came for the first time
@@ -26,6 +27,10 @@ const (
 	ChallengeUnreachable = "challenge_unreachable" // OAM-31
 	ChallengeDegraded    = "challenge_degraded"    // not confirmed within max_degraded_age
 	ChallengeCodeUsed    = "challenge_code_used"
+
+	ChallengeReauthenticate = "challenge_reauthenticate" // a session of elsewhere, and the policy wants the password (OAM-21)
+	ChallengeLimit          = "challenge_limit"          // max_sessions_per_user
+	ChallengeCapacity       = "challenge_capacity"       // session_capacity of this data center
 )
 
 var (

@@ -28,7 +28,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer wait.Wait()
 	wait.Go(func() { e.every(ctx, e.flushEvery, e.flushOnce) })
 	wait.Go(func() {
-		e.every(ctx, func() time.Duration { return sweepEvery }, func(context.Context) { e.log.Sweep() })
+		e.every(ctx, func() time.Duration { return sweepEvery }, func(ctx context.Context) { e.sweep(ctx) })
 	})
 	for {
 		e.follow(ctx, running, &wait)
@@ -115,6 +115,9 @@ func (e *Engine) exchange(ctx context.Context, partner string, pull bool) error 
 		return err
 	}
 	if err := e.deliver(ctx, partner); err != nil {
+		return err
+	}
+	if err := e.sendTouches(ctx, partner); err != nil {
 		return err
 	}
 	return e.confirmAll(ctx, partner)

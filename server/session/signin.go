@@ -2,13 +2,13 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // maxAddress is the longest client address that is kept.
@@ -21,6 +21,7 @@ type SignInRequest struct {
 	Level         int    // of the scheme that was used
 	ClientAddress string
 	PriorCookie   string // the browser's sign-in cookie, or ""
+	Inactivity    string // the browser's inactivity cookie, or ""
 }
 
 // Found is a session with what the browser is to keep. Session is nil when the person must sign in; Rule says why. Its
@@ -39,15 +40,33 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 		return Found{}, fault.New(fault.Unauthenticated, "sign_in_refused", "This account cannot sign in.")
 	}
 	if prior, err := e.openClaim(payloadSignIn, e.signInAt(), q.PriorCookie); err == nil && prior.ExpiresAt.After(e.now()) {
+		e.witness(&prior, q.Inactivity)
+		if r, err := e.reauthenticated(ctx, q, &prior); err != nil || r != nil {
+			if err != nil {
+				return Found{}, err
+			}
+			return e.visited(Reauthenticated, r, prior)
+		}
 		if _, err := e.revoke(ctx, prior.SSOID, prior.ExpiresAt); err != nil {
 			return Found{}, err
 		}
 	}
 	c := e.newSignOn(q)
+	granted, err := e.place(ctx, request{Store: q.Store, User: q.Person.Name, SSOID: c.SSOID, At: c.AuthenticatedAt})
+	if err != nil {
+		return Found{}, err
+	}
+	if !granted {
+		return Found{}, fault.New(fault.Forbidden, "too_many_sessions", "You are signed in elsewhere as often as is allowed. Sign out there, then try again.")
+	}
 	s := e.newSession(&c)
 	s.ID, s.Index = c.ID, nil
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
-	r, err := e.create(ctx, s, func(store.Writer) error { return nil })
+	r, err := e.create(ctx, s, alone)
+	if errors.Is(err, errFull) {
+		return Found{}, &fault.Error{Kind: fault.Unavailable, Code: "at_capacity", RetryAfter: time.Minute,
+			Message: "This data center holds as many sessions as it may. Try again later."}
+	}
 	if err != nil {
 		return Found{}, err
 	}
@@ -70,8 +89,14 @@ func (e *Engine) newSignOn(q SignInRequest) claim {
 		User: q.Person.Name, Store: q.Store, Level: q.Level, AuthenticatedAt: at, ExpiresAt: expires, Seen: now, Until: expires}
 }
 
-// Visit finds the session of a browser at the sign-in host and stamps its cookie with this data center (OAM-14, OAM-33).
+// Visit is VisitWith for a browser without an inactivity cookie.
 func (e *Engine) Visit(ctx context.Context, cookie string) (Found, error) {
+	return e.VisitWith(ctx, cookie, "")
+}
+
+// VisitWith finds the session of a browser at the sign-in host and stamps its cookie with this data center (OAM-14, OAM-33).
+// The inactivity cookie, "" when absent or sent twice, tells where it was used since, and when (OAM-36).
+func (e *Engine) VisitWith(ctx context.Context, cookie, inactivity string) (Found, error) {
 	if cookie == "" {
 		return Found{Rule: ChallengeNoCookie}, nil
 	}
@@ -79,6 +104,7 @@ func (e *Engine) Visit(ctx context.Context, cookie string) (Found, error) {
 	if err != nil {
 		return refusedOr(err)
 	}
+	e.witness(&c, inactivity)
 	r, rule, err := e.find(ctx, &c, nil)
 	if err != nil || r == nil {
 		return Found{Rule: rule}, err
@@ -115,6 +141,9 @@ func (e *Engine) Recheck(ctx context.Context, id mdc.SessionID) (*mdc.Session, e
 func (e *Engine) visited(rule string, r *resident, c claim) (Found, error) {
 	s := r.session.Load()
 	c.Cluster, c.ID, c.Latest, c.Level, c.Seen = e.cfg.ClusterID, s.ID, e.cfg.ClusterID, s.Level, e.now()
+	if e.cfg.Policies.SessionPolicy().Anchored { // the others have it no more
+		c.Chain = nil
+	}
 	c.Chain = chained(c.Chain, e.cfg.ClusterID)
 	text, err := e.sealClaim(payloadSignIn, e.signInAt(), c)
 	if err != nil {

@@ -29,7 +29,7 @@ type Receipt struct {
 // SignOut ends the sign-on of a sign-in cookie everywhere. A cookie that does not open ends nothing and is cleared.
 func (e *Engine) SignOut(ctx context.Context, cookie string) (Receipt, error) {
 	secure := e.signInSecure()
-	forget := []string{clearCookie(SignInCookieName(secure), secure)}
+	forget := append([]string{clearCookie(SignInCookieName(secure), secure)}, e.forgetInactivity(e.signInHost(), secure)...)
 	c, err := e.openClaim(payloadSignIn, e.signInAt(), cookie)
 	switch {
 	case err == nil:
@@ -47,7 +47,7 @@ func (e *Engine) SignOutAgent(ctx context.Context, a *mdc.Agent, cookie string) 
 		c, err := e.openClaim(payloadAgent, agentAt(mdc.PurposeAgent, a.Name, host), cookie)
 		if err == nil {
 			secure := e.SecureCookies(scheme)
-			return e.signOutClaim(ctx, &c, []string{clearCookie(AgentCookieName(a.Name, secure), secure)})
+			return e.signOutClaim(ctx, &c, append([]string{clearCookie(AgentCookieName(a.Name, secure), secure)}, e.forgetInactivity(host, secure)...))
 		}
 	}
 	return Receipt{}, nil

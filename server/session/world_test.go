@@ -44,9 +44,11 @@ type center struct {
 	*session.Engine
 	w               *world
 	id              string
+	capacity        atomic.Int64
 	sessions, state *badger.Store
 	ready           atomic.Bool
 	retrievals      atomic.Int64
+	asked           atomic.Int64 // for last accesses
 }
 
 const people = "people"
@@ -96,7 +98,7 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 	c.state = w.store(filepath.Join(w.dir, id, "state"))
 	e, err := session.New(session.Config{ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
-		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt})
+		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
 	c.Engine = e
 	c.ready.Store(true)
@@ -233,6 +235,25 @@ func (p peers) SendEvents(ctx context.Context, cluster string, events []session.
 	return transport(c.ReceiveEvents(ctx, p.from, events))
 }
 
+func (p peers) LastAccess(ctx context.Context, cluster string, ssos []mdc.SSOID) ([]time.Time, error) {
+	c, err := p.to(cluster)
+	if err != nil {
+		return nil, err
+	}
+	c.asked.Add(1)
+	last, err := c.LastAccess(ctx, p.from, ssos)
+	return last, transport(err)
+}
+
+func (p peers) Reserve(ctx context.Context, cluster string, q session.ReserveRequest) (session.ReserveAnswer, error) {
+	c, err := p.to(cluster)
+	if err != nil {
+		return session.ReserveAnswer{}, err
+	}
+	a, err := c.Reserve(ctx, p.from, q)
+	return a, transport(err)
+}
+
 func (p peers) SendRevocations(ctx context.Context, cluster string, b revocation.Batch) (map[string]uint64, error) {
 	c, err := p.to(cluster)
 	if err != nil {
@@ -272,6 +293,11 @@ func (b *browser) keep(host string, setCookies []string) {
 	for _, c := range setCookies {
 		pair, attributes, _ := strings.Cut(c, ";")
 		name, value, _ := strings.Cut(pair, "=")
+		if _, domain, ok := strings.Cut(attributes, "Domain="); ok {
+			domain, _, _ = strings.Cut(domain, ";")
+			b.keep(domain, []string{strings.Replace(c, "; Domain="+domain, "", 1)})
+			continue
+		}
 		if strings.Contains(attributes, "Max-Age=0") {
 			delete(b.jars[host], name)
 			continue
@@ -299,16 +325,18 @@ func (b *browser) signIn(at, user string) session.Found {
 	b.w.t.Helper()
 	f, err := b.w.centers[at].SignIn(context.Background(), session.SignInRequest{Store: people, Level: 1, ClientAddress: "192.0.2.1",
 		Person:      session.Person{Name: user, Groups: []string{"staff-" + at}, Attributes: map[string]string{"from": at}, Enabled: true},
-		PriorCookie: b.sso()})
+		PriorCookie: b.sso(), Inactivity: b.gito()})
 	must(b.w.t, err)
 	b.keep("login.example.com", f.SetCookies)
 	return f
 }
 
+func (b *browser) gito() string { return b.cookie("example.com", session.InactivityCookieName(true)) }
+
 // visit goes to the sign-in host, which the balancer sends to the data center at.
 func (b *browser) visit(at string) session.Found {
 	b.w.t.Helper()
-	f, err := b.w.centers[at].Visit(context.Background(), b.sso())
+	f, err := b.w.centers[at].VisitWith(context.Background(), b.sso(), b.gito())
 	must(b.w.t, err)
 	b.keep("login.example.com", f.SetCookies)
 	return f
@@ -316,7 +344,13 @@ func (b *browser) visit(at string) session.Found {
 
 func (b *browser) authorize(agent, at string) session.Decision {
 	b.w.t.Helper()
-	return b.w.authorize(agent, at, b.agentCookie(agent))
+	d, err := b.w.centers[at].Authorize(context.Background(), agents[agent], session.AuthorizeInput{Scheme: "https", Host: agent + ".example.com",
+		Cookie: b.agentCookie(agent), Inactivity: b.gito()})
+	must(b.w.t, err)
+	if d.SetCookie != "" {
+		b.keep(agent+".example.com", []string{d.SetCookie})
+	}
+	return d
 }
 
 func (w *world) authorize(agent, at, cookie string) session.Decision {

@@ -1,0 +1,113 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// errFull says that this data center holds as many sessions as it may.
+var errFull = errors.New("session: at capacity")
+
+// places counts the sessions of this data center that are in use, while there is a limit (CAMS-10): all of them when the
+// first one is made and every minute from then on, and one by one in between. A session that is over frees its place when it
+// is deleted or, where it only ran out, with the next count.
+type places struct {
+	counting sync.Mutex // held over a count of all
+
+	mu      sync.Mutex // guards the rest
+	counted bool
+	n       int
+	changed int // since the count that is under way began
+}
+
+func (p *places) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n, p.changed = p.n+n, p.changed+n
+}
+
+// take is atomic: however many sign in at once, there are never more than limit.
+func (p *places) take(limit int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.n >= limit {
+		return false
+	}
+	p.n, p.changed = p.n+1, p.changed+1
+	return true
+}
+
+func (e *Engine) capacity() int {
+	if e.cfg.Capacity == nil {
+		return 0
+	}
+	return e.cfg.Capacity()
+}
+
+// takePlace gives false when this data center is full.
+func (e *Engine) takePlace(ctx context.Context) (bool, error) {
+	limit := e.capacity()
+	e.places.mu.Lock()
+	e.places.counted = e.places.counted && limit > 0 // what is made without a limit is not counted
+	counted := e.places.counted
+	e.places.mu.Unlock()
+	if limit == 0 {
+		return true, nil
+	}
+	if !counted {
+		if err := e.recount(ctx); err != nil {
+			return false, err
+		}
+	}
+	return e.places.take(limit), nil
+}
+
+// inUse says whether a session counts: it is neither expired nor idle.
+func (e *Engine) inUse(s *mdc.Session, last time.Time) bool {
+	now := e.now()
+	return s.ExpiresAt.After(now) && now.Sub(e.latestAccess(s.ID, last)) < e.cfg.Policies.SessionPolicy().IdleTimeout.D()
+}
+
+// recount counts all sessions in use. What changes meanwhile counts on top.
+func (e *Engine) recount(ctx context.Context) error {
+	e.places.counting.Lock()
+	defer e.places.counting.Unlock()
+	if e.capacity() == 0 {
+		e.places.mu.Lock()
+		e.places.counted = false
+		e.places.mu.Unlock()
+		return nil
+	}
+	e.places.mu.Lock()
+	e.places.changed = 0
+	e.places.mu.Unlock()
+	n := 0
+	err := e.cfg.Sessions.View(ctx, func(r store.Reader) error {
+		n = 0
+		return r.Range(store.Span{Prefix: []byte("s/")}, func(_, v []byte) error {
+			s := new(mdc.Session)
+			if err := json.Unmarshal(v, s); err != nil {
+				return fmt.Errorf("decode session: %w", err)
+			}
+			last, err := readAccess(r, s)
+			if err == nil && e.inUse(s, last) {
+				n++
+			}
+			return errors.Join(err, ctx.Err())
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("count sessions: %w", err)
+	}
+	e.places.mu.Lock()
+	defer e.places.mu.Unlock()
+	e.places.counted, e.places.n = true, n+e.places.changed
+	return nil
+}

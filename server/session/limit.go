@@ -1,0 +1,296 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// reservation is how long a sign-in that is under way counts.
+const reservation = 10 * time.Second
+
+// maxHeld is how many sign-ons of one user a data center tells of.
+const maxHeld = 2 * mdc.MaxSessionsPerUser
+
+// Held is a sign-on that counts for a user's limit.
+type Held struct {
+	SSOID mdc.SSOID
+	At    time.Time // authenticated
+}
+
+// ReserveRequest asks a partner for a place among a user's sign-ons.
+type ReserveRequest struct {
+	Store, User string
+	SSOID       mdc.SSOID
+	At          time.Time
+}
+
+// ReserveAnswer is what counts there beside it.
+type ReserveAnswer struct {
+	Live     []Held // with a session that is in use
+	Reserved []Held // being made, there or elsewhere
+}
+
+// request is a session that is about to be made. One that is adopted has its place already and takes no new one: it is
+// counted so that what came to be during a partition is put right.
+type request struct {
+	Store, User string
+	SSOID       mdc.SSOID
+	At          time.Time
+	adopting    bool
+}
+
+// reservations are the sign-ins under way, here and at partners, in memory: they last ten seconds.
+type reservations struct {
+	mu sync.Mutex // guards by
+	by map[string]map[mdc.SSOID]reserved
+}
+
+type reserved struct {
+	at, until time.Time
+}
+
+// add reserves, and gives what was reserved before.
+func (r *reservations) add(user string, h Held, now time.Time) (before []Held) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = make(map[string]map[mdc.SSOID]reserved)
+	}
+	r.sweep(user, now)
+	for sso, v := range r.by[user] {
+		if sso != h.SSOID {
+			before = append(before, Held{sso, v.at})
+		}
+	}
+	if r.by[user] == nil {
+		r.by[user] = make(map[mdc.SSOID]reserved)
+	}
+	if len(r.by[user]) < maxHeld {
+		r.by[user][h.SSOID] = reserved{h.At, now.Add(reservation)}
+	}
+	return before
+}
+
+func (r *reservations) drop(user string, sso mdc.SSOID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.by[user], sso)
+}
+
+func (r *reservations) sweep(user string, now time.Time) {
+	for sso, v := range r.by[user] {
+		if !v.until.After(now) {
+			delete(r.by[user], sso)
+		}
+	}
+	if len(r.by[user]) == 0 {
+		delete(r.by, user)
+	}
+}
+
+func (r *reservations) sweepAll(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for user := range r.by {
+		r.sweep(user, now)
+	}
+}
+
+// Reserve answers the partner from. Errors: fault kinds Forbidden, Invalid, Unavailable.
+func (e *Engine) Reserve(ctx context.Context, from string, q ReserveRequest) (a ReserveAnswer, err error) {
+	if err := e.checkCaller(from); err != nil {
+		return a, err
+	}
+	now := e.now()
+	_, ok := parse128(string(q.SSOID))
+	if !ok || !mdc.ValidName(q.Store) || !mdc.ValidName(q.User) || q.At.After(now.Add(revocation.Skew)) || now.Sub(q.At) > revocation.MaxLifetime {
+		return a, fault.New(fault.Invalid, "invalid_input", "Give an identity store, a user, a sso id and when it was authenticated.")
+	}
+	before := e.reserved.add(revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}, now)
+	if a.Live, err = e.liveOf(ctx, q.Store, q.User); err != nil {
+		return a, err
+	}
+	a.Reserved = e.undenied(before)
+	return a, nil
+}
+
+// liveOf gives the user's sign-ons with a session here that is in use.
+func (e *Engine) liveOf(ctx context.Context, identityStore, user string) (live []Held, err error) {
+	all, err := e.sessionsOf(ctx, identityStore, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		last, err := e.lastOf(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if e.live(s, last) != nil && len(live) < maxHeld {
+			live = append(live, Held{s.SSOID, s.AuthenticatedAt})
+		}
+	}
+	return live, nil
+}
+
+func (e *Engine) undenied(all []Held) (out []Held) {
+	for _, h := range all {
+		if !e.log.Denies(h.SSOID, "", time.Time{}) && len(out) < maxHeld {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// place decides whether a session may be made under max_sessions_per_user, over all data centers (OAM-L2). The sign-on is
+// reserved here first and then at every partner at once: of two sign-ins at two data centers at least one sees the other.
+// What was reserved here before counts as older, and of two that see one another the later yields.
+func (e *Engine) place(ctx context.Context, q request) (granted bool, err error) {
+	p := e.cfg.Policies.SessionPolicy()
+	if p.MaxSessionsPerUser == 0 {
+		return true, nil
+	}
+	user, own := revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}
+	before := e.reserved.add(user, own, e.now())
+	granted, err = e.decidePlace(ctx, q, own, before, p)
+	if !granted {
+		e.reserved.drop(user, q.SSOID)
+	}
+	return granted, err
+}
+
+func (e *Engine) decidePlace(ctx context.Context, q request, own Held, before []Held, p *mdc.SessionPolicy) (bool, error) {
+	live, err := e.liveOf(ctx, q.Store, q.User)
+	if err != nil {
+		return false, err
+	}
+	answers, silent := e.reserveAtPartners(ctx, q, p)
+	switch {
+	case silent && p.MaxSessionsWhenPartitioned == mdc.PartitionedAllow:
+		return true, nil
+	case silent && p.MaxSessionsWhenPartitioned == mdc.PartitionedDeny && !q.adopting:
+		return false, nil
+	}
+	all := holders{own: own, first: !q.adopting, by: map[mdc.SSOID]Held{}}
+	for _, h := range before {
+		all.add(h, all.first)
+	}
+	for _, h := range live {
+		all.add(h, all.first)
+	}
+	for _, a := range answers {
+		for _, h := range a.Live {
+			all.add(h, all.first)
+		}
+		for _, h := range a.Reserved {
+			all.add(h, false)
+		}
+	}
+	return e.fit(ctx, all.sorted(e.log), own, p)
+}
+
+// holders collects sign-ons once each.
+type holders struct {
+	own   Held
+	first bool // what is live came before own, whatever the clocks say
+	by    map[mdc.SSOID]Held
+}
+
+func (h *holders) add(other Held, first bool) {
+	if other.SSOID == h.own.SSOID {
+		return
+	}
+	if first && !other.At.Before(h.own.At) {
+		other.At = h.own.At.Add(-time.Millisecond)
+	}
+	if known, ok := h.by[other.SSOID]; !ok || other.At.Before(known.At) {
+		h.by[other.SSOID] = other
+	}
+}
+
+// sorted gives all that have not ended, own among them, the oldest first; of two of one moment the lower id is the older.
+func (h *holders) sorted(log *revocation.Log) []Held {
+	out := []Held{h.own}
+	for _, other := range h.by {
+		if !log.Denies(other.SSOID, "", time.Time{}) {
+			out = append(out, other)
+		}
+	}
+	slices.SortFunc(out, func(a, b Held) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.SSOID, b.SSOID))
+	})
+	return out
+}
+
+// fit says whether own is within the limit, after ending the oldest where the policy says so.
+func (e *Engine) fit(ctx context.Context, all []Held, own Held, p *mdc.SessionPolicy) (bool, error) {
+	excess := len(all) - p.MaxSessionsPerUser
+	if excess <= 0 {
+		return true, nil
+	}
+	rank := slices.Index(all, own)
+	if p.MaxSessionsAction != mdc.SessionsEndOldest {
+		return rank < p.MaxSessionsPerUser, nil
+	}
+	for _, h := range all[:excess] {
+		if _, err := e.revoke(ctx, h.SSOID, h.At.Add(revocation.MaxLifetime)); err != nil {
+			return false, err
+		}
+	}
+	return rank >= excess, nil
+}
+
+// reserveAtPartners asks all partners at once within the wait budget; silent when one of them did not answer.
+func (e *Engine) reserveAtPartners(ctx context.Context, q request, p *mdc.SessionPolicy) (answers []ReserveAnswer, silent bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.RetrievalMaxWait.D())
+	defer cancel()
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards answers and silent
+	for _, partner := range e.cfg.Partners.List() {
+		if !e.registered(partner) {
+			continue
+		}
+		all.Go(func() {
+			a, err := e.cfg.Peers.Reserve(ctx, partner, ReserveRequest{Store: q.Store, User: q.User, SSOID: q.SSOID, At: q.At})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				answers = append(answers, a)
+				return
+			}
+			silent = true
+			e.cfg.Logger.Warn("partner does not count a user's sessions", "partner", partner, "error", err)
+		})
+	}
+	all.Wait()
+	return answers, silent
+}
+
+// sweep forgets what has expired.
+func (e *Engine) sweep(ctx context.Context) {
+	e.log.Sweep()
+	e.reserved.sweepAll(e.now())
+	if err := e.recount(ctx); err != nil && ctx.Err() == nil {
+		e.cfg.Logger.Error("sessions cannot be counted; the former count stays", "error", err)
+	}
+}
+
+// lastOf is the latest access that is known of a session.
+func (e *Engine) lastOf(ctx context.Context, s *mdc.Session) (last time.Time, err error) {
+	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error {
+		last, err = readAccess(r, s)
+		return err
+	})
+	if err != nil {
+		return last, fmt.Errorf("read last access of %s: %w", s.ID, err)
+	}
+	return last, nil
+}
