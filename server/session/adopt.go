@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -108,7 +110,20 @@ func (e *Engine) given(c *claim, o *outcome) *mdc.Session {
 		s.LastAccess = o.session.LastAccess
 	}
 	s.Members = e.members(o)
+	s.CreatedAt = after(s.CreatedAt, o.session.CreatedAt, e.now())
 	return s
+}
+
+// after is when a session was made that takes over another one: later than that, whatever the two clocks say. A partner's
+// word moves it no further than clocks may differ.
+func after(made, other, now time.Time) time.Time {
+	if latest := now.Add(revocation.Skew); other.After(latest) {
+		other = latest
+	}
+	if made.After(other) {
+		return made
+	}
+	return other.Add(time.Millisecond)
 }
 
 // fromCookie makes the session from the cookie and the local user. Degraded counts from the first time for this sign-on.

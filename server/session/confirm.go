@@ -166,9 +166,13 @@ var errNotNow = fmt.Errorf("%w: %w", ErrUnreachable, fault.New(fault.Unavailable
 
 // confirmed makes a degraded session a whole one.
 func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcome) error {
-	var after *mdc.Session
+	var whole *mdc.Session
+	anchored := e.cfg.Policies.SessionPolicy().Anchored
 	err := e.change(ctx, r, func(s *mdc.Session) bool {
-		after = s
+		whole = s
+		if anchored {
+			s.CreatedAt = after(s.CreatedAt, o.session.CreatedAt, e.now())
+		}
 		s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
 		s.DegradedSince = nil
 		for _, m := range e.members(o) {
@@ -179,7 +183,7 @@ func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcom
 		if err := w.Delete(keyPending(c.SSOID)); err != nil {
 			return err
 		}
-		return e.tellMembers(w, c, after, e.members(o), o.from)
+		return e.tellMembers(w, c, whole, e.members(o), o.from)
 	})
 	e.nudge()
 	return err

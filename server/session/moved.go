@@ -58,9 +58,7 @@ func returns(w store.Writer, s *mdc.Session) error {
 	if err != nil || m == nil {
 		return err
 	}
-	if !s.CreatedAt.After(m.At) {
-		s.CreatedAt = m.At.Add(time.Millisecond)
-	}
+	s.CreatedAt = after(s.CreatedAt, m.At, s.CreatedAt)
 	return w.Delete(keyMoved(s.SSOID))
 }
 

@@ -4,14 +4,14 @@ import "errors"
 
 // Rules say what decided; the audit and metrics keep them. The first group allows, the others challenge.
 const (
-	SignedIn      = "signed_in"
+	SignedIn        = "signed_in"
 	Reauthenticated = "reauthenticated" // the password was given again for a sign-on of elsewhere (OAM-21)
-	FoundLocal    = "found_local"    // by its id
-	FoundIndex    = "found_index"    // by an id of another data center (OAM-17)
-	FoundSSO      = "found_sso"      // by the sign-on, under an id that came for the first time
-	AdoptedFound  = "adopted_found"  // retrieved (OAM-30)
-	AdoptedCookie = "adopted_cookie" // made from the cookie: retrieval is off (OAM-33)
-	AdoptedAlone  = "adopted_alone"  // made from the cookie, degraded: nobody could be asked (OAM-32)
+	FoundLocal      = "found_local"     // by its id
+	FoundIndex      = "found_index"     // by an id of another data center (OAM-17)
+	FoundSSO        = "found_sso"       // by the sign-on, under an id that came for the first time
+	AdoptedFound    = "adopted_found"   // retrieved (OAM-30)
+	AdoptedCookie   = "adopted_cookie"  // made from the cookie: retrieval is off (OAM-33)
+	AdoptedAlone    = "adopted_alone"   // made from the cookie, degraded: nobody could be asked (OAM-32)
 
 	ChallengeNoCookie    = "challenge_no_cookie"
 	ChallengeBadCookie   = "challenge_bad_cookie" // does not open here, for this agent and host
