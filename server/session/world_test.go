@@ -275,6 +275,7 @@ func (p peers) PullRevocations(ctx context.Context, cluster string, q revocation
 var agents = map[string]*mdc.Agent{
 	"shop":  {Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start"},
 	"wiki":  {Name: "wiki", Hosts: []string{"https://wiki.example.com", "https://wiki.example.com:8443"}},
+	"long":  {Name: "long", Hosts: []string{"https://long.example.com"}, CookieLifetime: mdc.Duration(12 * time.Hour)},
 	"other": {Name: "other", Hosts: []string{"https://shop.example.com"}},
 }
 
