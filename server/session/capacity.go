@@ -19,7 +19,8 @@ var errFull = errors.New("session: at capacity")
 // first one is made and every minute from then on, and one by one in between. A session that is over frees its place when it
 // is deleted or, where it only ran out, with the next count.
 type places struct {
-	counting sync.Mutex // held over a count of all
+	counting sync.Mutex   // held over a count of all
+	changing sync.RWMutex // held for reading while sessions are made and deleted: a count begins between two changes
 
 	mu      sync.Mutex // guards the rest
 	counted bool
@@ -51,22 +52,27 @@ func (e *Engine) capacity() int {
 	return e.cfg.Capacity()
 }
 
-// takePlace gives false when this data center is full.
-func (e *Engine) takePlace(ctx context.Context) (bool, error) {
+// takePlace gives free = false when this data center is full. The caller calls done when the session is made, or is not.
+func (e *Engine) takePlace(ctx context.Context) (free bool, done func(), err error) {
+	limit, err := e.limit(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	e.places.changing.RLock()
+	return limit == 0 || e.places.take(limit), e.places.changing.RUnlock, nil
+}
+
+// limit gives the capacity, 0 for none, and sees to it that sessions are counted.
+func (e *Engine) limit(ctx context.Context) (int, error) {
 	limit := e.capacity()
 	e.places.mu.Lock()
 	e.places.counted = e.places.counted && limit > 0 // what is made without a limit is not counted
 	counted := e.places.counted
 	e.places.mu.Unlock()
-	if limit == 0 {
-		return true, nil
+	if limit == 0 || counted {
+		return limit, nil
 	}
-	if !counted {
-		if err := e.recount(ctx); err != nil {
-			return false, err
-		}
-	}
-	return e.places.take(limit), nil
+	return limit, e.recount(ctx)
 }
 
 // inUse says whether a session counts: it is neither expired nor idle.
@@ -85,12 +91,13 @@ func (e *Engine) recount(ctx context.Context) error {
 		e.places.mu.Unlock()
 		return nil
 	}
-	e.places.mu.Lock()
-	e.places.changed = 0
-	e.places.mu.Unlock()
 	n := 0
+	begin := sync.OnceFunc(e.places.changing.Unlock)
+	e.places.changing.Lock()
+	defer begin()
+	e.places.changed = 0
 	err := e.cfg.Sessions.View(ctx, func(r store.Reader) error {
-		n = 0
+		begin() // what r shows is fixed now
 		return r.Range(store.Span{Prefix: []byte("s/")}, func(_, v []byte) error {
 			s := new(mdc.Session)
 			if err := json.Unmarshal(v, s); err != nil {

@@ -31,6 +31,7 @@ type ReserveRequest struct {
 	Store, User string
 	SSOID       mdc.SSOID
 	At          time.Time
+	Release     bool // it came to nothing: the reservation ends
 }
 
 // ReserveAnswer is what counts there beside it.
@@ -56,10 +57,12 @@ type reservations struct {
 
 type reserved struct {
 	at, until time.Time
+	by        string // folded cluster id of the data center where the person signs in
 }
 
-// add reserves, and gives what was reserved before.
-func (r *reservations) add(user string, h Held, now time.Time) (before []Held) {
+// add reserves for a data center, and gives what was reserved before. With behind the reservation is later than all of those,
+// whatever the clocks say: so there is one order, in which of two sign-ins the later always sees the earlier.
+func (r *reservations) add(by, user string, h *Held, behind bool, now time.Time) (before []Held) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.by == nil {
@@ -67,23 +70,30 @@ func (r *reservations) add(user string, h Held, now time.Time) (before []Held) {
 	}
 	r.sweep(user, now)
 	for sso, v := range r.by[user] {
-		if sso != h.SSOID {
-			before = append(before, Held{sso, v.at})
+		if sso == h.SSOID {
+			continue
+		}
+		before = append(before, Held{sso, v.at})
+		if behind && !h.At.After(v.at) {
+			h.At = v.at.Add(time.Millisecond)
 		}
 	}
 	if r.by[user] == nil {
 		r.by[user] = make(map[mdc.SSOID]reserved)
 	}
-	if len(r.by[user]) < maxHeld {
-		r.by[user][h.SSOID] = reserved{h.At, now.Add(reservation)}
+	if _, taken := r.by[user][h.SSOID]; !taken && len(r.by[user]) < maxHeld {
+		r.by[user][h.SSOID] = reserved{h.At, now.Add(reservation), mdc.FoldName(by)}
 	}
 	return before
 }
 
-func (r *reservations) drop(user string, sso mdc.SSOID) {
+// drop ends a reservation of that data center.
+func (r *reservations) drop(by, user string, sso mdc.SSOID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.by[user], sso)
+	if r.by[user][sso].by == mdc.FoldName(by) {
+		delete(r.by[user], sso)
+	}
 }
 
 func (r *reservations) sweep(user string, now time.Time) {
@@ -112,10 +122,15 @@ func (e *Engine) Reserve(ctx context.Context, from string, q ReserveRequest) (a 
 	}
 	now := e.now()
 	_, ok := parse128(string(q.SSOID))
-	if !ok || !mdc.ValidName(q.Store) || !mdc.ValidName(q.User) || q.At.After(now.Add(revocation.Skew)) || now.Sub(q.At) > revocation.MaxLifetime {
+	if !ok || !mdc.ValidName(q.Store) || !mdc.ValidName(q.User) || q.At.After(now.Add(2*revocation.Skew)) || now.Sub(q.At) > revocation.MaxLifetime {
 		return a, fault.New(fault.Invalid, "invalid_input", "Give an identity store, a user, a sso id and when it was authenticated.")
 	}
-	before := e.reserved.add(revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}, now)
+	user := revocation.UserKey(q.Store, q.User)
+	if q.Release {
+		e.reserved.drop(from, user, q.SSOID)
+		return a, nil
+	}
+	before := e.reserved.add(from, user, &Held{q.SSOID, q.At}, false, now)
 	if a.Live, err = e.liveOf(ctx, q.Store, q.User); err != nil {
 		return a, err
 	}
@@ -151,18 +166,20 @@ func (e *Engine) undenied(all []Held) (out []Held) {
 }
 
 // place decides whether a session may be made under max_sessions_per_user, over all data centers (OAM-L2). The sign-on is
-// reserved here first and then at every partner at once: of two sign-ins at two data centers at least one sees the other.
-// What was reserved here before counts as older, and of two that see one another the later yields.
+// reserved here first and then at every partner at once: of two sign-ins at two data centers the later sees the other, and
+// yields.
 func (e *Engine) place(ctx context.Context, q request) (granted bool, err error) {
 	p := e.cfg.Policies.SessionPolicy()
 	if p.MaxSessionsPerUser == 0 {
 		return true, nil
 	}
 	user, own := revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}
-	before := e.reserved.add(user, own, e.now())
+	before := e.reserved.add(e.cfg.ClusterID, user, &own, !q.adopting, e.now())
+	q.At = own.At
 	granted, err = e.decidePlace(ctx, q, own, before, p)
 	if !granted {
-		e.reserved.drop(user, q.SSOID)
+		e.reserved.drop(e.cfg.ClusterID, user, q.SSOID)
+		e.reserveAtPartners(ctx, q, true, p) // whom it does not reach forgets it in ten seconds
 	}
 	return granted, err
 }
@@ -172,7 +189,7 @@ func (e *Engine) decidePlace(ctx context.Context, q request, own Held, before []
 	if err != nil {
 		return false, err
 	}
-	answers, silent := e.reserveAtPartners(ctx, q, p)
+	answers, silent := e.reserveAtPartners(ctx, q, false, p)
 	switch {
 	case silent && p.MaxSessionsWhenPartitioned == mdc.PartitionedAllow:
 		return true, nil
@@ -181,7 +198,7 @@ func (e *Engine) decidePlace(ctx context.Context, q request, own Held, before []
 	}
 	all := holders{own: own, first: !q.adopting, by: map[mdc.SSOID]Held{}}
 	for _, h := range before {
-		all.add(h, all.first)
+		all.add(h, false)
 	}
 	for _, h := range live {
 		all.add(h, all.first)
@@ -248,8 +265,8 @@ func (e *Engine) fit(ctx context.Context, all []Held, own Held, p *mdc.SessionPo
 	return rank >= excess, nil
 }
 
-// reserveAtPartners asks all partners at once within the wait budget; silent when one of them did not answer.
-func (e *Engine) reserveAtPartners(ctx context.Context, q request, p *mdc.SessionPolicy) (answers []ReserveAnswer, silent bool) {
+// reserveAtPartners asks all partners at once within the wait budget, or releases; silent when one of them did not answer.
+func (e *Engine) reserveAtPartners(ctx context.Context, q request, release bool, p *mdc.SessionPolicy) (answers []ReserveAnswer, silent bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.RetrievalMaxWait.D())
 	defer cancel()
 	var all sync.WaitGroup
@@ -259,7 +276,7 @@ func (e *Engine) reserveAtPartners(ctx context.Context, q request, p *mdc.Sessio
 			continue
 		}
 		all.Go(func() {
-			a, err := e.cfg.Peers.Reserve(ctx, partner, ReserveRequest{Store: q.Store, User: q.User, SSOID: q.SSOID, At: q.At})
+			a, err := e.cfg.Peers.Reserve(ctx, partner, ReserveRequest{Store: q.Store, User: q.User, SSOID: q.SSOID, At: q.At, Release: release})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {

@@ -85,6 +85,8 @@ func (e *Engine) moved(ctx context.Context, from string, ev Event) error {
 	if ev.At.After(now.Add(revocation.Skew)) {
 		return nil
 	}
+	e.places.changing.RLock()
+	defer e.places.changing.RUnlock()
 	defer e.lock(ev.SSOID)()
 	var ended *mdc.Session
 	freed := false

@@ -116,10 +116,11 @@ func deleteSession(w store.Writer, s *mdc.Session) error {
 // create keeps s unless this data center has a session of the sign-on already; it gives the one that is kept. also joins
 // its own writes to the transaction. errFull when this data center has no place for another.
 func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
-	free, err := e.takePlace(ctx)
+	free, done, err := e.takePlace(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	defer e.lock(s.SSOID)()
 	now := e.now()
 	var kept *mdc.Session
@@ -196,6 +197,8 @@ func rewrite(w store.Writer, before, after *mdc.Session, now time.Time) error {
 
 // end deletes one session here, without a tombstone.
 func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
+	e.places.changing.RLock()
+	defer e.places.changing.RUnlock()
 	defer e.lock(s.SSOID)()
 	freed := false
 	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
