@@ -27,8 +27,9 @@ type random struct {
 
 var randomIDs = []string{"NYDC", "LDC", "PARIS"}
 
-// FLT-25: sign in, adopt, authorize, sign out, cut, heal, restart in random order with every cookie ever issued, under every
-// policy: never an allow in a data center that knows of the end, and in the end nowhere. What was not ended stays usable.
+// FLT-25: sign in, adopt, take over, authorize, sign out, cut, heal, restart in random order with every cookie ever issued, under
+// every policy and limit: never an allow in a data center that knows of the end, and in the end nowhere. What was not ended stays
+// usable, whoever took it over.
 func TestNoResurrection(t *testing.T) {
 	w := newWorld(t, randomIDs...)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -68,7 +69,12 @@ func any1(rt *rapid.T, cookies []string) string {
 func (r *random) signIn(rt *rapid.T) {
 	s := &signOn{b: r.w.browser(), ended: map[string]bool{}}
 	at := r.at(rt)
-	s.b.signIn(at, "ann")
+	if code := s.b.trySignIn(at, "ann"); code != "" {
+		if code != "too_many_sessions" && code != "at_capacity" {
+			rt.Fatalf("sign-in at %s: %s", at, code)
+		}
+		return
+	}
 	s.sso = append(s.sso, s.b.sso())
 	r.all = append(r.all, s)
 }
@@ -82,10 +88,31 @@ func (r *random) check(rt *rapid.T, s *signOn, at string, found *mdc.Session, ru
 
 func (r *random) visit(rt *rapid.T) {
 	s, at := r.one(rt), r.at(rt)
-	f, err := r.w.centers[at].Visit(context.Background(), any1(rt, s.sso))
+	f, err := r.w.centers[at].VisitWith(context.Background(), any1(rt, s.sso), s.b.gito())
 	must(r.w.t, err)
 	r.check(rt, s, at, f.Session, f.Rule)
+	if f.Rule == session.ChallengeReauthenticate && !s.ending && rapid.Bool().Draw(rt, "password") {
+		r.again(rt, s, at)
+		return
+	}
 	s.b.keep("login.example.com", f.SetCookies)
+	s.sso = append(s.sso, s.b.sso())
+}
+
+// again gives the password for a sign-on of elsewhere; what begins anew ends the former.
+func (r *random) again(rt *rapid.T, s *signOn, at string) {
+	before := len(s.sso)
+	if code := s.b.trySignIn(at, "ann"); code != "" {
+		s.ending = s.ending || code == "too_many_sessions" || code == "at_capacity"
+		s.ended[at] = s.ended[at] || s.ending
+		return
+	}
+	f, err := r.w.centers[at].Visit(context.Background(), s.sso[before-1])
+	must(r.w.t, err)
+	if f.Rule == session.ChallengeTombstone {
+		s.ended[at], s.ending = true, true
+		return
+	}
 	s.sso = append(s.sso, s.b.sso())
 }
 
@@ -118,8 +145,13 @@ func (r *random) authorize(rt *rapid.T) {
 	if len(s.agent) == 0 {
 		rt.Skip("no agent cookie yet")
 	}
-	d := r.w.authorize("shop", at, any1(rt, s.agent))
+	d, err := r.w.centers[at].Authorize(context.Background(), agents["shop"], session.AuthorizeInput{Scheme: "https", Host: "shop.example.com",
+		Cookie: any1(rt, s.agent), Inactivity: s.b.gito()})
+	must(r.w.t, err)
 	r.check(rt, s, at, d.Session, d.Rule)
+	if d.SetCookie != "" {
+		s.b.keep("shop.example.com", []string{d.SetCookie})
+	}
 }
 
 func (r *random) signOut(rt *rapid.T) {
@@ -163,7 +195,12 @@ func (r *random) sync(rt *rapid.T) {
 func (r *random) policy(rt *rapid.T) {
 	r.w.set(func(p *mdc.SessionPolicy) {
 		p.ContinueOnSyncFailure, p.RetrieveOnDemand = rapid.Bool().Draw(rt, "continue"), rapid.Bool().Draw(rt, "retrieve")
+		p.Anchored = p.RetrieveOnDemand && rapid.Bool().Draw(rt, "anchored")
+		p.Reauthenticate = rapid.IntRange(0, 3).Draw(rt, "reauthenticate") == 0
+		p.MaxSessionsPerUser = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(rt, "limit")
+		p.GitoCookieDomain = rapid.SampledFrom([]string{"", "example.com"}).Draw(rt, "domain")
 	})
+	r.w.centers[r.at(rt)].capacity.Store(int64(rapid.SampledFrom([]int{0, 0, 3, 100}).Draw(rt, "capacity")))
 }
 
 func (r *random) restart(rt *rapid.T) {
@@ -177,7 +214,12 @@ func (r *random) converges(rt *rapid.T) {
 	for i := range randomIDs {
 		r.w.part(randomIDs[i], randomIDs[(i+1)%3], false)
 	}
-	r.w.set(func(p *mdc.SessionPolicy) { p.ContinueOnSyncFailure, p.RetrieveOnDemand = false, true })
+	r.w.set(func(p *mdc.SessionPolicy) {
+		p.ContinueOnSyncFailure, p.RetrieveOnDemand, p.Anchored, p.Reauthenticate, p.MaxSessionsPerUser = false, true, false, false, 0
+	})
+	for _, c := range r.w.centers {
+		c.capacity.Store(0)
+	}
 	r.w.sync()
 	for _, s := range r.all {
 		for _, at := range randomIDs {
