@@ -191,6 +191,16 @@ func (alone) SendEvents(context.Context, string, []session.Event) error {
 	return session.ErrUnreachable
 }
 
+// LastAccess reaches nobody.
+func (alone) LastAccess(context.Context, string, []mdc.SSOID) ([]time.Time, error) {
+	return nil, session.ErrUnreachable
+}
+
+// Reserve reaches nobody.
+func (alone) Reserve(context.Context, string, session.ReserveRequest) (session.ReserveAnswer, error) {
+	return session.ReserveAnswer{}, session.ErrUnreachable
+}
+
 // SendRevocations reaches nobody.
 func (alone) SendRevocations(context.Context, string, revocation.Batch) (map[string]uint64, error) {
 	return nil, session.ErrUnreachable

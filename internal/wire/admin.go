@@ -13,6 +13,8 @@ type DataCenter struct {
 	// WriteRequires: who must have a change of replicated configuration before it is acknowledged: local (this data center,
 	// the default) or majority (of the data centers of the topology, when this one is the master).
 	WriteRequires string `json:"write_requires,omitempty"`
+
+	SessionCapacity *int `json:"session_capacity,omitempty"` // sessions that it holds at most; 0 = no limit
 }
 
 // DataCenterView is /v1/data-center as it is answered. WriteEnabled is always set in a view.
@@ -179,6 +181,15 @@ type SessionPolicy struct {
 	Lifetime              string `json:"lifetime,omitempty"`
 	MaxDegradedAge        string `json:"max_degraded_age,omitempty"`
 	SignInURL             string `json:"sign_in_url,omitempty"`
+
+	Anchored         *bool  `json:"anchored,omitempty"`
+	Reauthenticate   *bool  `json:"reauthenticate,omitempty"`
+	GitoCookieDomain string `json:"gito_cookie_domain,omitempty"`
+	IdentityRecheck  string `json:"identity_recheck,omitempty"`
+
+	MaxSessionsPerUser         *int   `json:"max_sessions_per_user,omitempty"`
+	MaxSessionsAction          string `json:"max_sessions_action,omitempty"`           // deny, end_oldest
+	MaxSessionsWhenPartitioned string `json:"max_sessions_when_partitioned,omitempty"` // local, allow, deny
 }
 
 // SessionPolicyView is the session policy as it is answered: every field set.

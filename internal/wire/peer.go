@@ -135,6 +135,7 @@ const (
 type RetrieveAnswer struct {
 	Result   string       `json:"result"`
 	Session  *PeerSession `json:"session,omitempty"` // with found
+	Moved    *OriginRef   `json:"moved,omitempty"`   // with moved: where the sign-on is
 	CodeUsed bool         `json:"code_used,omitempty"`
 }
 
@@ -152,6 +153,7 @@ type PeerSession struct {
 	ExpiresAt       time.Time         `json:"expires_at"`
 	LastAccess      time.Time         `json:"last_access"`
 	Members         []string          `json:"members,omitempty"`
+	CreatedAt       time.Time         `json:"created_at,omitzero"` // here; who takes the sign-on over counts as later
 }
 
 // SessionEvents is POST /peer/v1/sessions/events.
@@ -161,10 +163,53 @@ type SessionEvents struct {
 
 // SessionEvent tells a member what happened to a sign-on elsewhere.
 type SessionEvent struct {
-	ID    string    `json:"id"`   // of the message; a repeat is ignored
-	Kind  string    `json:"kind"` // joined
+	ID        string    `json:"id"`   // of the message; a repeat changes nothing
+	Kind      string    `json:"kind"` // joined, moved, touch
+	SSOID     string    `json:"sso_id"`
+	SessionID string    `json:"session_id,omitempty"` // with moved: the sender's
+	Proof     []byte    `json:"proof,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// LastAccessRequest is POST /peer/v1/sessions/last-access: when sign-ons were used last here.
+type LastAccessRequest struct {
+	Sessions []SignOnRef `json:"sessions"`
+}
+
+// SignOnRef names a sign-on.
+type SignOnRef struct {
+	SSOID string `json:"sso_id"`
+}
+
+// LastAccessAnswer has one item for each that was asked, in the same order.
+type LastAccessAnswer struct {
+	Sessions []LastAccess `json:"sessions"`
+}
+
+// LastAccess is absent where the caller is no member of a session here.
+type LastAccess struct {
+	LastAccess *time.Time `json:"last_access,omitempty"`
+}
+
+// ReserveRequest is POST /peer/v1/sessions/reserve: a place among a user's sign-ons, for ten seconds.
+type ReserveRequest struct {
+	Store   string    `json:"store"`
+	User    string    `json:"user"`
+	SSOID   string    `json:"sso_id"`
+	At      time.Time `json:"at"`
+	Release bool      `json:"release,omitempty"` // the sign-in came to nothing
+}
+
+// ReserveAnswer is what counts here beside it. LiveAt says when each of Live was authenticated, in the same order.
+type ReserveAnswer struct {
+	Live     []string      `json:"live"`
+	LiveAt   []time.Time   `json:"live_at"`
+	Reserved []ReservedRef `json:"reserved"`
+}
+
+// ReservedRef is a sign-in under way.
+type ReservedRef struct {
 	SSOID string    `json:"sso_id"`
-	Proof []byte    `json:"proof,omitempty"`
 	At    time.Time `json:"at"`
 }
 

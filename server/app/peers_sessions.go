@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -39,7 +40,11 @@ func (p sessionPeers) Retrieve(ctx context.Context, cluster string, r session.Re
 	a := session.RetrieveAnswer{Result: out.Result, CodeUsed: out.CodeUsed}
 	if v := out.Session; v != nil {
 		a.Session = &mdc.Session{ID: mdc.SessionID(v.ID), SSOID: mdc.SSOID(v.SSOID), User: v.User, Store: v.Store, Attributes: v.Attributes, Groups: v.Groups,
-			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members}
+			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members,
+			CreatedAt: v.CreatedAt}
+	}
+	if out.Moved != nil {
+		a.Moved = &mdc.Origin{ClusterID: out.Moved.ClusterID, SessionID: mdc.SessionID(out.Moved.SessionID)}
 	}
 	return a, nil
 }
@@ -48,9 +53,55 @@ func (p sessionPeers) Retrieve(ctx context.Context, cluster string, r session.Re
 func (p sessionPeers) SendEvents(ctx context.Context, cluster string, events []session.Event) error {
 	var in wire.SessionEvents
 	for _, e := range events {
-		in.Events = append(in.Events, wire.SessionEvent{ID: e.ID, Kind: e.Kind, SSOID: string(e.SSOID), Proof: e.Proof, At: e.At})
+		in.Events = append(in.Events, wire.SessionEvent{ID: e.ID, Kind: e.Kind, SSOID: string(e.SSOID), SessionID: string(e.Session), Proof: e.Proof, At: e.At})
 	}
 	return p.post(ctx, cluster, "/peer/v1/sessions/events", in, nil)
+}
+
+// errShape says that a partner's answer does not fit the question.
+func errShape(cluster string) error {
+	return fmt.Errorf("ask %s: %w: its answer does not fit the question", cluster, session.ErrRefused)
+}
+
+// LastAccess asks when sign-ons were used last there.
+func (p sessionPeers) LastAccess(ctx context.Context, cluster string, ssos []mdc.SSOID) ([]time.Time, error) {
+	var in wire.LastAccessRequest
+	for _, sso := range ssos {
+		in.Sessions = append(in.Sessions, wire.SignOnRef{SSOID: string(sso)})
+	}
+	var out wire.LastAccessAnswer
+	if err := p.post(ctx, cluster, "/peer/v1/sessions/last-access", in, &out); err != nil {
+		return nil, err
+	}
+	if len(out.Sessions) != len(ssos) {
+		return nil, errShape(cluster)
+	}
+	times := make([]time.Time, len(ssos))
+	for i, s := range out.Sessions {
+		if s.LastAccess != nil {
+			times[i] = *s.LastAccess
+		}
+	}
+	return times, nil
+}
+
+// Reserve asks for a place among a user's sign-ons.
+func (p sessionPeers) Reserve(ctx context.Context, cluster string, r session.ReserveRequest) (a session.ReserveAnswer, err error) {
+	in := wire.ReserveRequest{Store: r.Store, User: r.User, SSOID: string(r.SSOID), At: r.At, Release: r.Release}
+	var out wire.ReserveAnswer
+	if err := p.post(ctx, cluster, "/peer/v1/sessions/reserve", in, &out); err != nil {
+		return a, err
+	}
+	if len(out.Live) != len(out.LiveAt) {
+		return a, errShape(cluster)
+	}
+	for i, sso := range out.Live {
+		a.Live = append(a.Live, session.Held{SSOID: mdc.SSOID(sso), At: out.LiveAt[i]})
+	}
+	for _, h := range out.Reserved {
+		a.Reserved = append(a.Reserved, session.Held{SSOID: mdc.SSOID(h.SSOID), At: h.At})
+	}
+	return a, nil
 }
 
 // SendRevocations delivers a batch and gives what the partner has.

@@ -205,7 +205,7 @@ func (n *Node) wireSessions(context.Context) error {
 	var err error
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.keyring.Ring,
 		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil})
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity})
 	return err
 }
 
@@ -234,6 +234,9 @@ func (n *Node) wireHTTP(context.Context) error {
 	guards[mdc.PackageKind().Name] = n.contentIsHere
 	guards[mdc.DataCenterKind().Name] = both(guards[mdc.DataCenterKind().Name], n.modeGuard)
 	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
+	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
+	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
+	guards[mdc.OverrideKind().Name] = n.overrideFits
 	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
 		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})

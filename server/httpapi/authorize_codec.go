@@ -169,9 +169,9 @@ func encodeAuthorize(a *wire.AuthorizeAnswer) ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// appendAuthorize knows the answers that are given most: without a location and cookies.
+// appendAuthorize knows the answers that are given most: without a location, and with one cookie at most.
 func appendAuthorize(b []byte, a *wire.AuthorizeAnswer) (_ []byte, ok bool) {
-	if a.Location != "" || len(a.SetCookies) > 0 || a.CacheSeconds != 0 || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
+	if a.Location != "" || len(a.SetCookies) > 1 || len(a.SetCookies) == 1 && !plain(a.SetCookies[0]) || a.CacheSeconds != 0 || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
 		return nil, false
 	}
 	b = appendMember(append(b, '{'), "decision", a.Decision)
@@ -183,6 +183,9 @@ func appendAuthorize(b []byte, a *wire.AuthorizeAnswer) (_ []byte, ok bool) {
 		if b, ok = appendHeaders(append(b, `,"headers":{`...), a.Headers); !ok {
 			return nil, false
 		}
+	}
+	if len(a.SetCookies) == 1 {
+		b = append(append(append(b, `,"set_cookies":["`...), a.SetCookies[0]...), `"]`...)
 	}
 	return append(b, `,"cache_seconds":0}`...), true
 }

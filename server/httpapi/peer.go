@@ -23,6 +23,8 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object: a binary form for who asks for it, else lines of JSON", query: []string{"agreement"}, handle: s.peerSnapshot},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/retrieve", summary: "Ask for a session", in: wire.RetrieveRequest{}, out: wire.RetrieveAnswer{}, handle: s.peerRetrieve},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/events", summary: "Tell what happened to sign-ons", in: wire.SessionEvents{}, status: http.StatusNoContent, handle: s.peerEvents},
+		route{method: http.MethodPost, path: "/peer/v1/sessions/last-access", summary: "Ask when sign-ons were used last", in: wire.LastAccessRequest{}, out: wire.LastAccessAnswer{}, handle: s.peerLastAccess},
+		route{method: http.MethodPost, path: "/peer/v1/sessions/reserve", summary: "Ask for a place among a user's sign-ons", in: wire.ReserveRequest{}, out: wire.ReserveAnswer{}, handle: s.peerReserve},
 		route{method: http.MethodPost, path: "/peer/v1/revocations", summary: "Tell which sign-ons ended", in: wire.Revocations{}, out: wire.RevocationsAnswer{}, handle: s.peerRevocations},
 		route{method: http.MethodPost, path: "/peer/v1/revocations/pull", summary: "Ask for the ended sign-ons that are missing", in: wire.RevocationsPull{}, out: wire.Revocations{}, handle: s.peerRevocationsPull},
 	)

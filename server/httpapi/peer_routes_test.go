@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -78,6 +79,8 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
 		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
+		{"POST", "/peer/v1/sessions/last-access", "", `{"sessions":[{"sso_id":"AAAAAAAAAAAAAAAAAAAAAA"}]}`, 200},
+		{"POST", "/peer/v1/sessions/reserve", "", fmt.Sprintf(`{"store":"local","user":"ann","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":%q}`, time.Now().UTC().Format(time.RFC3339Nano)), 200},
 		{"POST", "/peer/v1/revocations", "", `{"after":0,"through":0,"revocations":[],"next":0}`, 200},
 		{"POST", "/peer/v1/revocations/pull", "", `{"have":{},"after":0}`, 200},
 	} {
@@ -133,7 +136,23 @@ func TestPartnersMayNotTakeWhatIsNotTheirs(t *testing.T) {
 			t.Errorf("without the proof: %d %s", got.status, got.body)
 		}
 	}
-	if left := d.Sessions("ann"); len(left) != 1 {
+	for _, kind := range []string{"moved", "joined", "touch"} {
+		body := fmt.Sprintf(`{"events":[{"id":"x","kind":%q,"sso_id":%q,"session_id":%q,"proof":%q,"at":%q}]}`, kind, s.SSOID, s.ID,
+			base64.StdEncoding.EncodeToString(make([]byte, 16)), time.Now().UTC().Format(time.RFC3339Nano))
+		if got := peer(t, d, cfg, http.MethodPost, "/peer/v1/sessions/events", body); got.status != http.StatusNoContent {
+			t.Errorf("%s without the proof: %d %s", kind, got.status, got.body)
+		}
+	}
+	if got := peer(t, d, cfg, http.MethodPost, "/peer/v1/sessions/last-access", fmt.Sprintf(`{"sessions":[{"sso_id":%q}]}`, s.SSOID)); strings.Contains(got.body, "last_access") {
+		t.Errorf("no member is told when it was used: %s", got.body)
+	}
+	for path, body := range map[string]string{
+		"/peer/v1/sessions/last-access": `{"sessions":[{"sso_id":"?"}]}`, "/peer/v1/sessions/reserve": `{"store":"local","user":"ann","sso_id":"?","at":"2026-01-01T00:00:00Z"}`,
+		"/peer/v1/sessions/events": `{"events":[{"id":"x","kind":"moved","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":"2026-01-01T00:00:00Z"}]}`,
+	} {
+		peer(t, d, cfg, http.MethodPost, path, body).refused(t, http.StatusBadRequest, "invalid_input")
+	}
+	if left := d.Sessions("ann"); len(left) != 1 || len(left[0].Members) > 0 {
 		t.Errorf("asking ended the session: %+v", left)
 	}
 	d.Delete("/v1/trust/certificates/fake")

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -23,7 +24,11 @@ func (s *Server) peerRetrieve(c *call) error {
 	out := wire.RetrieveAnswer{Result: a.Result, CodeUsed: a.CodeUsed}
 	if v := a.Session; v != nil {
 		out.Session = &wire.PeerSession{ID: string(v.ID), SSOID: string(v.SSOID), User: v.User, Store: v.Store, Attributes: v.Attributes, Groups: v.Groups,
-			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members}
+			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members,
+			CreatedAt: v.CreatedAt}
+	}
+	if a.Moved != nil {
+		out.Moved = &wire.OriginRef{ClusterID: a.Moved.ClusterID, SessionID: string(a.Moved.SessionID)}
 	}
 	return c.answer(out)
 }
@@ -35,13 +40,54 @@ func (s *Server) peerEvents(c *call) error {
 	}
 	events := make([]session.Event, 0, len(in.Events))
 	for _, e := range in.Events {
-		events = append(events, session.Event{ID: e.ID, Kind: e.Kind, SSOID: mdc.SSOID(e.SSOID), Proof: e.Proof, At: e.At})
+		events = append(events, session.Event{ID: e.ID, Kind: e.Kind, SSOID: mdc.SSOID(e.SSOID), Session: mdc.SessionID(e.SessionID), Proof: e.Proof, At: e.At})
 	}
 	if err := s.c.Sessions.ReceiveEvents(c.Request.Context(), c.partner(), events); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)
 	return nil
+}
+
+func (s *Server) peerLastAccess(c *call) error {
+	var in wire.LastAccessRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	ssos := make([]mdc.SSOID, 0, len(in.Sessions))
+	for _, ref := range in.Sessions {
+		ssos = append(ssos, mdc.SSOID(ref.SSOID))
+	}
+	times, err := s.c.Sessions.LastAccess(c.Request.Context(), c.partner(), ssos)
+	if err != nil {
+		return err
+	}
+	out := wire.LastAccessAnswer{Sessions: make([]wire.LastAccess, len(times))}
+	for i, t := range times {
+		if !t.IsZero() {
+			out.Sessions[i].LastAccess = &t
+		}
+	}
+	return c.answer(out)
+}
+
+func (s *Server) peerReserve(c *call) error {
+	var in wire.ReserveRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	a, err := s.c.Sessions.Reserve(c.Request.Context(), c.partner(), session.ReserveRequest{Store: in.Store, User: in.User, SSOID: mdc.SSOID(in.SSOID), At: in.At, Release: in.Release})
+	if err != nil {
+		return err
+	}
+	out := wire.ReserveAnswer{Live: []string{}, LiveAt: []time.Time{}, Reserved: []wire.ReservedRef{}}
+	for _, h := range a.Live {
+		out.Live, out.LiveAt = append(out.Live, string(h.SSOID)), append(out.LiveAt, h.At)
+	}
+	for _, h := range a.Reserved {
+		out.Reserved = append(out.Reserved, wire.ReservedRef{SSOID: string(h.SSOID), At: h.At})
+	}
+	return c.answer(out)
 }
 
 func (s *Server) peerRevocations(c *call) error {

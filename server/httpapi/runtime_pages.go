@@ -61,7 +61,7 @@ func (s *Server) loginPage(c *call) error {
 		return err
 	}
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.Visit(c.Request.Context(), cookie)
+	found, err := s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (s *Server) loginForm(c *call) error {
 
 func (s *Server) logoutPage(c *call) error {
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.Visit(c.Request.Context(), cookie)
+	found, err := s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (s *Server) signIn(c *call, user, password, prior string) (session.Found, e
 		return session.Found{}, err
 	}
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
-		Store: p.Store, Level: p.Level, ClientAddress: remoteAddress(c), PriorCookie: prior})
+		Store: p.Store, Level: p.Level, ClientAddress: remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
 		return found, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case policy.Excluded:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
 	}
-	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie})
+	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie})
 	switch {
 	case err != nil:
 		return wire.AuthorizeAnswer{}, err
@@ -105,8 +105,16 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open.Level)
 	}
+	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}))
+	if d.SetCookie != "" { // the session was used, whatever the policy says
+		out.SetCookies = append(out.SetCookies, d.SetCookie)
+	}
+	return out, err
+}
+
+// judge words what the policy says of a person with a session.
+func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decision, decision policy.Decision) (wire.AuthorizeAnswer, error) {
 	v := d.Session
-	decision := index.Decide(question, &policy.Subject{User: v.User, Groups: v.Groups, Level: v.Level})
 	switch decision.Effect {
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
@@ -197,6 +205,12 @@ func (s *Server) setCookies(c *call, values []string) {
 // signInCookie gives the browser's sign-in cookie; one that was sent twice counts as none (SEC-07).
 func (s *Server) signInCookie(c *call) (string, bool) {
 	return onlyCookie(c, session.SignInCookieName(s.secureSignIn()))
+}
+
+// inactivityCookie gives the cookie on the common domain; of two neither counts (OAM-16).
+func (s *Server) inactivityCookie(c *call) string {
+	value, _ := onlyCookie(c, session.InactivityCookieName(s.secureSignIn()))
+	return value
 }
 
 func (s *Server) secureSignIn() bool {

@@ -45,7 +45,7 @@ type DataCenter struct {
 	LockTimeout   Duration `json:"lock_timeout"`   // how long an administrator's lock lasts that says nothing else (MSS-05)
 	WriteRequires string   `json:"write_requires"` // counts where this data center is the master (trust.md "Epoch and promotion")
 
-	SessionCapacity int `json:"session_capacity,omitempty"` // sessions that this data center holds at most, on all its nodes together; 0 = no limit (CAMS-10)
+	SessionCapacity int `json:"session_capacity"` // sessions that this data center holds at most, on all its nodes together; 0 = no limit (CAMS-10)
 }
 
 // Limits of the time that an administrator's lock may last, and what counts when nothing is said.

@@ -18,14 +18,14 @@ type SessionPolicy struct {
 	MaxDegradedAge        Duration `json:"max_degraded_age"`         // how long a session made from a cookie lasts unconfirmed
 	SignInURL             string   `json:"sign_in_url,omitempty"`    // "" = this data center's runtime address
 
-	Anchored         bool     `json:"anchored,omitempty"`           // the data center that a user comes to takes the session over (OAM-19)
-	Reauthenticate   bool     `json:"reauthenticate,omitempty"`     // a session of elsewhere is a challenge (OAM-21, X7)
+	Anchored         bool     `json:"anchored"`                     // the data center that a user comes to takes the session over (OAM-19)
+	Reauthenticate   bool     `json:"reauthenticate"`               // a session of elsewhere is a challenge (OAM-21, X7)
 	GitoCookieDomain string   `json:"gito_cookie_domain,omitempty"` // of the inactivity cookie; "" = there is none (OAM-25)
 	IdentityRecheck  Duration `json:"identity_recheck"`             // how often the user of a session in use is looked up again
 
-	MaxSessionsPerUser         int    `json:"max_sessions_per_user,omitempty"` // over all data centers; 0 = no limit (OAM-L2)
-	MaxSessionsAction          string `json:"max_sessions_action,omitempty"`
-	MaxSessionsWhenPartitioned string `json:"max_sessions_when_partitioned,omitempty"`
+	MaxSessionsPerUser         int    `json:"max_sessions_per_user"` // over all data centers; 0 = no limit (OAM-L2)
+	MaxSessionsAction          string `json:"max_sessions_action"`
+	MaxSessionsWhenPartitioned string `json:"max_sessions_when_partitioned"`
 }
 
 // What happens at max_sessions_per_user.

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// Session policy and agents must fit one another (OAM-16, OAM-26, OAM-27): whichever is written second is refused with the
+// reason. Both are compared as they count in this data center, under its overrides.
+
+func (n *Node) policyFitsAgents(tx *journal.Tx, _, will mdc.Object) error {
+	p, ok := will.(*mdc.SessionPolicy)
+	if !ok {
+		return nil
+	}
+	fields, err := n.policyFaults(tx, p)
+	if err != nil {
+		return err
+	}
+	return fault.InvalidFields("The session policy and the agents contradict one another.", fields)
+}
+
+func (n *Node) policyFaults(tx *journal.Tx, p *mdc.SessionPolicy) ([]fault.Field, error) {
+	agents, err := agentsOf(&tx.Snapshot)
+	if err != nil {
+		return nil, err
+	}
+	return p.AgentsFit(agents, n.model.runtimeURL), nil
+}
+
+func (n *Node) agentFitsPolicy(tx *journal.Tx, _, will mdc.Object) error {
+	a, ok := will.(*mdc.Agent)
+	if !ok {
+		return nil
+	}
+	fields, err := agentFaults(tx, a)
+	if err != nil {
+		return err
+	}
+	return fault.InvalidFields("The agent and the session policy contradict one another.", fields)
+}
+
+func agentFaults(tx *journal.Tx, a *mdc.Agent) ([]fault.Field, error) {
+	if a.CookieLifetime == 0 {
+		return nil, nil
+	}
+	kind := mdc.SessionPolicyKind()
+	o, err := tx.Get(kind, mdc.SingletonName)
+	if err != nil {
+		return nil, err
+	}
+	if o, _, err = configuration.Lay(&tx.Snapshot, kind, mdc.SingletonName, o); err != nil {
+		return nil, err
+	}
+	p, err := mdc.As[*mdc.SessionPolicy](o)
+	if err != nil {
+		return nil, err
+	}
+	return a.FitsPolicy(p), nil
+}
+
+func agentsOf(v *journal.Snapshot) (agents []*mdc.Agent, err error) {
+	kind := mdc.AgentKind()
+	err = v.Range(kind, "", func(key string, body []byte) error {
+		o, err := kind.Decode(body)
+		if err != nil {
+			return err
+		}
+		if o, _, err = configuration.Lay(v, kind, key, o); err != nil {
+			return err
+		}
+		a, err := mdc.As[*mdc.Agent](o)
+		agents = append(agents, a)
+		return err
+	})
+	return agents, err
+}
+
+// overrideFits is the same for what an override makes of a policy or an agent. What it cannot be laid over is another's to
+// refuse.
+func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
+	override, ok := will.(*mdc.Override)
+	if !ok {
+		return nil
+	}
+	kind, ok := mdc.KindByName(override.Kind)
+	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name {
+		return nil
+	}
+	o, err := tx.Get(kind, override.Name)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	body, err := mdc.Encode(o)
+	if err != nil {
+		return err
+	}
+	over, faults, err := override.Lay(kind, body)
+	if err != nil || len(faults) > 0 {
+		return err
+	}
+	var fields []fault.Field
+	switch v := over.(type) {
+	case *mdc.SessionPolicy:
+		fields, err = n.policyFaults(tx, v)
+	case *mdc.Agent:
+		fields, err = agentFaults(tx, v)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range fields {
+		fields[i].Pointer = "/values" + fields[i].Pointer
+	}
+	return fault.InvalidFields("The override makes the session policy and the agents contradict one another.", fields)
+}
+
+// capacity is how many sessions this data center may hold (CAMS-10); 0 = no limit, also while that cannot be read.
+func (n *Node) capacity() int {
+	d, err := n.model.DataCenter(context.Background())
+	if err != nil {
+		n.log.Warn("session capacity cannot be read", "error", err)
+		return 0
+	}
+	return d.SessionCapacity
+}
