@@ -10,11 +10,11 @@ import (
 )
 
 // Session policy and agents must fit one another (OAM-16, OAM-26, OAM-27): whichever is written second is refused with the
-// reason. Both are compared as they count in this data center, under its overrides.
+// reason. Both are compared as they count in this data center, under its overrides. The way back to the defaults is open.
 
 func (n *Node) policyFitsAgents(tx *journal.Tx, _, will mdc.Object) error {
 	p, ok := will.(*mdc.SessionPolicy)
-	if !ok {
+	if !ok || *p == *mdc.DefaultSessionPolicy() { // whoever takes everything away begins somewhere
 		return nil
 	}
 	fields, err := n.policyFaults(tx, p)
