@@ -52,7 +52,8 @@ type object[M, V any] interface {
 // base does what every resource does. Embed it; M is the model, V the server's view.
 type base[M, V any, P object[M, V]] struct {
 	kind
-	client *client.Client // nil while the provider block holds unknown values
+	client  *client.Client // nil while the provider block holds unknown values
+	planned *planned       // what this run plans; nil where client is
 }
 
 // Metadata names the type.
@@ -70,7 +71,7 @@ func (b *base[M, V, P]) IdentitySchema(_ context.Context, _ resource.IdentitySch
 // Configure takes the client over.
 func (b *base[M, V, P]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	if c, ok := req.ProviderData.(*connection); ok {
-		b.client = c.client
+		b.client, b.planned = c.client, &c.planned
 	}
 }
 

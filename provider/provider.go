@@ -110,7 +110,10 @@ func (p *concord) EphemeralResources(context.Context) []func() ephemeral.Ephemer
 }
 
 // connection is what resources get from the provider block: a client, or none while the block holds unknown values.
-type connection struct{ client *client.Client }
+type connection struct {
+	client  *client.Client
+	planned planned
+}
 
 // settings is the provider block.
 type settings struct {

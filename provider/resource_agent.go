@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -22,6 +23,7 @@ import (
 var (
 	_ resource.ResourceWithImportState = (*agentResource)(nil)
 	_ resource.ResourceWithIdentity    = (*agentResource)(nil)
+	_ resource.ResourceWithModifyPlan  = (*agentResource)(nil)
 )
 
 type agentResource struct {
@@ -61,6 +63,46 @@ func (r *agentResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Validators:          []validator.Int64{int64validator.AlsoRequires(path.MatchRoot("secret_wo"))},
 				MarkdownDescription: "Any number; change it to send `secret_wo` again."},
 		},
+	}
+}
+
+// ModifyPlan refuses a cookie that outlives the idle time-out, where no common domain carries the last access.
+func (r *agentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.client != nil {
+		r.plan(ctx, req, resp)
+	}
+	r.base.ModifyPlan(ctx, req, resp)
+}
+
+func (r *agentResource) plan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var name types.String
+	if req.Plan.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("name"), &name)...)
+		r.planned.setAgent(name.ValueString(), nil)
+		return
+	}
+	var hosts types.Set
+	var lifetime attr.Duration
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("name"), &name)...)
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("hosts"), &hosts)...)
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("cookie_lifetime"), &lifetime)...)
+	if resp.Diagnostics.HasError() || name.IsUnknown() {
+		return
+	}
+	a := &plannedAgent{lifetime: lifetime}
+	for _, h := range hosts.Elements() {
+		if s, ok := h.(types.String); ok {
+			a.hosts = append(a.hosts, s.ValueString())
+		}
+	}
+	r.planned.setAgent(name.ValueString(), a)
+	if lifetime.IsNull() || lifetime.IsUnknown() {
+		return
+	}
+	if p, known := r.planned.policyOf(ctx, r.client); known && p.domain == "" && outlives(lifetime, p.idle) {
+		resp.Diagnostics.AddAttributeError(path.Root("cookie_lifetime"), "The agent's cookie outlives the idle time-out",
+			fmt.Sprintf("cookie_lifetime (%s) is not below the session policy's idle_timeout (%s), and without gito_cookie_domain a user in use would be idle at the sign-in host before this cookie ends. "+
+				"Shorten it, or leave it out for half of idle_timeout; where this configuration raises idle_timeout, let the agent depend on the session policy: depends_on.", lifetime.ValueString(), p.idle.ValueString()))
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -72,6 +74,8 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 				PlanModifiers: []planmodifier.String{attr.KeepMeaning()}, MarkdownDescription: "How long an administrator's lock on an object lasts that says nothing else, `1s` to `24h`. Default `3m`."},
 			"write_requires": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString(writeLocal), Validators: []validator.String{stringvalidator.OneOf(writeLocal, writeMajority)},
 				MarkdownDescription: "Who must have a change of replicated configuration before this data center, as the master, acknowledges it. `local`, the default: this one alone. `majority`: more than half of the data centers of the topology, so that two masters never both acknowledge, whatever was promoted by force. With two data centers both are needed then: while one is down the configuration cannot be changed (sign-ins go on). Declare it alike in every data center."},
+			"session_capacity": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(0), Validators: []validator.Int64{int64validator.Between(0, 1_000_000_000)},
+				MarkdownDescription: "How many sessions this data center holds at most, on all of its nodes together. When it is full, sign-ins are refused and sessions of other data centers are not adopted. Default `0`: no limit."},
 			"state": schema.StringAttribute{Computed: true,
 				MarkdownDescription: "`active`: serves, and is in no agreement. `bootstrapping`: takes its first copy. `replication_ready`: in an agreement, and in step."},
 			"epoch":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
@@ -168,6 +172,7 @@ type dataCenterModel struct {
 	SecurityMode  types.String  `tfsdk:"security_mode"`
 	LockTimeout   attr.Duration `tfsdk:"lock_timeout"`
 	WriteRequires types.String  `tfsdk:"write_requires"`
+	Capacity      types.Int64   `tfsdk:"session_capacity"`
 	State         types.String  `tfsdk:"state"`
 	Epoch         types.Int64   `tfsdk:"epoch"`
 	LastSequence  types.Int64   `tfsdk:"last_sequence"`
@@ -181,7 +186,8 @@ func (m *dataCenterModel) ident() *types.String { return &m.ID }
 
 // body says write_enabled only where it was written: a later promotion decides it anew otherwise.
 func (m *dataCenterModel) body(config *dataCenterModel, _ bool) any {
-	return wire.DataCenter{ClusterID: m.ClusterID.ValueString(), DisplayName: m.DisplayName.ValueString(), Role: m.Role.ValueString(),
+	capacity := int(m.Capacity.ValueInt64())
+	return wire.DataCenter{SessionCapacity: &capacity, ClusterID: m.ClusterID.ValueString(), DisplayName: m.DisplayName.ValueString(), Role: m.Role.ValueString(),
 		WriteEnabled: config.WriteEnabled.ValueBoolPointer(), SecurityMode: m.SecurityMode.ValueString(), LockTimeout: m.LockTimeout.ValueString(), WriteRequires: m.WriteRequires.ValueString()}
 }
 
@@ -192,6 +198,10 @@ func (m *dataCenterModel) fill(v wire.DataCenterView) {
 	m.Role, m.SecurityMode = types.StringValue(v.Role), types.StringValue(v.SecurityMode)
 	m.WriteEnabled = orFalse(v.WriteEnabled)
 	m.LockTimeout, m.WriteRequires = attr.DurationValue(v.LockTimeout), types.StringValue(v.WriteRequires)
+	m.Capacity = types.Int64Value(0)
+	if v.SessionCapacity != nil {
+		m.Capacity = types.Int64Value(int64(*v.SessionCapacity))
+	}
 	m.State = types.StringValue(v.State)
 	m.Epoch, m.LastSequence = number(v.Epoch), number(v.LastSequence)
 	m.PeerURL, m.RuntimeURL = types.StringValue(v.PeerURL), types.StringValue(v.RuntimeURL)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -24,6 +25,7 @@ var (
 	_ resource.ResourceWithImportState    = (*sessionPolicyResource)(nil)
 	_ resource.ResourceWithIdentity       = (*sessionPolicyResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*sessionPolicyResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*sessionPolicyResource)(nil)
 )
 
 // Defaults that a rule between two attributes needs as well as the schema.
@@ -64,6 +66,19 @@ func (r *sessionPolicyResource) Schema(_ context.Context, _ resource.SchemaReque
 			"idle_timeout":     span(defaultIdleTimeout, time.Second, 24*time.Hour, "How long a session lasts without use, `1s` to `24h`; must be below `lifetime`."),
 			"lifetime":         span(defaultLifetime, time.Second, 30*24*time.Hour, "How long a session lasts at most, counted from the sign-in, up to `720h`."),
 			"max_degraded_age": span(defaultDegradedAge, time.Second, 24*time.Hour, "How long a session lasts that was made from a cookie alone, until its origin confirms it, `1s` to `24h` and not above `lifetime`."),
+			"anchored": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Whether a session lives in one data center at a time: where a user goes, the session is taken over, and it ends where it was. Needs `retrieve_on_demand`. Default `false`: each data center keeps its own."},
+			"reauthenticate": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Whether users give their password again in each data center that they come to; the sign-on, its end and the one sign-out stay the same. Default `false`."},
+			"gito_cookie_domain": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.CookieDomain()},
+				MarkdownDescription: "Domain that the agents' hosts and `sign_in_url` have in common, such as `example.com`, for a cookie that says where and when a session was used last. Without it data centers tell one another, every twentieth of `idle_timeout`. At least one agent's host lies under it: where agents are declared in the same configuration, write `depends_on`. Default: no such cookie."},
+			"identity_recheck": span("1m", time.Second, 24*time.Hour, "How often the user of a session in use is looked up again, `1s` to `24h`; a change of a user declared here counts at once."),
+			"max_sessions_per_user": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(0), Validators: []validator.Int64{int64validator.Between(0, 1000)},
+				MarkdownDescription: "How many sign-ons a user may have, counted over all data centers, up to 1000. Default `0`: no limit."},
+			"max_sessions_action": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("deny"), Validators: []validator.String{stringvalidator.OneOf("deny", "end_oldest")},
+				MarkdownDescription: "At that limit, `deny` (the default) refuses the new sign-in, and `end_oldest` ends the user's oldest sign-on."},
+			"max_sessions_when_partitioned": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("local"), Validators: []validator.String{stringvalidator.OneOf("local", "allow", "deny")},
+				MarkdownDescription: "While a data center does not answer, `local` (the default) counts what is known here, `allow` ignores the limit, and `deny` refuses sign-ins."},
 			"sign_in_url": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.Origin()},
 				MarkdownDescription: "Origin where people sign in, one for all data centers; by default each data center's own runtime address."},
 		},
@@ -82,6 +97,8 @@ func (r *sessionPolicyResource) ValidateConfig(ctx context.Context, req resource
 		life = attr.DurationValue(defaultLifetime)
 	}
 	r.warnUnused(ctx, req, resp)
+	r.validateAnchored(ctx, req, resp)
+	r.validateDomain(ctx, req, resp)
 	i, known := idle.Span()
 	l, also := life.Span()
 	if known && also && i >= l {
@@ -96,6 +113,78 @@ func (r *sessionPolicyResource) ValidateConfig(ctx context.Context, req resource
 	if d, known := degraded.Span(); known && also && d > l {
 		resp.Diagnostics.AddAttributeError(path.Root("max_degraded_age"), "Degraded age is above the lifetime",
 			fmt.Sprintf("max_degraded_age (%s, default %s) must not be above lifetime (%s): a session never gets that old.", degraded.ValueString(), defaultDegradedAge, life.ValueString()))
+	}
+}
+
+// validateAnchored refuses to take over what is not fetched, and warns where idle times rest on the data centers' word alone.
+func (r *sessionPolicyResource) validateAnchored(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var anchored, retrieve types.Bool
+	var domain types.String
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("anchored"), &anchored)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("retrieve_on_demand"), &retrieve)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("gito_cookie_domain"), &domain)...)
+	if !anchored.ValueBool() {
+		return
+	}
+	if !retrieve.IsNull() && !retrieve.IsUnknown() && !retrieve.ValueBool() {
+		resp.Diagnostics.AddAttributeError(path.Root("anchored"), "Anchored sessions must be fetched",
+			"anchored = true needs retrieve_on_demand = true: who takes a session over without its attributes would end what it cannot replace.")
+	}
+	if domain.IsNull() {
+		resp.Diagnostics.AddAttributeWarning(path.Root("anchored"), "Idle times rest on the data centers' word alone",
+			"Without gito_cookie_domain a session that is taken over brings the last access that the former data center knew. Where all hosts have a domain in common, name it, so that the browser itself carries it.")
+	}
+}
+
+// validateDomain refuses a domain whose cookie the sign-in host would never see.
+func (r *sessionPolicyResource) validateDomain(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var domain, signIn types.String
+	at := path.Root("gito_cookie_domain")
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, at, &domain)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("sign_in_url"), &signIn)...)
+	if d, s := domain.ValueString(), signIn.ValueString(); d != "" && s != "" && !attr.UnderDomain(s, d) {
+		resp.Diagnostics.AddAttributeError(at, "The domain does not cover the sign-in host",
+			fmt.Sprintf("sign_in_url (%s) does not lie under %q, so the sign-in host would never see the cookie. Name a domain that both have in common.", s, d))
+	}
+}
+
+// ModifyPlan refuses a policy that contradicts the agents, as they will be after this run.
+func (r *sessionPolicyResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if !req.Plan.Raw.IsNull() && r.client != nil {
+		var m sessionPolicyModel
+		resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		r.fitsAgents(ctx, &m, resp)
+	}
+	r.base.ModifyPlan(ctx, req, resp)
+}
+
+func (r *sessionPolicyResource) fitsAgents(ctx context.Context, m *sessionPolicyModel, resp *resource.ModifyPlanResponse) {
+	if m.GitoCookieDomain.IsUnknown() || m.IdleTimeout.IsUnknown() {
+		return
+	}
+	domain := m.GitoCookieDomain.ValueString()
+	r.planned.setPolicy(&plannedPolicy{domain, m.IdleTimeout})
+	agents, known := r.planned.agentsOf(ctx, r.client)
+	if !known || len(agents) == 0 {
+		return
+	}
+	covered := false
+	for name, a := range agents {
+		for _, host := range a.hosts {
+			covered = covered || attr.UnderDomain(host, domain)
+		}
+		if domain == "" && outlives(a.lifetime, m.IdleTimeout) {
+			resp.Diagnostics.AddAttributeError(path.Root("idle_timeout"), "An agent's cookie outlives the idle time-out",
+				fmt.Sprintf("cookie_lifetime of the agent %q (%s) is not below idle_timeout (%s), and without gito_cookie_domain a user in use would be idle at the sign-in host before that cookie ends. "+
+					"Shorten it; where this configuration does that, let the session policy depend on the agent: depends_on.", name, a.lifetime.ValueString(), m.IdleTimeout.ValueString()))
+		}
+	}
+	if domain != "" && !covered {
+		resp.Diagnostics.AddAttributeError(path.Root("gito_cookie_domain"), "No agent's host lies under the domain",
+			fmt.Sprintf("No agent has a host under %q, so no browser would ever get the cookie. Where this configuration declares one, let the session policy depend on it: depends_on.", domain))
 	}
 }
 
@@ -121,17 +210,26 @@ type sessionPolicyModel struct {
 	Lifetime              attr.Duration `tfsdk:"lifetime"`
 	MaxDegradedAge        attr.Duration `tfsdk:"max_degraded_age"`
 	SignInURL             types.String  `tfsdk:"sign_in_url"`
+	Anchored              types.Bool    `tfsdk:"anchored"`
+	Reauthenticate        types.Bool    `tfsdk:"reauthenticate"`
+	GitoCookieDomain      types.String  `tfsdk:"gito_cookie_domain"`
+	IdentityRecheck       attr.Duration `tfsdk:"identity_recheck"`
+	MaxSessionsPerUser    types.Int64   `tfsdk:"max_sessions_per_user"`
+	MaxSessionsAction     types.String  `tfsdk:"max_sessions_action"`
+	MaxSessionsPartition  types.String  `tfsdk:"max_sessions_when_partitioned"`
 }
 
 func (m *sessionPolicyModel) key() string          { return "" }
 func (m *sessionPolicyModel) ident() *types.String { return &m.ID }
 
 func (m *sessionPolicyModel) body(*sessionPolicyModel, bool) any {
-	attempts := int(m.RetrievalMaxAttempts.ValueInt64())
+	attempts, sessions := int(m.RetrievalMaxAttempts.ValueInt64()), int(m.MaxSessionsPerUser.ValueInt64())
 	return wire.SessionPolicy{RetrieveOnDemand: m.RetrieveOnDemand.ValueBoolPointer(), RetrievalMaxAttempts: &attempts,
 		RetrievalMaxWait: m.RetrievalMaxWait.ValueString(), ContinueOnSyncFailure: m.ContinueOnSyncFailure.ValueBoolPointer(),
 		IdleTimeout: m.IdleTimeout.ValueString(), Lifetime: m.Lifetime.ValueString(), MaxDegradedAge: m.MaxDegradedAge.ValueString(),
-		SignInURL: m.SignInURL.ValueString()}
+		SignInURL: m.SignInURL.ValueString(), Anchored: m.Anchored.ValueBoolPointer(), Reauthenticate: m.Reauthenticate.ValueBoolPointer(),
+		GitoCookieDomain: m.GitoCookieDomain.ValueString(), IdentityRecheck: m.IdentityRecheck.ValueString(), MaxSessionsPerUser: &sessions,
+		MaxSessionsAction: m.MaxSessionsAction.ValueString(), MaxSessionsWhenPartitioned: m.MaxSessionsPartition.ValueString()}
 }
 
 func (m *sessionPolicyModel) fill(v wire.SessionPolicyView) {
@@ -146,4 +244,11 @@ func (m *sessionPolicyModel) fill(v wire.SessionPolicyView) {
 	m.Lifetime = attr.DurationValue(v.Lifetime)
 	m.MaxDegradedAge = attr.DurationValue(v.MaxDegradedAge)
 	m.SignInURL = keepText(m.SignInURL, v.SignInURL)
+	m.Anchored, m.Reauthenticate = orFalse(v.Anchored), orFalse(v.Reauthenticate)
+	m.GitoCookieDomain = keepText(m.GitoCookieDomain, v.GitoCookieDomain)
+	m.IdentityRecheck = attr.DurationValue(v.IdentityRecheck)
+	if v.MaxSessionsPerUser != nil {
+		m.MaxSessionsPerUser = types.Int64Value(int64(*v.MaxSessionsPerUser))
+	}
+	m.MaxSessionsAction, m.MaxSessionsPartition = types.StringValue(v.MaxSessionsAction), types.StringValue(v.MaxSessionsWhenPartitioned)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"golang.org/x/net/publicsuffix"
 )
 
 // Name accepts the name of an object.
@@ -50,6 +51,31 @@ func HostPort() validator.String {
 // Origin accepts scheme://host or scheme://host:port in lower case and nothing behind it.
 func Origin() validator.String {
 	return rule{"an origin: scheme://host or scheme://host:port in lower case and nothing behind it", validOrigin}
+}
+
+// CookieDomain accepts a domain that browsers keep a cookie for and that has one owner.
+func CookieDomain() validator.String {
+	return rule{"a domain of your own, such as example.com: lower case, without a leading dot, and no public suffix such as com or co.uk", validCookieDomain}
+}
+
+// UnderDomain says whether a cookie of domain is sent to the host of an origin.
+func UnderDomain(origin, domain string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || domain == "" {
+		return false
+	}
+	host := u.Hostname()
+	return host == domain || strings.HasSuffix(host, "."+domain)
+}
+
+var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func validCookieDomain(s string) bool {
+	if len(s) > 253 || !domainName.MatchString(s) || net.ParseIP(s) != nil {
+		return false
+	}
+	_, err := publicsuffix.EffectiveTLDPlusOne(s)
+	return err == nil
 }
 
 // HostPattern accepts an application's host: lower case, a port where it is not the default, "*." for one label in front.

@@ -9,4 +9,13 @@ resource "concord_session_policy" "this" {
 
   # When that fails, challenge the user instead of going on with what the cookie proves.
   continue_on_sync_failure = false
+
+  # A session lives in one data center at a time, and the browser carries when it was used last.
+  anchored           = true
+  sign_in_url        = "https://login.example.com"
+  gito_cookie_domain = "example.com"
+
+  # At most three sign-ons a user, over all data centers; a fourth ends the oldest.
+  max_sessions_per_user = 3
+  max_sessions_action   = "end_oldest"
 }
