@@ -218,6 +218,41 @@ func TestLaterTakingOverWins(t *testing.T) {
 	}
 }
 
+// LDC takes over first, by a clock that is ahead; PARIS, which takes over after it, hears that it is the older one.
+func TestOlderTakingOverIsTold(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC", "PARIS")
+	w.set(anchored)
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	cookie := b.sso()
+	visit := func(at string) {
+		f, err := w.centers[at].Visit(context.Background(), cookie)
+		must(t, err)
+		want(t, at, f.Rule, session.AdoptedFound)
+	}
+	w.clock.Advance(10 * time.Second)
+	visit("LDC")
+	w.clock.Advance(-5 * time.Second)
+	visit("PARIS")
+	must(t, w.centers["PARIS"].Sync(context.Background(), "LDC"))
+	want(t, "LDC contradicts", w.holds(), "NYDC LDC PARIS ")
+	w.sync()
+	want(t, "the session", w.holds(), "LDC ")
+}
+
+// Who has it no more is not asked: the chain of the cookie is the one data center that took it over (OAM-34).
+func TestAnchoredChain(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC", "PARIS")
+	w.set(anchored)
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	b.visit("LDC")
+	w.centers["NYDC"].retrievals.Store(0)
+	w.part("LDC", "PARIS", true)
+	want(t, "LDC is away", b.visit("PARIS").Rule, session.ChallengeUnreachable)
+	want(t, "questions to NYDC", w.centers["NYDC"].retrievals.Load(), 0)
+}
+
 // A clock that is behind does not let the older taking over win twice: whoever undoes one counts as later than it.
 func TestReturnIsLater(t *testing.T) {
 	w := newWorld(t, "NYDC", "LDC")
@@ -259,6 +294,9 @@ func TestMovedNeedsProof(t *testing.T) {
 	late := session.Event{Kind: session.KindMoved, SSOID: s.SSOID, Session: s.ID, At: w.clock.Now().Add(31 * time.Second)}
 	must(t, w.centers["NYDC"].ReceiveEvents(context.Background(), "LDC", []session.Event{late}))
 	want(t, "from the future", w.holds(), "NYDC LDC ")
+	late.At = s.CreatedAt.Add(-time.Second)
+	must(t, w.centers["NYDC"].ReceiveEvents(context.Background(), "LDC", []session.Event{late}))
+	want(t, "an older taking over", w.holds(), "NYDC LDC ")
 	late.At = w.clock.Now().Add(time.Second)
 	must(t, w.centers["NYDC"].ReceiveEvents(context.Background(), "LDC", []session.Event{late}))
 	want(t, "retrieved to it", w.holds(), "LDC ")
@@ -306,4 +344,20 @@ func TestCodeIsUsedOnceWhenMoved(t *testing.T) {
 		want(t, "again at "+at, out.Rule, session.ChallengeCodeUsed)
 		want(t, "refused", err != nil, true)
 	}
+}
+
+// Where a partner sends us counts once: it was silent, so the sign-on is not unknown, and a policy that goes on goes on.
+func TestMovedToTheSilent(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC", "PARIS")
+	w.set(func(p *mdc.SessionPolicy) { p.Anchored, p.ContinueOnSyncFailure = true, true })
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	b.visit("LDC")
+	w.set(func(p *mdc.SessionPolicy) { p.Anchored = false }) // so that the cookie's chain still names NYDC
+	b.visit("NYDC")
+	b.visit("LDC")
+	w.set(func(p *mdc.SessionPolicy) { p.Anchored = true })
+	w.sync()
+	w.part("PARIS", "LDC", true)
+	want(t, "LDC is silent, NYDC says LDC", b.visit("PARIS").Rule, session.AdoptedAlone)
 }

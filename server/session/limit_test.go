@@ -36,6 +36,8 @@ func TestLimitCountsEverywhere(t *testing.T) {
 	one, two, three := w.browser(), w.browser(), w.browser()
 	want(t, "first", one.trySignIn("NYDC", "ann"), "")
 	want(t, "second", two.trySignIn("LDC", "Ann"), "")
+	w.clock.Advance(10 * time.Second) // no reservation counts any more
+	want(t, "third", three.trySignIn("PARIS", "ann"), "too_many_sessions")
 	for _, at := range []string{"NYDC", "LDC", "PARIS"} {
 		want(t, "adopted at "+at, one.visit(at).Session != nil, true)
 		want(t, "third at "+at, three.trySignIn(at, "ann"), "too_many_sessions")
@@ -92,6 +94,21 @@ func TestLimitAtTheSameMoment(t *testing.T) {
 			want(t, "stand", stand, 2)
 		})
 	}
+}
+
+// A sign-in that another data center, whose clock is ahead, has reserved here is the earlier one all the same.
+func TestReservationsHaveOneOrder(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	w.set(limited(1, mdc.SessionsDeny, mdc.PartitionedLocal))
+	q := session.ReserveRequest{Store: people, User: "ann", SSOID: "AAAAAAAAAAAAAAAAAAAAAA", At: w.clock.Now().Add(5 * time.Second)}
+	a, err := w.centers["NYDC"].Reserve(context.Background(), "LDC", q)
+	must(t, err)
+	want(t, "beside it", len(a.Live)+len(a.Reserved), 0)
+	want(t, "later, at NYDC", w.browser().trySignIn("NYDC", "ann"), "too_many_sessions")
+	q.Release = true
+	_, err = w.centers["NYDC"].Reserve(context.Background(), "LDC", q)
+	must(t, err)
+	want(t, "when that came to nothing", w.browser().trySignIn("NYDC", "ann"), "")
 }
 
 // While a partner is silent the policy says what counts.

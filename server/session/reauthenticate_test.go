@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -74,6 +75,17 @@ func TestReauthenticateBeginsAnew(t *testing.T) {
 			want(t, "another sign-on", f.Session.SSOID != home.SSOID, true)
 		})
 	}
+}
+
+// Another level is another sign-on: a step up changes sso id, id and proof.
+func TestReauthenticateAtAnotherLevel(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	w.set(func(p *mdc.SessionPolicy) { p.Reauthenticate = true })
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	f, err := w.centers["LDC"].SignIn(context.Background(), session.SignInRequest{Store: people, Level: 2, Person: session.Person{Name: "ann", Enabled: true}, PriorCookie: b.sso()})
+	must(t, err)
+	want(t, "rule", f.Rule, session.SignedIn)
 }
 
 // A code is redeemed without asking again: the sign-in host has just decided, and circles would be endless.
