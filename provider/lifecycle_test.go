@@ -121,7 +121,7 @@ func lives(root string) map[string]life {
 			first:  block(`resource "concord_partner_profile" "x"`, `agent_id = "a"`, `allow_management = true`),
 			second: block(`resource "concord_partner_profile" "x"`, `agent_id = "b"`, `allow_management = true`)},
 		"session policy": {address: "concord_session_policy.x", path: "/v1/session-policy", singleton: true, drift: map[string]any{"retrieval_max_attempts": 7},
-			first:  `resource "concord_session_policy" "x" {}`,
+			first: `resource "concord_session_policy" "x" {}`,
 			second: block(`resource "concord_session_policy" "x"`, `idle_timeout = "10m"`, `lifetime = "1h"`, `retrieve_on_demand = false`, `sign_in_url = "https://login.example.com"`,
 				`reauthenticate = true`, `gito_cookie_domain = "example.com"`, `identity_recheck = "5m"`, `max_sessions_per_user = 3`, `max_sessions_action = "end_oldest"`, `max_sessions_when_partitioned = "deny"`)},
 		"partner": {address: "concord_partner.x", path: "/v1/partners/LDC", drift: map[string]any{"rest_endpoint": "https://elsewhere"},
