@@ -8,8 +8,16 @@ import (
 )
 
 // The request path: a cookie that was opened before and its resident session.
-func BenchmarkAuthorizeResident(b *testing.B) {
+func BenchmarkAuthorizeResident(b *testing.B) { benchmarkAuthorize(b, false) }
+
+// The same with a common domain: the inactivity cookie is sealed for each request.
+func BenchmarkAuthorizeInactivity(b *testing.B) { benchmarkAuthorize(b, true) }
+
+func benchmarkAuthorize(b *testing.B, domain bool) {
 	w := newWorld(b, "NYDC")
+	if domain {
+		w.set(commonDomain)
+	}
 	br := w.browser()
 	br.signIn("NYDC", "ann")
 	br.enter("shop", "NYDC", "NYDC")

@@ -9,12 +9,13 @@
 // Guarantees. A sign-on that was ended here, or whose end was received here, is never allowed again, in whatever order
 // cookies, retrievals and revocations arrive: tombstones are asked before and after a session is made, and at every request.
 // What SignIn and SignOut have answered is on stable storage. The absolute expiry never moves. One retrieval for a sign-on
-// is in flight on a node, and one session for it exists in a data center. Last access is kept in memory and written in
-// batches: a kill loses at most 30 s of it, which only shortens a session. A session whose last request took it from cookie
-// to answer through memory reads no store.
+// is in flight on a node, and one session for it exists in a data center. Giving a session away ends nothing: only
+// who took it over, and says so with the proof, ends it elsewhere, and of several takers the latest wins everywhere. Last access
+// is kept in memory and written in batches: a kill loses at most 30 s of it, which only shortens a session. A session whose last
+// request took it from cookie to answer through memory reads no store.
 // One node: what is resident is not told to other nodes on the same store.
 //
 // Keys of the sessions store, all with a time to live: s/<id> the session, a/<id> its last access, x/<incoming id> and
 // o/<sso id> to the id, u/<user>/<store>/<id>, c/<jti> used codes, e/<partner>/<key> events to deliver, d/<sso id> what was
-// made from a cookie while nobody could be asked.
+// made from a cookie while nobody could be asked, m/<sso id> where a sign-on went that another data center took over.
 package session

@@ -39,10 +39,15 @@ type Policies interface{ SessionPolicy() *mdc.SessionPolicy }
 type Peers interface {
 	Retrieve(ctx context.Context, cluster string, r RetrieveRequest) (RetrieveAnswer, error)
 	SendEvents(ctx context.Context, cluster string, events []Event) error
+	Counts
+	revocation.Peers
+}
+
+// Counts is what only all data centers together know.
+type Counts interface {
 	// LastAccess gives one time for each sign-on, zero where the partner has no session of it to tell of.
 	LastAccess(ctx context.Context, cluster string, ssos []mdc.SSOID) ([]time.Time, error)
 	Reserve(ctx context.Context, cluster string, r ReserveRequest) (ReserveAnswer, error)
-	revocation.Peers
 }
 
 // Config wires an Engine. The fields up to Ready are required.
