@@ -49,12 +49,16 @@ func (e *Engine) Authorize(ctx context.Context, a *mdc.Agent, in AuthorizeInput)
 		}
 		return Decision{}, fmt.Errorf("open agent cookie: %w", err)
 	}
-	d, ok, err := e.resident(ctx, o)
+	p := e.cfg.Policies.SessionPolicy()
+	d, ok, err := e.resident(ctx, o, p)
+	if ok && p.GitoCookieDomain == "" { // the way of most requests
+		return d, err
+	}
 	if !ok && err == nil {
 		d, err = e.findOpened(ctx, o, in.Inactivity)
 	}
-	if err == nil && d.Session != nil {
-		d.SetCookie = e.inactivityCookie(d.Session, in)
+	if p.GitoCookieDomain != "" && err == nil && d.Session != nil {
+		d.SetCookie = e.inactivityCookie(d.Session, p.GitoCookieDomain, in.Scheme, in.Host)
 	}
 	return d, err
 }
@@ -72,7 +76,7 @@ func (e *Engine) findOpened(ctx context.Context, o *opened, inactivity string) (
 }
 
 // resident decides from memory alone; false when that is not possible.
-func (e *Engine) resident(ctx context.Context, o *opened) (Decision, bool, error) {
+func (e *Engine) resident(ctx context.Context, o *opened, p *mdc.SessionPolicy) (Decision, bool, error) {
 	r, now := o.resident.Load(), e.now()
 	if r == nil || !r.held.Load() {
 		return Decision{}, false, nil
@@ -80,7 +84,7 @@ func (e *Engine) resident(ctx context.Context, o *opened) (Decision, bool, error
 	if !o.claim.Until.After(now) {
 		return Decision{Rule: ChallengeExpired}, true, nil
 	}
-	rule, err := e.admitHere(ctx, r, o.claim.Seen, now)
+	rule, err := e.admitHere(ctx, r, p, o.claim.Seen, now)
 	if err != nil || rule == ChallengeDegraded || rule == ChallengeIdle { // find asks the partners once more
 		return Decision{}, false, err
 	}

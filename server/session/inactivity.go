@@ -66,11 +66,10 @@ func (e *Engine) witness(c *claim, text string) {
 	c.Seen, c.Newer = i.Seen, i.Cluster
 }
 
-// inactivityCookie is the cookie to set with an authorization at an agent's host; "" where there is no common domain or the
-// host does not lie under it. An application is not kept from its answer by a keyset that is not here yet.
-func (e *Engine) inactivityCookie(s *mdc.Session, in AuthorizeInput) string {
-	domain := e.cfg.Policies.SessionPolicy().GitoCookieDomain
-	if domain == "" || !mdc.UnderDomain(hostName(in.Host), domain) {
+// inactivityCookie is the cookie to set with an authorization at an agent's host; "" where the host does not lie under the
+// domain. An application is not kept from its answer by a keyset that is not here yet.
+func (e *Engine) inactivityCookie(s *mdc.Session, domain, scheme, host string) string {
+	if !mdc.UnderDomain(hostName(host), domain) {
 		return ""
 	}
 	text, err := e.sealInactivity(domain, inactivity{Cluster: e.cfg.ClusterID, ID: s.ID, SSOID: s.SSOID, User: s.User, Seen: e.now(), Created: s.CreatedAt})
@@ -78,7 +77,7 @@ func (e *Engine) inactivityCookie(s *mdc.Session, in AuthorizeInput) string {
 		e.cfg.Logger.Debug("inactivity cookie is not set", "error", err)
 		return ""
 	}
-	return setDomainCookie(domain, text, e.SecureCookies(in.Scheme))
+	return setDomainCookie(domain, text, e.SecureCookies(scheme))
 }
 
 // setDomainCookie is the value of the Set-Cookie header; without a text it clears the cookie.

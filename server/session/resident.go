@@ -25,11 +25,11 @@ type resident struct {
 	last  atomic.Int64 // last access, Unix milliseconds
 	dirty atomic.Bool  // last is newer than the store's and the resident is in touched
 	used  atomic.Bool  // it was used here since members were told
-	asked atomic.Int64 // when members were asked because it is idle here, Unix milliseconds; 0 = never
 
 	revocations atomic.Uint64 // Log.Changes when it was last found not denied, and 1
 	users       atomic.Uint64 // Engine.users when its user was last looked up
 	checked     atomic.Int64  // when that was, Unix milliseconds; 0 = never
+	asked       atomic.Int64  // when members were asked because it is idle here, Unix milliseconds; 0 = never
 }
 
 func newResident(s *mdc.Session, lastAccess time.Time) *resident {
@@ -59,17 +59,18 @@ func (e *Engine) hold(r *resident) *resident {
 
 // admit is admitHere, but for a session that is idle here its members are asked before.
 func (e *Engine) admit(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
-	rule, err = e.admitHere(ctx, r, seen, now)
-	if rule == ChallengeIdle && e.usedElsewhere(ctx, r, e.cfg.Policies.SessionPolicy().IdleTimeout.D(), now) {
-		return e.admitHere(ctx, r, seen, now)
+	p := e.cfg.Policies.SessionPolicy()
+	rule, err = e.admitHere(ctx, r, p, seen, now)
+	if rule == ChallengeIdle && e.usedElsewhere(ctx, r, p.IdleTimeout.D(), now) {
+		return e.admitHere(ctx, r, p, seen, now)
 	}
 	return rule, err
 }
 
 // admitHere decides whether a session may be used now and notes the use. The rule is "" when it may. seen is evidence of
 // activity from the cookie; activity never comes from the future.
-func (e *Engine) admitHere(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
-	s, p := r.session.Load(), e.cfg.Policies.SessionPolicy()
+func (e *Engine) admitHere(ctx context.Context, r *resident, p *mdc.SessionPolicy, seen, now time.Time) (rule string, err error) {
+	s := r.session.Load()
 	if e.denied(r, s) {
 		return ChallengeTombstone, nil
 	}
@@ -84,7 +85,7 @@ func (e *Engine) admitHere(ctx context.Context, r *resident, seen, now time.Time
 	if ms-last >= p.IdleTimeout.D().Milliseconds() {
 		return ChallengeIdle, nil
 	}
-	if ok, err := e.userStands(ctx, r, s, ms); err != nil || !ok {
+	if ok, err := e.userStands(ctx, r, s, p.IdentityRecheck.D().Milliseconds(), ms); err != nil || !ok {
 		return ChallengeUser, err
 	}
 	e.touch(r, s.ID, ms)
@@ -107,9 +108,9 @@ func (e *Engine) denied(r *resident, s *mdc.Session) bool {
 
 // userStands looks the user up again from time to time. A directory that does not answer changes nothing for a session
 // that was sound before, and is asked again at the next request.
-func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, ms int64) (bool, error) {
+func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, every, ms int64) (bool, error) {
 	generation, checked := e.users.Load(), r.checked.Load()
-	if r.users.Load() == generation && ms-checked < e.cfg.Policies.SessionPolicy().IdentityRecheck.D().Milliseconds() {
+	if r.users.Load() == generation && ms-checked < every {
 		return true, nil
 	}
 	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
