@@ -76,3 +76,22 @@ type LogoutAnswer struct {
 	Location   string   `json:"location"` // the page that confirms
 	SetCookies []string `json:"set_cookies"`
 }
+
+// Headers with which a web server authenticates as an agent at /forward-auth, over anything that a browser sent.
+const (
+	HeaderAgent       = "X-Concord-Agent"
+	HeaderAgentSecret = "X-Concord-Secret" //nolint:gosec // a header's name
+)
+
+// Headers that tell an application who asks. An empty one says that nobody is named.
+const (
+	HeaderUser      = "X-Concord-User"
+	HeaderGroups    = "X-Concord-Groups"
+	HeaderLevel     = "X-Concord-Level"
+	HeaderAssertion = "X-Concord-Assertion"
+)
+
+// IdentityHeaders lists what an application is told.
+func IdentityHeaders() []string {
+	return []string{HeaderUser, HeaderGroups, HeaderLevel, HeaderAssertion}
+}

@@ -28,7 +28,7 @@ type Pages struct {
 func New() (*Pages, error) {
 	p := &Pages{pages: map[string]*template.Template{}}
 	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "error"} {
-		t, err := template.New("layout.html").Funcs(template.FuncMap{"stamp": stamp, "machine": machine}).
+		t, err := template.New("layout.html").Funcs(template.FuncMap{"stamp": stamp, "machine": machine, "style": style}).
 			ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
@@ -76,3 +76,6 @@ func stamp(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UT
 
 // machine is the same time for programs (HTML datetime attribute).
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// style is the style sheet as it stands in a page that carries it.
+func style() template.CSS { return template.CSS(stylesheet) } //nolint:gosec // our own embedded file

@@ -5,6 +5,7 @@ import "time"
 // Page is what every page shows at its foot. Its fields may be empty.
 type Page struct {
 	DataCenter string // display name or cluster id of the data center that answers
+	Inside     bool   // the page carries its style inside, for a host that has none of our files
 }
 
 // Login fills the sign-in form.

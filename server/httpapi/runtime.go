@@ -44,6 +44,7 @@ func (s *Server) declareRuntime() {
 		route{method: http.MethodGet, path: "/favicon.ico", summary: "The icon where browsers look for it unasked", public: true, hidden: true, handle: s.icon},
 		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, handle: s.home},
 	)
+	o.add(s.forwardRoutes()...)
 	s.describes(o, &s.runtimeDoc, true)
 }
 

@@ -24,14 +24,21 @@ const serverKey = "concord.server"
 // pageErrors lets a failing page be shown as a page.
 func (s *Server) pageErrors(g *gin.Context) { g.Set(serverKey, s) }
 
-// page writes a rendered page with the headers that every page needs (SEC-13, STD-07).
+// pagePolicy lets a page load its own style sheet and pictures, and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 func (s *Server) page(c *call, status int, render func(io.Writer) error) error {
+	return s.pageUnder(c, status, pagePolicy, render)
+}
+
+// pageUnder writes a rendered page with the headers that every page needs (SEC-13, STD-07).
+func (s *Server) pageUnder(c *call, status int, policy string, render func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := render(&b); err != nil {
 		return err
 	}
 	h := c.Writer.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

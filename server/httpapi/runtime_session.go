@@ -154,9 +154,9 @@ func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string,
 // identityHeaders are what the application is told. Names are checked when they are stored, so no value can break a line.
 func identityHeaders(v *mdc.Session) map[string]string {
 	return map[string]string{
-		"X-Concord-User":   v.User,
-		"X-Concord-Groups": strings.Join(v.Groups, ","),
-		"X-Concord-Level":  strconv.Itoa(v.Level),
+		wire.HeaderUser:   v.User,
+		wire.HeaderGroups: strings.Join(v.Groups, ","),
+		wire.HeaderLevel:  strconv.Itoa(v.Level),
 	}
 }
 
