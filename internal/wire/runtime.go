@@ -95,3 +95,18 @@ const (
 func IdentityHeaders() []string {
 	return []string{HeaderUser, HeaderGroups, HeaderLevel, HeaderAssertion}
 }
+
+// KeySet is a JSON Web Key Set (RFC 7517): /.well-known/jwks.json.
+type KeySet struct {
+	Keys []JWK `json:"keys"`
+}
+
+// JWK is the public half of an Ed25519 key (RFC 8037).
+type JWK struct {
+	KeyType   string `json:"kty"`
+	Curve     string `json:"crv"`
+	Algorithm string `json:"alg"`
+	Use       string `json:"use"`
+	ID        string `json:"kid"`
+	X         string `json:"x"`
+}

@@ -401,6 +401,7 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"PATCH", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
 		{step{"DELETE", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
 		{step{"OPTIONS", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"GET", "/.well-known/jwks.json", "", "", 200}, open},
 		{step{"GET", "/login", "", "", 200}, open},
 		{step{"GET", "/logout", "", "", 200}, open},
 		{step{"GET", "/signed-out", "", "", 200}, open},

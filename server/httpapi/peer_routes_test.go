@@ -51,6 +51,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/openapi.json", "", "", 200},
 		{"GET", "/peer/v1/hello", "", "", 200},
 		{"GET", "/peer/v1/bundle", "", "", 200},
+		{"GET", "/peer/v1/assertion-keys", "", "", 200},
 		{"POST", "/peer/v1/pair", "", `{"cluster_id":"FAKE","bundle":"{}","proof":"AAAA"}`, 409}, // in mode cert
 		{"POST", "/peer/v1/enroll", "", `{"id":"x","purpose":"agent","secret":"AA==","csr_pem":""}`, 403},
 		{"POST", "/peer/v1/join", "", "{}", 400},

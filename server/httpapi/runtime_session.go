@@ -113,7 +113,11 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case policy.Challenge:
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
-	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: identityHeaders(v)}, nil
+	headers := identityHeaders(v)
+	if headers[wire.HeaderAssertion], err = s.c.Assertions.Assert(a.Name, v); err != nil {
+		return wire.AuthorizeAnswer{}, err
+	}
+	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: headers}, nil
 }
 
 // serves says whether the request's origin is one of the agent's hosts.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -69,6 +70,7 @@ type Config struct {
 	Joiner        Joiner
 	Authority     *ca.Authority
 	Sessions      *session.Engine
+	Assertions    *assertion.Signer
 	Users         *identity.Authenticator
 	AgentSecrets  *identity.Secrets
 	Model         Model
@@ -96,7 +98,7 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
