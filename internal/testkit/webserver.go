@@ -178,7 +178,9 @@ func selfSigned(t testing.TB) (certPEM, keyPEM string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := func(kind string, b []byte) string { return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})) }
+	block := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
 	return block("CERTIFICATE", cert), block("PRIVATE KEY", der)
 }
 

@@ -252,14 +252,18 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := console.New()
+	theme, err := readTheme(n.cfg.Pages)
+	if err != nil {
+		return err
+	}
+	pages, err := console.New(theme)
 	if err != nil {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
-		Trust: n.trust, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
+		Trust: n.trust, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Sisters: sisters{partnerIDs{n.model, n.log}, n.links}, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/concord-access/terraform-provider-concord/internal/browser"
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/console"
@@ -71,7 +72,7 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 		return s.forwardChallenge(c, f, out, in401)
 	}
 	c.logger().Info("request denied", "agent", f.agent.Name, "user", out.User, "method", f.method, "host", f.host, "path", f.resource.Path, "reason", out.Reason)
-	return s.refuseForwarded(c, f, fault.New(fault.Forbidden, "denied", "%s", deniedSentence(out.User != "")))
+	return s.refuseForwarded(c, f, denied(out.User != ""))
 }
 
 // forwardAllow names the person in headers, all of them, so that copying them replaces what a browser sent under those names
@@ -108,11 +109,12 @@ func (s *Server) forwardChallenge(c *call, f *forwarded, out wire.AuthorizeAnswe
 	return nil
 }
 
-func deniedSentence(signedIn bool) string {
+// denied does not say more than who asks may know.
+func denied(signedIn bool) *fault.Error {
 	if signedIn {
-		return "You are signed in, but this page is not open to you. If you need it, ask your administrator."
+		return fault.New(fault.Forbidden, "denied_signed_in", "You are signed in, but this page is not open to you. If you need it, ask your administrator.")
 	}
-	return "This page is not open. If you need it, ask your administrator."
+	return fault.New(fault.Forbidden, "denied", "This page is not open. If you need it, ask your administrator.")
 }
 
 // refuseForwarded shows a person a page and a program a problem document.
@@ -120,9 +122,10 @@ func (s *Server) refuseForwarded(c *call, f *forwarded, why *fault.Error) error 
 	if !f.navigation {
 		return why
 	}
-	d := console.Error{Page: s.foot(c), Title: "You may not open this page", Sentence: why.Message, RequestID: c.GetString(requestIDKey)}
-	if why.Code != "denied" {
-		d.Title, d.Link, d.LinkText = "That did not work", f.origin()+"/", "Back to the application"
+	d := console.Error{Page: s.foot(c), RequestID: c.GetString(requestIDKey)}
+	d.Title, d.Sentence = d.Say("error.not_open"), d.Text.Fault(why.Code, client.KindName(why.Kind))
+	if why.Code == "sign_in_not_completed" {
+		d.Title, d.Link, d.LinkText = d.Say("error.title"), f.origin()+"/", d.Say("error.application")
 	}
 	return s.elsewhere(c, http.StatusForbidden, &d.Page, func(w io.Writer) error { return s.c.Pages.Error(w, d) })
 }

@@ -408,6 +408,10 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"GET", "/packages/{name}", "/packages/p", "", 303}, open},
 		{step{"GET", "/assets/console.css", "", "", 200}, open},
 		{step{"GET", "/assets/icon.svg", "", "", 200}, open},
+		{step{"GET", "/assets/logo", "", "", 404}, open},
+		{step{"GET", "/account/sessions", "", "", 303}, open},
+		{step{"GET", "/account/sessions", "", "", 200}, http.Header{"Cookie": {basket(t, d)}}},
+		{step{"POST", "/account/sessions", "", url.Values{"token": {form.Hidden.Get("token")}, "others": {"1"}}.Encode(), 303}, cookies},
 		{step{"GET", "/favicon.ico", "", "", 200}, open},
 		{step{"GET", "/", "", "", 303}, open},
 		{step{"POST", "/login", "", url.Values{"token": {form.Hidden.Get("token")}, "request": {""}, "user": {"ann"}, "password": {testkit.Password}}.Encode(), 303}, cookies},
@@ -431,6 +435,14 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		reached[s.method+" "+s.path] = true
 	}
 	doc.complete(t, d, d.RuntimeURL, agent, reached, nil)
+}
+
+// basket is the Cookie header of somebody who has signed in by themselves.
+func basket(t *testing.T, d *testkit.DataCenter) string {
+	t.Helper()
+	b := testkit.NewBrowser(t, d)
+	b.SignIn(d, "ann")
+	return cookieHeader(t, b, d)
 }
 
 // asking is a web server's question about a browser that is signed in; signingOut about one that follows a link to sign out.

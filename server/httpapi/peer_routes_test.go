@@ -76,6 +76,8 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/peer/v1/edges", "", "", 200},
 		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
+		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"ann"}`, 200},
+		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"a b"}`, 400},
 		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
 		{"POST", "/peer/v1/revocations", "", `{"after":0,"through":0,"revocations":[],"next":0}`, 200},
 		{"POST", "/peer/v1/revocations/pull", "", `{"have":{},"after":0}`, 200},

@@ -71,6 +71,7 @@ type Config struct {
 	Authority     *ca.Authority
 	Sessions      *session.Engine
 	Assertions    *assertion.Signer
+	Sisters       session.Sisters // who else may know a person's sign-ons
 	Users         *identity.Authenticator
 	AgentSecrets  *identity.Secrets
 	Model         Model
@@ -98,7 +99,7 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
