@@ -30,7 +30,7 @@ type Screen struct {
 // Chromium is a real browser without a window.
 type Chromium struct {
 	t   testing.TB
-	ctx context.Context //nolint:containedctx // chromedp's handle of the tab
+	ctx context.Context // chromedp's handle of the tab
 
 	mu       sync.Mutex // guards complaints
 	complain []string
