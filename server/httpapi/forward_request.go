@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/browser"
@@ -11,6 +12,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
 const (
@@ -38,6 +40,9 @@ func (s *Server) forwardAgent(c *call) (*mdc.Agent, error) {
 	refused := fault.New(fault.Forbidden, "wrong_agent", "The web server's credentials are not right: it has to set %s and %s, once each, over anything that a browser sent.",
 		wire.HeaderAgent, wire.HeaderAgentSecret)
 	names, secrets := c.Request.Header.Values(wire.HeaderAgent), c.Request.Header.Values(wire.HeaderAgentSecret)
+	if t := c.Request.TLS; len(names)+len(secrets) == 0 && t != nil && len(t.PeerCertificates) > 0 {
+		return s.certifiedWebServer(c)
+	}
 	if len(names) != 1 || len(secrets) != 1 || !mdc.ValidAgentName(names[0]) {
 		return nil, refused
 	}
@@ -53,6 +58,29 @@ func (s *Server) forwardAgent(c *call) (*mdc.Agent, error) {
 		if err == nil {
 			err = refused
 		}
+		return nil, err
+	}
+	return a, nil
+}
+
+// certifiedWebServer is one that shows a certificate which the agent lists that it names. Who is refused loses the connection.
+func (s *Server) certifiedWebServer(c *call) (*mdc.Agent, error) {
+	shown := c.Request.TLS.PeerCertificates[0]
+	caller, err := s.c.Trust.VerifyCaller(c.Request.TLS, trust.Agent, s.c.RuntimeRoots())
+	if err != nil {
+		c.Header("Connection", "close")
+		s.c.Refused(shown, err)
+		return nil, forbidden(err)
+	}
+	a, err := s.c.Model.Agent(c.Request.Context(), caller.Name)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil || !slices.Contains(a.CertificateIdentities, caller.Identity) {
+		c.Header("Connection", "close")
+		err := fault.New(fault.Forbidden, "certificate_not_listed",
+			"The certificate is not registered here: an agent %q that lists %q in certificate_identities is needed.", caller.Name, caller.Identity)
+		s.c.Refused(shown, err)
 		return nil, err
 	}
 	return a, nil

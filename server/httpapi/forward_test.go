@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"net/http"
@@ -268,4 +269,31 @@ func envoy(t *testing.T, d *testkit.DataCenter, method, target, host string, h h
 	}
 	defer res.Body.Close()
 	return answer{status: res.StatusCode, header: res.Header}
+}
+
+// TestForwardAuthByCertificate: a web server may show a certificate in the place of the secret, as long as its agent lists it; one
+// that shows another is 403, and a wrong secret is not made good by a certificate (SEC-20, SEC-41).
+func TestForwardAuthByCertificate(t *testing.T) {
+	d, app := signInHost(t)
+	agent := wire.Agent{Name: "shop", Hosts: []string{shop}, CertificateIdentities: []string{"spiffe://nydc/agent/shop"}}
+	d.Put("/v1/agents/shop", agent)
+	own := d.Certify("agent", "shop", "").Pair
+	bare := asWebServer(app)
+	delete(bare, "X-Concord-Agent")
+	delete(bare, "X-Concord-Secret")
+	call := func(c tls.Certificate, h http.Header) answer {
+		return send(t, d, ask{method: http.MethodGet, url: d.RuntimeURL + "/forward-auth", header: h, tls: withCertificate(d, c)})
+	}
+	if got := call(own, bare); got.status != http.StatusFound || len(got.header.Values("Set-Cookie")) != 1 {
+		t.Errorf("its own: %d %s", got.status, got.body)
+	}
+	wrong := asWebServer(app)
+	wrong.Set("X-Concord-Secret", "x")
+	call(own, wrong).refused(t, http.StatusForbidden, "wrong_agent")
+	call(d.Certify("agent", "other", "").Pair, bare).refused(t, http.StatusForbidden, "certificate_not_listed")
+	call(d.Certify("administrator", "shop", "").Pair, bare).refused(t, http.StatusForbidden, "wrong_identity")
+	call(madeUp(t, "spiffe://nydc/agent/shop"), bare).refused(t, http.StatusForbidden, "untrusted_certificate")
+	agent.CertificateIdentities = []string{"spiffe://ldc/agent/shop"}
+	d.Put("/v1/agents/shop", agent)
+	call(own, bare).refused(t, http.StatusForbidden, "certificate_not_listed")
 }

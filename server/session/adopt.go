@@ -110,6 +110,7 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 	if e.now().Sub(s.LastAccess) >= e.cfg.Policies.SessionPolicy().IdleTimeout.D() {
 		return adoption{rule: ChallengeIdle}, nil
 	}
+	s.Rule = rule
 	r, err := e.create(ctx, s, also)
 	if err != nil {
 		return adoption{}, err
@@ -128,7 +129,16 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 func (e *Engine) newSession(c *claim) *mdc.Session {
 	h := sha256.Sum256(c.Proof[:])
 	return &mdc.Session{ID: mdc.SessionID(newRandom().text()), ProofHash: h[:], SSOID: c.SSOID, User: c.User, Store: c.Store, Level: c.Level,
-		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}}
+		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}, Chain: e.chainOf(c)}
+}
+
+// chainOf is where a sign-on has been, as its cookie tells, with this data center last.
+func (e *Engine) chainOf(c *claim) []string {
+	chain := c.Chain
+	if len(chain) == 0 { // an agent's cookie names the data center that it was made for
+		chain = []string{c.Cluster}
+	}
+	return chained(chain, e.cfg.ClusterID)
 }
 
 func (e *Engine) members(o *outcome) []string {

@@ -45,7 +45,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	}
 	c := e.newSignOn(q)
 	s := e.newSession(&c)
-	s.ID, s.Index = c.ID, nil
+	s.ID, s.Index, s.Rule = c.ID, nil, SignedIn
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
 	r, err := e.create(ctx, s, func(store.Writer) error { return nil })
 	if err != nil {
