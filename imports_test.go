@@ -34,6 +34,7 @@ func rules() []rule {
 		rule{"internal/failpoint", nil},
 		rule{"server/outbound", []string{"internal/fault"}},
 		rule{"internal/wire", nil},
+		rule{"internal/browser", nil},
 		rule{"internal/client", []string{"internal/wire", "internal/fault", "internal/clock"}},
 		rule{"internal/testkit", []string{"internal", "server"}},
 		rule{"internal/bench", []string{"internal", "server"}}, // a benchmark reaches under what it measures
@@ -48,9 +49,9 @@ func rules() []rule {
 		rule{"server/cli", []string{"server/app", "server/config", "server/gate", "internal"}},
 		rule{"server/app", []string{"server", "internal"}},
 		rule{"server/config", []string{"server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire")...)},
+		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser")...)},
 		rule{"server/console", low},
-		rule{"server/gate", []string{"internal/client", "internal/wire", "internal/fault", "internal/clock", "server/mdc"}},
+		rule{"server/gate", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "internal/clock", "server/mdc"}},
 		rule{"server/audit", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/journal", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/store", []string{"server/mdc", "internal/fault", "internal/clock"}},
@@ -60,7 +61,7 @@ func rules() []rule {
 
 // middleRow lists the rooms that know nothing of one another: each declares the interface it needs, app connects them.
 func middleRow() []string {
-	return []string{"configuration", "topology", "replication", "session", "policy", "identity", "trust", "passphrase", "ca", "blob", "enrolment"}
+	return []string{"configuration", "topology", "replication", "session", "assertion", "policy", "identity", "trust", "passphrase", "ca", "blob", "enrolment"}
 }
 
 func rooms() []string {
@@ -94,7 +95,7 @@ func foreign() []owned {
 		{"github.com/zclconf/", []string{"server/config", "server/gate"}},
 		{"github.com/hashicorp/terraform-plugin", []string{"", "provider", "internal/genschema"}},
 		{"github.com/hashicorp/go-retryablehttp", []string{"internal/client"}},
-		{"net/http", []string{"provider", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
+		{"net/http", []string{"provider", "internal/browser", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
 	}
 }
 

@@ -101,7 +101,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 
 // DataSources lists every data source.
 func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newRemoteCertificateSource, newTrustMatrixSource}
+	return []func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource}
 }
 
 // EphemeralResources lists every ephemeral resource.

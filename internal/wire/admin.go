@@ -311,6 +311,8 @@ type SessionView struct {
 	Index           []string   `json:"index"`
 	Members         []string   `json:"members"` // data centers known to hold a session of this sign-in
 	Degraded        bool       `json:"degraded"`
+	Rule            string     `json:"rule"`  // that made it: signed_in, adopted_found, adopted_cookie, adopted_alone
+	Chain           []string   `json:"chain"` // data centers that the sign-in had been to by then, the last one last
 }
 
 // OriginRef is where a session was adopted from.

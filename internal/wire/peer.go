@@ -242,3 +242,25 @@ type RevocationsPull struct {
 	Have  map[string]uint64 `json:"have"`
 	After uint64            `json:"after"`
 }
+
+// SignOnsOf is POST /peer/v1/sessions/of-user: which sign-ons of a person the asked data center knows. It is for the page on which
+// people see and end their own.
+type SignOnsOf struct {
+	IdentityStore string `json:"identity_store"`
+	User          string `json:"user"`
+}
+
+// SignOns is the answer. It holds nothing that lets anybody in.
+type SignOns struct {
+	SignOns []SignOn `json:"sign_ons"`
+	More    bool     `json:"more"` // there are more than are listed
+}
+
+// SignOn is one sign-in of a person.
+type SignOn struct {
+	SSOID           string    `json:"sso_id"`
+	ClientAddress   string    `json:"client_address,omitempty"`
+	AuthenticatedAt time.Time `json:"authenticated_at"`
+	LastAccess      time.Time `json:"last_access"`
+	ExpiresAt       time.Time `json:"expires_at"`
+}

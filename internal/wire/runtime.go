@@ -76,3 +76,37 @@ type LogoutAnswer struct {
 	Location   string   `json:"location"` // the page that confirms
 	SetCookies []string `json:"set_cookies"`
 }
+
+// Headers with which a web server authenticates as an agent at /forward-auth, over anything that a browser sent.
+const (
+	HeaderAgent       = "X-Concord-Agent"
+	HeaderAgentSecret = "X-Concord-Secret" //nolint:gosec // a header's name
+)
+
+// Headers that tell an application who asks. An empty one says that nobody is named.
+const (
+	HeaderUser      = "X-Concord-User"
+	HeaderGroups    = "X-Concord-Groups"
+	HeaderLevel     = "X-Concord-Level"
+	HeaderAssertion = "X-Concord-Assertion"
+)
+
+// IdentityHeaders lists what an application is told.
+func IdentityHeaders() []string {
+	return []string{HeaderUser, HeaderGroups, HeaderLevel, HeaderAssertion}
+}
+
+// KeySet is a JSON Web Key Set (RFC 7517): /.well-known/jwks.json.
+type KeySet struct {
+	Keys []JWK `json:"keys"`
+}
+
+// JWK is the public half of an Ed25519 key (RFC 8037).
+type JWK struct {
+	KeyType   string `json:"kty"`
+	Curve     string `json:"crv"`
+	Algorithm string `json:"alg"`
+	Use       string `json:"use"`
+	ID        string `json:"kid"`
+	X         string `json:"x"`
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
@@ -93,6 +94,7 @@ type Node struct {
 	signer      *topology.Signer
 	mastership  *topology.Mastership
 	engine      *session.Engine
+	assertions  *assertion.Signer
 	service     *configuration.Service
 	blobs       *blob.Store
 	fetcher     *blob.Fetcher

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
@@ -201,8 +202,13 @@ func (n *Node) returned(clusterID string) {
 	n.fetcher.Retry()
 }
 
-func (n *Node) wireSessions(context.Context) error {
+func (n *Node) wireSessions(ctx context.Context) error {
 	var err error
+	n.assertions, err = assertion.Open(ctx, assertion.Config{ClusterID: n.cfg.ClusterID, Store: n.state, Wrapper: n.key,
+		Partners: assertionPartners{partnerIDs{n.model, n.log}, n.links}, Clock: n.opts.Clock, Logger: n.log})
+	if err != nil {
+		return err
+	}
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.keyring.Ring,
 		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
 		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity})
@@ -255,14 +261,18 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := console.New()
+	theme, err := readTheme(n.cfg.Pages)
+	if err != nil {
+		return err
+	}
+	pages, err := console.New(theme)
 	if err != nil {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
 		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
-		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
+		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Sisters: sisters{partnerIDs{n.model, n.log}, n.links}, Users: users, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }
 

@@ -60,6 +60,7 @@ func TestWrongUsageIsExitTwo(t *testing.T) {
 		"no token":                 {[]string{"status", "--endpoint", "https://192.0.2.1:1"}, "bootstrap.token"},
 		"env of no folder":         {[]string{"dev", "env"}, "--dir"},
 		"no endpoint":              {[]string{"status"}, "CONCORD_ENDPOINT"},
+		"a session and a user":     {[]string{"session", "end", "s1", "--user", "alice"}, "not both"},
 		"no session":               {[]string{"session", "end"}, "which session"},
 		"unknown form":             {[]string{"status", "-o", "xml", "--endpoint", "https://a:1"}, "json"},
 	} {
@@ -122,7 +123,7 @@ func dataCenter(t *testing.T, ready int) map[string]string {
 		"GET /v1/replication/status": wire.ReplicationStatus{Healthy: true, Agreements: []wire.AgreementStatus{{Name: "to-ldc", State: "ready", Healthy: true}}},
 		"GET /v1/sessions":           wire.Page[wire.SessionView]{Items: []wire.SessionView{{ID: "s1", User: "alice\x1b[2J", CreatedAt: at, Members: []string{"NYDC", "LDC"}}}},
 		"GET /v1/trust/expiry":       wire.CertificateExpiries{Certificates: []wire.CertificateExpiry{{Role: "issuer", Name: "soon", Soon: true}, {Role: "root", Name: "late"}}},
-		"GET /v1/sessions/s1":        wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC"}},
+		"GET /v1/sessions/s1":        wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC", SessionID: "s9"}, Rule: "adopted_found", Chain: []string{"LDC", "NYDC"}, Degraded: true},
 		"DELETE /v1/sessions/s1":     wire.Receipt{SSOID: "x", DataCenters: map[string]string{"NYDC": "acknowledged", "LDC": "queued"}},
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -197,7 +198,9 @@ func TestSessionVerbs(t *testing.T) {
 	}{
 		"list hides what moves the cursor": {[]string{"session", "list", "--user", "alice"}, []string{"s1", "alice?[2J", "NYDC LDC"}},
 		"list for programs":                {[]string{"session", "list", "-o", "json"}, []string{`"id": "s1"`}},
-		"show":                             {[]string{"session", "show", "s1"}, []string{"alice", "LDC", "\nUSER", "\nMEMBERS"}},
+		"show":                             {[]string{"session", "show", "s1"}, []string{"alice", "LDC s9", "\nUSER", "\nMEMBERS", "adopted_found", "LDC NYDC", "not yet"}},
+		"list what fits":                   {[]string{"session", "list", "--from", "LDC", "--sign-on", "x", "--degraded"}, []string{"s1"}},
+		"end a user's":                     {[]string{"session", "end", "--user", "alice"}, []string{"SIGN-ON", "queued"}},
 		"end":                              {[]string{"session", "end", "s1"}, []string{"LDC", "queued", "acknowledged"}},
 	} {
 		t.Run(name, func(t *testing.T) {

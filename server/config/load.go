@@ -69,7 +69,7 @@ func nodeSchema() *hcl.BodySchema {
 		},
 		Blocks: []hcl.BlockHeaderSchema{
 			{Type: "listener", LabelNames: []string{"name"}}, {Type: "store", LabelNames: []string{"type"}},
-			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"}, {Type: "outbound"},
+			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"}, {Type: "outbound"}, {Type: "pages"},
 		},
 	}
 }
@@ -88,6 +88,7 @@ func (d *decoder) node(body hcl.Body) *Node {
 	d.log(c, n)
 	d.journal(c, n)
 	d.outbound(c, n)
+	d.pages(c, n)
 	return n
 }
 

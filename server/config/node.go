@@ -36,6 +36,7 @@ type Node struct {
 	Log        Log
 	Journal    Journal
 	Outbound   Outbound
+	Pages      Pages
 }
 
 // Journal says which records of the journal stay. One is removed only when it is beyond both bounds.

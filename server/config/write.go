@@ -61,6 +61,7 @@ func render(n *Node) []byte {
 		set(j, "keep_for", n.Journal.KeepFor.String())
 	}
 	renderOutbound(b, n.Outbound)
+	renderPages(b, n.Pages)
 	return f.Bytes()
 }
 

@@ -21,15 +21,31 @@ var icon []byte
 
 // Pages holds the parsed templates. Safe for concurrent use.
 type Pages struct {
-	pages map[string]*template.Template
+	pages     map[string]*template.Template
+	catalogue *catalogue
+	theme     Theme
+	css       []byte
 }
 
-// New parses the templates.
-func New() (*Pages, error) {
-	p := &Pages{pages: map[string]*template.Template{}}
-	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "error"} {
-		t, err := template.New("layout.html").Funcs(template.FuncMap{"stamp": stamp, "machine": machine}).
-			ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
+// New parses the templates, reads the catalogues and lays the theme over them.
+func New(theme Theme) (*Pages, error) {
+	if err := theme.check(); err != nil {
+		return nil, fmt.Errorf("make pages: %w", err)
+	}
+	p := &Pages{pages: map[string]*template.Template{}, theme: theme, css: slices.Concat(stylesheet, theme.CSS)}
+	var err error
+	if p.catalogue, err = newCatalogue(); err != nil {
+		return nil, err
+	}
+	name := theme.Title
+	if name == "" {
+		name = "Concord"
+	}
+	own := template.FuncMap{"machine": machine,
+		"style": func() template.CSS { return template.CSS(p.css) }, //nolint:gosec // our own file, and an administrator's that has no <
+		"brand": func() string { return name }, "logo": func() bool { return len(theme.Logo) > 0 }}
+	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "sessions", "error"} {
+		t, err := template.New("layout.html").Funcs(own).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}
@@ -38,8 +54,11 @@ func New() (*Pages, error) {
 	return p, nil
 }
 
-// Stylesheet gives the style sheet, UTF-8. The caller may keep and change it.
-func (*Pages) Stylesheet() []byte { return slices.Clone(stylesheet) }
+// Text gives the catalogue for a browser's Accept-Language.
+func (p *Pages) Text(acceptLanguage string) *Text { return p.catalogue.choose(acceptLanguage) }
+
+// Stylesheet gives the style sheet with the theme's, UTF-8. The caller may keep and change it.
+func (p *Pages) Stylesheet() []byte { return slices.Clone(p.css) }
 
 // Icon gives the pages' icon, SVG, which they expect at /assets/icon.svg. The caller may keep and change it.
 func (*Pages) Icon() []byte { return slices.Clone(icon) }
@@ -56,6 +75,9 @@ func (p *Pages) Logout(w io.Writer, d Logout) error { return p.render(w, "logout
 // SignedOut writes the confirmation with a receipt for each data center.
 func (p *Pages) SignedOut(w io.Writer, d SignedOut) error { return p.render(w, "signed_out", d) }
 
+// Sessions writes a person's own sign-ins. Its forms post token and sso, or token and others, to /account/sessions.
+func (p *Pages) Sessions(w io.Writer, d Sessions) error { return p.render(w, "sessions", d) }
+
 // Error writes what went wrong and what to do about it.
 func (p *Pages) Error(w io.Writer, d Error) error { return p.render(w, "error", d) }
 
@@ -71,8 +93,5 @@ func (p *Pages) render(w io.Writer, name string, data any) error {
 	return nil
 }
 
-// stamp is a time for people; UTC, because the reader's zone is not known without a script.
-func stamp(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
-
-// machine is the same time for programs (HTML datetime attribute).
+// machine is a time for programs (HTML datetime attribute).
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -80,7 +80,7 @@ func inner(n *html.Node) string {
 
 func pages(t *testing.T) *console.Pages {
 	t.Helper()
-	p, err := console.New()
+	p, err := console.New(console.Theme{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,8 @@ func pages(t *testing.T) *console.Pages {
 
 // every gives each page in each of its states, all texts replaced by s.
 func every(p *console.Pages, s string) map[string]func(io.Writer) error {
-	foot, now := console.Page{DataCenter: s}, time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC)
+	none := console.Page{Text: p.Text("")}
+	foot, now := console.Page{Text: p.Text("de"), DataCenter: s}, time.Date(2026, 3, 1, 8, 30, 0, 0, time.UTC)
 	return map[string]func(io.Writer) error{
 		"login": func(w io.Writer) error { return p.Login(w, console.Login{Page: foot, Request: s, Token: s}) },
 		"login again": func(w io.Writer) error {
@@ -98,17 +99,24 @@ func every(p *console.Pages, s string) map[string]func(io.Writer) error {
 		"signed in": func(w io.Writer) error {
 			return p.SignedIn(w, console.SignedIn{Page: foot, User: s, Name: s, SignedIn: now, ExpiresAt: now})
 		},
-		"signed in, no": func(w io.Writer) error { return p.SignedIn(w, console.SignedIn{User: s}) },
+		"signed in, no": func(w io.Writer) error { return p.SignedIn(w, console.SignedIn{Page: none, User: s}) },
 		"logout":        func(w io.Writer) error { return p.Logout(w, console.Logout{Page: foot, User: s, Token: s}) },
-		"logout, no":    func(w io.Writer) error { return p.Logout(w, console.Logout{Token: s}) },
+		"logout, no":    func(w io.Writer) error { return p.Logout(w, console.Logout{Page: none, Token: s}) },
 		"signed out": func(w io.Writer) error {
 			return p.SignedOut(w, console.SignedOut{Page: foot, Receipts: []console.Receipt{{s, true}, {s, false}}})
 		},
-		"signed out, 0": func(w io.Writer) error { return p.SignedOut(w, console.SignedOut{}) },
+		"signed out, 0": func(w io.Writer) error { return p.SignedOut(w, console.SignedOut{Page: none}) },
+		"sessions": func(w io.Writer) error {
+			return p.Sessions(w, console.Sessions{Page: foot, User: s, Token: s, Silent: []string{s}, More: true, Notice: s,
+				SignOns: []console.SignOn{{ID: s, This: true, Address: s, SignedIn: now, LastUsed: now, DataCenters: s}, {ID: s, SignedIn: now, LastUsed: now, DataCenters: s}}})
+		},
+		"sessions, one": func(w io.Writer) error {
+			return p.Sessions(w, console.Sessions{Page: none, User: s, Token: s, SignOns: []console.SignOn{{ID: s, This: true, SignedIn: now, LastUsed: now}}})
+		},
 		"error": func(w io.Writer) error {
 			return p.Error(w, console.Error{Page: foot, Title: s, Sentence: s, WhatToDo: s, Link: s, LinkText: s, RequestID: s})
 		},
-		"error, short": func(w io.Writer) error { return p.Error(w, console.Error{Title: s, Sentence: s}) },
+		"error, short": func(w io.Writer) error { return p.Error(w, console.Error{Page: none, Title: s, Sentence: s}) },
 	}
 }
 
@@ -161,7 +169,7 @@ func TestPagesAreAccessible(t *testing.T) {
 					ids[id]++
 				}
 			}
-			if attr(p.find("html", "", ""), "lang") != "en" || count["h1"] != 1 || count["main"] != 1 || inner(p.find("title", "", "")) == "" {
+			if (attr(p.find("html", "", ""), "lang") != "en" && attr(p.find("html", "", ""), "lang") != "de") || count["h1"] != 1 || count["main"] != 1 || inner(p.find("title", "", "")) == "" {
 				t.Errorf("language, title, heading or main part is missing: %v", count)
 			}
 			for _, n := range p.all {
@@ -181,9 +189,13 @@ func TestPagesAreAccessible(t *testing.T) {
 	}
 }
 
+// english is a page's beginning for tests that read sentences.
+func english(p *console.Pages) console.Page { return console.Page{Text: p.Text("en-GB,en;q=0.9")} }
+
 func TestLoginForm(t *testing.T) {
+	all := pages(t)
 	p := render(t, func(w io.Writer) error {
-		return pages(t).Login(w, console.Login{Request: "R&1", Token: "T", User: "bob", Application: "shop.example", Error: "The user name or the password is wrong."})
+		return all.Login(w, console.Login{Page: english(all), Request: "R&1", Token: "T", User: "bob", Application: "shop.example", Error: "The user name or the password is wrong."})
 	})
 	form := p.find("form", "", "")
 	if attr(form, "method") != "post" || attr(form, "action") != "/login" {
@@ -216,8 +228,9 @@ func TestLoginForm(t *testing.T) {
 }
 
 func TestSignedOutNamesEveryDataCenter(t *testing.T) {
-	d := console.SignedOut{Receipts: []console.Receipt{{DataCenter: "NYDC", Done: true}, {DataCenter: "LDC"}}}
-	p := render(t, func(w io.Writer) error { return pages(t).SignedOut(w, d) })
+	all := pages(t)
+	d := console.SignedOut{Page: english(all), Receipts: []console.Receipt{{DataCenter: "NYDC", Done: true}, {DataCenter: "LDC"}}}
+	p := render(t, func(w io.Writer) error { return all.SignedOut(w, d) })
 	text := inner(p.find("main", "", ""))
 	for _, want := range []string{"NYDCsigned out", "LDCwill be told when it is back", "Some data centers cannot be reached"} {
 		if !strings.Contains(text, want) {
@@ -225,15 +238,16 @@ func TestSignedOutNamesEveryDataCenter(t *testing.T) {
 		}
 	}
 	d.Receipts[1].Done = true
-	p = render(t, func(w io.Writer) error { return pages(t).SignedOut(w, d) })
+	p = render(t, func(w io.Writer) error { return all.SignedOut(w, d) })
 	if !strings.Contains(inner(p.find("main", "", "")), "ended everywhere") {
 		t.Error("complete, but not said so")
 	}
 }
 
 func TestErrorPageTakesNoScriptAsLink(t *testing.T) {
+	all := pages(t)
 	p := render(t, func(w io.Writer) error {
-		return pages(t).Error(w, console.Error{Title: "T", Sentence: "S", Link: "javascript:alert(1)", RequestID: "abc"})
+		return all.Error(w, console.Error{Page: english(all), Title: "T", Sentence: "S", Link: "javascript:alert(1)", RequestID: "abc"})
 	})
 	if href := attr(p.find("a", "class", "secondary"), "href"); strings.Contains(href, "javascript") {
 		t.Errorf("link to %q", href)
@@ -249,7 +263,8 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("gone") }
 
 func TestRenderReportsAWriterThatFails(t *testing.T) {
-	if err := pages(t).Logout(failing{}, console.Logout{}); err == nil {
+	all := pages(t)
+	if err := all.Logout(failing{}, console.Logout{Page: english(all)}); err == nil {
 		t.Error("no error")
 	}
 }

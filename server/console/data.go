@@ -1,10 +1,15 @@
 package console
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// Page is what every page shows at its foot. Its fields may be empty.
+// Page is what every page has. Text is needed; the other fields may be empty.
 type Page struct {
+	*Text
 	DataCenter string // display name or cluster id of the data center that answers
+	Inside     bool   // the page carries its style inside, for a host that has none of our files
 }
 
 // Login fills the sign-in form.
@@ -12,6 +17,7 @@ type Login struct {
 	Page
 	Application string // where the person goes next, such as the host; "" when they came by themselves
 	Request     string // R, returned as it is in the field "request"; "" = none
+	To          string // where the person goes next on this host, returned in the field "to"; "" = the page that says they are signed in
 	Package     string // name of the package that the person wanted, returned in the field "package"; "" = none
 	Token       string // form token, returned in the field "token"
 	User        string // what was typed before, to spare typing it again
@@ -56,6 +62,42 @@ func (d SignedOut) Complete() bool {
 	return true
 }
 
+// Sessions fills the page of a person's own sign-ins.
+type Sessions struct {
+	Page
+	User    string
+	Token   string // form token, returned in the field "token"
+	SignOns []SignOn
+	Silent  []string // data centers that could not be asked
+	More    bool     // there are more than are listed
+	Notice  string   // what the last click did; "" = nothing to say
+}
+
+// SignOn is one sign-in of the person.
+type SignOn struct {
+	ID          string // returned in the field "sso"
+	This        bool   // of this browser
+	Address     string // of the client; "" = not known
+	SignedIn    time.Time
+	LastUsed    time.Time
+	DataCenters string // names, with commas
+}
+
+// Others says whether there are sign-ins besides this browser's.
+func (d Sessions) Others() bool {
+	for _, s := range d.SignOns {
+		if !s.This {
+			return true
+		}
+	}
+	return false
+}
+
+// SilentSentence names the data centers that could not be asked.
+func (d Sessions) SilentSentence() string {
+	return d.Say("sessions.silent", strings.Join(d.Silent, ", "))
+}
+
 // Error fills the page about a trouble. All fields are plain text.
 type Error struct {
 	Page
@@ -63,6 +105,6 @@ type Error struct {
 	Sentence  string // what happened
 	WhatToDo  string // the next step; "" = none
 	Link      string // where the next step is, a path of this host or an http(s) address; "" = no link
-	LinkText  string // what the link says; "" = "Continue"
+	LinkText  string // what the link says; goes with Link
 	RequestID string // for the log; "" = not shown
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/concord-access/terraform-provider-concord/internal/browser"
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -39,16 +40,19 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request) {
 
 // authorize asks Concord and does what it says; anything that is not a clear allow ends here.
 func (g *Gate) authorize(w http.ResponseWriter, r *http.Request, id string) {
-	sent := cookies(r.Header)
-	cookie := one(sent, g.names.agent)
-	open := flows(sent, g.names.flow)
+	sent := browser.Cookies(r.Header)
+	cookie := browser.One(sent, g.names.agent)
+	open := browser.Flows(sent, g.names.flow)
 	var stale []string
-	if len(open) >= maxOpenFlows { // tabs that were left behind, or planted ones: a new sign-in starts with a clean slate
-		stale, open = forget(open, g.cfg.ExternalScheme), nil
+	if len(open) >= browser.MaxOpenFlows { // tabs that were left behind, or planted ones: a new sign-in starts with a clean slate
+		for _, raw := range open {
+			stale = append(stale, browser.Forget(raw, g.cfg.ExternalScheme))
+		}
+		open = nil
 	}
 	a, err := ask[wire.AuthorizeAnswer](r.Context(), g.servers, cookie, authorizePath, wire.AuthorizeRequest{
 		Method: r.Method, Scheme: g.cfg.ExternalScheme, Host: r.Host, Target: r.RequestURI, ClientAddress: clientAddress(r),
-		Cookie: cookie, InactivityCookie: one(sent, g.names.inactivity), Navigation: isNavigation(r), FlowCookies: len(open),
+		Cookie: cookie, InactivityCookie: browser.One(sent, g.names.inactivity), Navigation: isNavigation(r), FlowCookies: len(open),
 	})
 	switch {
 	case err != nil:
@@ -96,13 +100,7 @@ func (g *Gate) trouble(w http.ResponseWriter, r *http.Request, id string, err er
 	}
 }
 
-// isNavigation says whether a browser wants a page to show (sessions.md "From the browser to the agent's cookie", 1).
-func isNavigation(r *http.Request) bool {
-	if mode := r.Header.Values("Sec-Fetch-Mode"); len(mode) > 0 {
-		return len(mode) == 1 && mode[0] == "navigate"
-	}
-	return r.Method == http.MethodGet && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/html")
-}
+func isNavigation(r *http.Request) bool { return browser.IsNavigation(r.Method, r.Header) }
 
 // clientAddress is the peer's: a header that names another could be anybody's.
 func clientAddress(r *http.Request) string {

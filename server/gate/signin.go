@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/concord-access/terraform-provider-concord/internal/browser"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -23,7 +24,7 @@ func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	a, err := ask[wire.RedeemAnswer](r.Context(), g.servers, "", redeemPath, wire.RedeemRequest{
 		Host: r.Host, Scheme: g.cfg.ExternalScheme, Code: code, State: state,
-		FlowCookies: flows(cookies(r.Header), g.names.flow), ClientAddress: clientAddress(r),
+		FlowCookies: browser.Flows(browser.Cookies(r.Header), g.names.flow), ClientAddress: clientAddress(r),
 	})
 	f, isFault := errors.AsType[*fault.Error](err)
 	switch {
@@ -38,9 +39,12 @@ func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
 	}
 }
 
+// maxQuery is the longest query of a callback: a code and a state.
+const maxQuery = 8192
+
 // codeAndState wants each exactly once: of two, one was added (SEC-28).
 func codeAndState(query string) (code, state string, ok bool) {
-	if len(query) > 2*maxCookie {
+	if len(query) > maxQuery {
 		return "", "", false
 	}
 	v, err := url.ParseQuery(query)
@@ -58,7 +62,7 @@ func (g *Gate) logout(w http.ResponseWriter, r *http.Request, id string) {
 		g.refuse(w, r, id, wrongMethod())
 	case r.Method == http.MethodGet:
 		g.show(w, id, logoutForm())
-	case !g.sameOrigin(r):
+	case !browser.SameOrigin(r.Header, g.cfg.ExternalScheme+"://"+r.Host):
 		g.refuse(w, r, id, crossSite())
 	default:
 		g.endSession(w, r, id)
@@ -66,7 +70,7 @@ func (g *Gate) logout(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 func (g *Gate) endSession(w http.ResponseWriter, r *http.Request, id string) {
-	cookie := one(cookies(r.Header), g.names.agent)
+	cookie := browser.One(browser.Cookies(r.Header), g.names.agent)
 	if cookie == "" {
 		g.show(w, id, signedOut())
 		return
@@ -78,16 +82,6 @@ func (g *Gate) endSession(w http.ResponseWriter, r *http.Request, id string) {
 	}
 	addCookies(w, a.SetCookies)
 	redirect(w, a.Location, http.StatusSeeOther)
-}
-
-// sameOrigin says whether a page of this host sent the form. A browser says so in Sec-Fetch-Site or Origin, and neither may
-// contradict; a request with neither comes from no browser that has a session here.
-func (g *Gate) sameOrigin(r *http.Request) bool {
-	site, origin := r.Header.Values("Sec-Fetch-Site"), r.Header.Values("Origin")
-	if len(site)+len(origin) == 0 || len(site) > 1 || len(origin) > 1 {
-		return false
-	}
-	return (len(site) == 0 || site[0] == "same-origin") && (len(origin) == 0 || origin[0] == g.cfg.ExternalScheme+"://"+r.Host)
 }
 
 // allowed says whether r's method is one of methods, and names them in Allow if not.

@@ -24,7 +24,7 @@ func (s *Server) declareAdmin() {
 		route{method: http.MethodPatch, path: "/v1/replication/agreements/{id}", summary: "Change enabled, poll_interval or follow", in: wire.AgreementChange{}, out: wire.AgreementView{}, handle: s.changeAgreement},
 		route{method: http.MethodDelete, path: "/v1/replication/agreements/{id}", summary: "Delete an agreement that is disabled on both sides", query: []string{"force"}, status: http.StatusNoContent, handle: s.deleteAgreement},
 		route{method: http.MethodGet, path: "/v1/replication/status", summary: "How replication stands, with a verdict", out: wire.ReplicationStatus{}, handle: s.replicationStatus},
-		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, handle: s.listSessions},
+		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "sso_id", "origin", "degraded", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, handle: s.listSessions},
 		route{method: http.MethodGet, path: "/v1/sessions/{id}", summary: "Read one runtime session", out: wire.SessionView{}, handle: s.getSession},
 		route{method: http.MethodDelete, path: "/v1/sessions/{id}", summary: "End a sign-on in every data center", out: wire.Receipt{}, handle: s.endSession},
 		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", handle: s.metrics},

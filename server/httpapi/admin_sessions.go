@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
@@ -15,7 +16,11 @@ func (s *Server) listSessions(c *call) error {
 	if err != nil {
 		return err
 	}
-	list, next, err := s.c.Sessions.List(c.Request.Context(), session.ListFilter{User: c.Query("user")}, after, limit)
+	filter, err := sessionFilter(c)
+	if err != nil {
+		return err
+	}
+	list, next, err := s.c.Sessions.List(c.Request.Context(), filter, after, limit)
 	if err != nil {
 		return err
 	}
@@ -27,6 +32,22 @@ func (s *Server) listSessions(c *call) error {
 		return err
 	}
 	return c.answer(page)
+}
+
+func sessionFilter(c *call) (session.ListFilter, error) {
+	f := session.ListFilter{User: c.Query("user"), SSOID: mdc.SSOID(c.Query("sso_id")), Origin: c.Query("origin")}
+	if f.Origin != "" && !mdc.ValidClusterID(f.Origin) {
+		return f, fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/origin", Detail: "is no cluster id"}})
+	}
+	switch text := c.Query("degraded"); text {
+	case "":
+	case "true", "false":
+		wanted := text == "true"
+		f.Degraded = &wanted
+	default:
+		return f, fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/degraded", Detail: "is neither true nor false"}})
+	}
+	return f, nil
 }
 
 func (s *Server) getSession(c *call) error {
@@ -60,7 +81,7 @@ func receipt(r session.Receipt) wire.Receipt {
 func sessionView(v *mdc.Session) wire.SessionView {
 	out := wire.SessionView{ID: string(v.ID), SSOID: string(v.SSOID), User: v.User, IdentityStore: v.Store, Level: v.Level, ClientAddress: v.ClientAddress,
 		CreatedAt: v.CreatedAt, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Index: []string{},
-		Members: append([]string{}, v.Members...), Degraded: v.DegradedSince != nil}
+		Members: append([]string{}, v.Members...), Degraded: v.DegradedSince != nil, Rule: v.Rule, Chain: append([]string{}, v.Chain...)}
 	for _, id := range v.Index {
 		out.Index = append(out.Index, string(id))
 	}

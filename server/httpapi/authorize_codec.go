@@ -163,7 +163,7 @@ func (f *flat) digits() (n int, ok bool) {
 
 // encodeAuthorize is json.Marshal for an AuthorizeAnswer.
 func encodeAuthorize(a *wire.AuthorizeAnswer) ([]byte, error) {
-	if b, ok := appendAuthorize(make([]byte, 0, 384), a); ok {
+	if b, ok := appendAuthorize(make([]byte, 0, 1024), a); ok {
 		return b, nil
 	}
 	return json.Marshal(a)

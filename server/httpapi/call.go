@@ -181,7 +181,7 @@ func (c *call) problem(status int, f *fault.Error) {
 	} else if status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "1")
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && c.Writer.Header().Get("WWW-Authenticate") == "" {
 		c.Header("WWW-Authenticate", challenge(c.FullPath()))
 	}
 	if srv, ok := c.Value(serverKey).(*Server); ok && c.route != nil && c.route.hidden {

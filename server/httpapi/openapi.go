@@ -93,7 +93,7 @@ func parameters(r route) []any {
 	var out []any
 	for s := range strings.SplitSeq(r.path, "/") {
 		if strings.HasPrefix(s, "{") {
-			out = append(out, object{"name": strings.Trim(s, "{}"), "in": "path", "required": true, "schema": object{"type": "string"}})
+			out = append(out, object{"name": strings.Trim(s, "{.}"), "in": "path", "required": true, "schema": object{"type": "string"}})
 		}
 	}
 	for _, q := range r.query {

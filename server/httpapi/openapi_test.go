@@ -345,7 +345,7 @@ func (d *document) complete(t *testing.T, at *testkit.DataCenter, base string, h
 			if _, declared := operations[strings.ToLower(method)]; declared {
 				continue
 			}
-			got := send(t, at, ask{method: method, url: base + strings.NewReplacer("{name}", "x", "{id}", "x", "{kind}", "x", "{serial}", "1f").Replace(path), header: header, tls: cfg})
+			got := send(t, at, ask{method: method, url: base + strings.NewReplacer("{name}", "x", "{id}", "x", "{kind}", "x", "{serial}", "1f", "{target...}", "x").Replace(path), header: header, tls: cfg})
 			if got.status != http.StatusMethodNotAllowed || !strings.Contains(strings.ToLower(got.header.Get("Allow")), anyOf(operations)) {
 				t.Errorf("%s %s is not described, but answers %d with Allow %q", method, path, got.status, got.header.Get("Allow"))
 			}
@@ -388,15 +388,31 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"POST", "/session/v1/authorize", "", `{"method":"GET","scheme":"https","host":"shop.example","target":"/","navigation":true}`, 200}, agent},
 		{step{"POST", "/session/v1/authorize", "", `{"method":"GET","scheme":"https","host":"shop.example","target":"/%zz"}`, 200}, agent},
 		{step{"POST", "/session/v1/redeem", "", `{"host":"shop.example","scheme":"https","code":"c","state":"s","flow_cookies":[]}`, 403}, agent},
+		{step{"GET", "/forward-auth", "", "", 200}, asking(app, b)},
 		{step{"POST", "/session/v1/logout", "", fmt.Sprintf(`{"cookie":%q}`, b.AgentCookie(app)), 200}, agent},
 		{step{"POST", "/session/v1/logout", "", `{"cookie":"c"}`, 200}, agent},
 		{step{"POST", "/session/v1/certificate", "", `{"csr_pem":"x"}`, 403}, agent},
+		{step{"GET", "/forward-auth", "", "", 302}, asWebServer(app)},
+		{step{"GET", "/forward-auth", "/forward-auth?status=401", "", 401}, asWebServer(app)},
+		{step{"GET", "/forward-auth", "", "", 403}, open},
+		{step{"GET", "/forward-auth/callback", "", "", 303}, signingOut(app)},
+		{step{"GET", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"POST", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"PUT", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"PATCH", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"DELETE", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"OPTIONS", "/forward-auth/ext-authz/{target...}", "/forward-auth/ext-authz/cart", "", 403}, asWebServer(app)},
+		{step{"GET", "/.well-known/jwks.json", "", "", 200}, open},
 		{step{"GET", "/login", "", "", 200}, open},
 		{step{"GET", "/logout", "", "", 200}, open},
 		{step{"GET", "/signed-out", "", "", 200}, open},
 		{step{"GET", "/packages/{name}", "/packages/p", "", 303}, open},
 		{step{"GET", "/assets/console.css", "", "", 200}, open},
 		{step{"GET", "/assets/icon.svg", "", "", 200}, open},
+		{step{"GET", "/assets/logo", "", "", 404}, open},
+		{step{"GET", "/account/sessions", "", "", 303}, open},
+		{step{"GET", "/account/sessions", "", "", 200}, http.Header{"Cookie": {basket(t, d)}}},
+		{step{"POST", "/account/sessions", "", url.Values{"token": {form.Hidden.Get("token")}, "others": {"1"}}.Encode(), 303}, cookies},
 		{step{"GET", "/favicon.ico", "", "", 200}, open},
 		{step{"GET", "/", "", "", 303}, open},
 		{step{"POST", "/login", "", url.Values{"token": {form.Hidden.Get("token")}, "request": {""}, "user": {"ann"}, "password": {testkit.Password}}.Encode(), 303}, cookies},
@@ -420,6 +436,27 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		reached[s.method+" "+s.path] = true
 	}
 	doc.complete(t, d, d.RuntimeURL, agent, reached, nil)
+}
+
+// basket is the Cookie header of somebody who has signed in by themselves.
+func basket(t *testing.T, d *testkit.DataCenter) string {
+	t.Helper()
+	b := testkit.NewBrowser(t, d)
+	b.SignIn(d, "ann")
+	return cookieHeader(t, b, d)
+}
+
+// asking is a web server's question about a browser that is signed in; signingOut about one that follows a link to sign out.
+func asking(app testkit.Application, b *testkit.Browser) http.Header {
+	h := asWebServer(app)
+	h.Set("Cookie", "__Host-concord_agent_shop="+b.AgentCookie(app))
+	return h
+}
+
+func signingOut(app testkit.Application) http.Header {
+	h := asWebServer(app)
+	h.Set("X-Forwarded-Uri", "/.concord/logout")
+	return h
 }
 
 func cookieHeader(t *testing.T, b *testkit.Browser, d *testkit.DataCenter) string {

@@ -34,6 +34,8 @@ func (s *Server) declarePeer() {
 	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, handle: s.peerPair})
 	o.add(s.peerEnrolRoutes()...)
 	o.add(s.peerTrustRoutes()...)
+	o.add(route{method: http.MethodGet, path: "/peer/v1/assertion-keys", summary: "Keys that this data center signs assertions with", out: wire.KeySet{}, handle: s.peerKeys})
+	o.add(s.peerAccountRoutes()...)
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerEdgeRoutes()...)

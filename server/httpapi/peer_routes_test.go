@@ -52,6 +52,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/openapi.json", "", "", 200},
 		{"GET", "/peer/v1/hello", "", "", 200},
 		{"GET", "/peer/v1/bundle", "", "", 200},
+		{"GET", "/peer/v1/assertion-keys", "", "", 200},
 		{"POST", "/peer/v1/pair", "", `{"cluster_id":"FAKE","bundle":"{}","proof":"AAAA"}`, 409}, // in mode cert
 		{"POST", "/peer/v1/enroll", "", `{"id":"x","purpose":"agent","secret":"AA==","csr_pem":""}`, 403},
 		{"POST", "/peer/v1/join", "", "{}", 400},
@@ -78,6 +79,8 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/peer/v1/edges", "", "", 200},
 		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
+		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"ann"}`, 200},
+		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"a b"}`, 400},
 		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
 		{"POST", "/peer/v1/sessions/last-access", "", `{"sessions":[{"sso_id":"AAAAAAAAAAAAAAAAAAAAAA"}]}`, 200},
 		{"POST", "/peer/v1/sessions/reserve", "", fmt.Sprintf(`{"store":"local","user":"ann","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":%q}`, time.Now().UTC().Format(time.RFC3339Nano)), 200},

@@ -89,7 +89,9 @@ func (r *route) checkQuery(raw string) error {
 func ginPath(p string) string {
 	segments := strings.Split(p, "/")
 	for i, s := range segments {
-		if strings.HasPrefix(s, "{") {
+		if rest, ok := strings.CutSuffix(s, "...}"); ok {
+			segments[i] = "*" + strings.TrimPrefix(rest, "{")
+		} else if strings.HasPrefix(s, "{") {
 			segments[i] = ":" + strings.Trim(s, "{}")
 		}
 	}

@@ -34,16 +34,20 @@ func (s *Server) declareRuntime() {
 		route{method: http.MethodPost, path: "/session/v1/certificate", summary: "The next certificate of the agent that shows one", in: wire.AgentRenewal{}, out: wire.CertificateMade{}, handle: s.renewAgent},
 		route{method: http.MethodGet, path: "/packages/{name}", summary: "A package, for a signed-in user who is entitled to it", public: true, hidden: true, out: octets{},
 			also: map[int]any{http.StatusPartialContent: octets{}, http.StatusNotModified: nil, http.StatusSeeOther: nil}, handle: s.fetchPackage},
-		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request", "package"}, also: map[int]any{http.StatusSeeOther: nil}, handle: s.loginPage},
+		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request", "package", "to"}, also: map[int]any{http.StatusSeeOther: nil}, handle: s.loginPage},
 		route{method: http.MethodPost, path: "/login", summary: "Sign in with the form", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, handle: s.loginForm},
 		route{method: http.MethodGet, path: "/logout", summary: "Ask whether to sign out", public: true, hidden: true, handle: s.logoutPage},
 		route{method: http.MethodPost, path: "/logout", summary: "Sign out with the form", public: true, hidden: true, handle: s.logoutForm},
 		route{method: http.MethodGet, path: "/signed-out", summary: "The page that confirms", public: true, hidden: true, handle: s.signedOutPage},
 		route{method: http.MethodGet, path: "/assets/console.css", summary: "The pages' style", public: true, hidden: true, handle: s.stylesheet},
 		route{method: http.MethodGet, path: "/assets/icon.svg", summary: "The pages' icon", public: true, hidden: true, handle: s.icon},
+		route{method: http.MethodGet, path: "/assets/logo", summary: "The organisation's logo, if there is one", public: true, hidden: true, handle: s.logo},
 		route{method: http.MethodGet, path: "/favicon.ico", summary: "The icon where browsers look for it unasked", public: true, hidden: true, handle: s.icon},
 		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, handle: s.home},
 	)
+	o.add(s.accountRoutes()...)
+	o.add(s.forwardRoutes()...)
+	o.add(s.keySetRoutes()...)
 	s.describes(o, &s.runtimeDoc, true)
 }
 

@@ -92,10 +92,13 @@ func packageName(s string) string {
 	return s
 }
 
-// afterSignIn is where a person goes who signed in without an application: to the package that they wanted, if any.
-func afterSignIn(name string) string {
-	if name = packageName(name); name != "" {
+// afterSignIn is where a person goes who signed in without an application: to the package or the page that they wanted, if any.
+func afterSignIn(form map[string]string) string {
+	if name := packageName(form["package"]); name != "" {
 		return "/packages/" + url.PathEscape(name)
+	}
+	if destination(form["to"]) == toSessions {
+		return accountPath
 	}
 	return "/login"
 }

@@ -24,14 +24,21 @@ const serverKey = "concord.server"
 // pageErrors lets a failing page be shown as a page.
 func (s *Server) pageErrors(g *gin.Context) { g.Set(serverKey, s) }
 
-// page writes a rendered page with the headers that every page needs (SEC-13, STD-07).
+// pagePolicy lets a page load its own style sheet and pictures, and nothing else.
+const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 func (s *Server) page(c *call, status int, render func(io.Writer) error) error {
+	return s.pageUnder(c, status, pagePolicy, render)
+}
+
+// pageUnder writes a rendered page with the headers that every page needs (SEC-13, STD-07).
+func (s *Server) pageUnder(c *call, status int, policy string, render func(io.Writer) error) error {
 	var b bytes.Buffer
 	if err := render(&b); err != nil {
 		return err
 	}
 	h := c.Writer.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -47,7 +54,10 @@ func (s *Server) foot(c *call) console.Page {
 	if d, err := s.c.Model.DataCenter(c.Request.Context()); err == nil && d.DisplayName != "" {
 		name = d.DisplayName
 	}
-	return console.Page{DataCenter: name}
+	c.Writer.Header().Add("Vary", "Accept-Language")
+	text := s.c.Pages.Text(strings.Join(c.Request.Header.Values("Accept-Language"), ","))
+	c.Header("Content-Language", text.Lang())
+	return console.Page{Text: text, DataCenter: name}
 }
 
 // loginPage sends on whoever has a session, and asks everybody else for a password.
@@ -66,7 +76,7 @@ func (s *Server) loginPage(c *call) error {
 		return err
 	}
 	if found.Session == nil || request != nil && found.Session.Level < request.Level {
-		return s.askPassword(c, request, console.Login{Request: text, Package: packageName(c.Query("package"))})
+		return s.askPassword(c, request, console.Login{Request: text, Package: packageName(c.Query("package")), To: destination(c.Query("to"))})
 	}
 	return s.sendOn(c, found, request)
 }
@@ -107,7 +117,7 @@ func (s *Server) sendOn(c *call, found session.Found, request *session.Request) 
 	return nil
 }
 
-// askPassword shows the form; d says what it was filled with before and where the person goes next.
+// askPassword shows the form; d says what it was filled with before and where the person goes next. Its Error is a phrase's key.
 func (s *Server) askPassword(c *call, request *session.Request, d console.Login) error {
 	cookie, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
 	token, cookies, err := s.c.Sessions.BeginForm(cookie)
@@ -116,6 +126,9 @@ func (s *Server) askPassword(c *call, request *session.Request, d console.Login)
 	}
 	s.setCookies(c, cookies)
 	d.Page, d.Token = s.foot(c), token
+	if d.Error != "" {
+		d.Error = d.Say(d.Error)
+	}
 	if request != nil {
 		_, d.Application, _ = strings.Cut(request.Origin, "://")
 	}
@@ -124,24 +137,25 @@ func (s *Server) askPassword(c *call, request *session.Request, d console.Login)
 
 // loginForm takes the form. A wrong password shows it again with a sentence.
 func (s *Server) loginForm(c *call) error {
-	form, err := s.form(c, "request", "package", "token", "user", "password")
+	form, err := s.form(c, "request", "package", "to", "token", "user", "password")
 	if err != nil {
 		return err
 	}
+	c.Set(againKey, loginAgain(form))
 	request, err := s.openRequest(form["request"])
 	if err != nil {
 		return err
 	}
 	prior, _ := s.signInCookie(c)
 	found, err := s.signIn(c, form["user"], form["password"], prior)
-	if fault.Is(err, fault.Unauthenticated) {
-		return s.askPassword(c, request, console.Login{Request: form["request"], Package: packageName(form["package"]), User: form["user"], Error: "The user name or the password is wrong."})
+	if fault.Is(err, fault.Unauthenticated) && fault.CodeOf(err) != "sign_in_refused" {
+		return s.askPassword(c, request, console.Login{Request: form["request"], Package: packageName(form["package"]), To: destination(form["to"]), User: form["user"], Error: whyWrong(err)})
 	}
 	if err != nil {
 		return err
 	}
 	if request == nil {
-		c.Redirect(http.StatusSeeOther, afterSignIn(form["package"]))
+		c.Redirect(http.StatusSeeOther, afterSignIn(form))
 		return nil
 	}
 	found.SetCookies = nil // signIn has set them
@@ -171,6 +185,11 @@ func (s *Server) logoutForm(c *call) error {
 	if _, err := s.form(c, "token"); err != nil {
 		return err
 	}
+	return s.signOutHere(c)
+}
+
+// signOutHere ends the sign-on of this browser everywhere and confirms.
+func (s *Server) signOutHere(c *call) error {
 	cookie, _ := s.signInCookie(c)
 	r, err := s.c.Sessions.SignOut(c.Request.Context(), cookie)
 	if err != nil {
@@ -200,6 +219,18 @@ func (s *Server) signedOut(c *call, centers map[string]string) error {
 func (s *Server) stylesheet(c *call) error {
 	c.Header("Cache-Control", "public, max-age=3600")
 	c.Data(http.StatusOK, "text/css; charset=utf-8", s.css)
+	return nil
+}
+
+// logo is somebody's file: it may not run anything where it is opened by itself.
+func (s *Server) logo(c *call) error {
+	b, mediaType, ok := s.c.Pages.Logo()
+	if !ok {
+		return fault.New(fault.NotFound, "not_found", "There is no page at this address.")
+	}
+	c.Header("Cache-Control", "public, max-age=3600")
+	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+	c.Data(http.StatusOK, mediaType, b)
 	return nil
 }
 
@@ -265,27 +296,4 @@ func once(values url.Values, name string) (string, error) {
 		return "", nil
 	}
 	return v[0], nil
-}
-
-// failPage shows a fault to a person.
-func (s *Server) failPage(c *call, status int, f *fault.Error, requestID string) {
-	d := console.Error{Page: s.foot(c), Title: "That did not work", Sentence: f.Message, RequestID: requestID, Link: "/login", LinkText: "Sign in"}
-	switch f.Kind {
-	case fault.Forbidden:
-		d.Title, d.WhatToDo = "Not accepted", "Start again at the application."
-		if f.Code == codeNoPackage {
-			d.Title, d.WhatToDo = "Not for you", "If you need it, ask whoever sent you here."
-		}
-	case fault.Unavailable:
-		d.Title, d.WhatToDo = "Please try again", "Wait a moment, then repeat."
-	case fault.NotFound:
-		d.Title = "There is no such page"
-	case fault.Internal:
-		d.WhatToDo = "If it happens again, tell the operators the request id."
-	}
-	if err := s.page(c, status, func(w io.Writer) error { return s.c.Pages.Error(w, d) }); err != nil {
-		c.logger().Error("error page failed", "error", err)
-		c.Status(http.StatusInternalServerError)
-	}
-	c.Abort()
 }

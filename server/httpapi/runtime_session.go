@@ -121,7 +121,13 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	case policy.Challenge:
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
-	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: identityHeaders(v)}, nil
+	signed, err := s.c.Assertions.Assert(a.Name, v)
+	if err != nil {
+		return wire.AuthorizeAnswer{}, err
+	}
+	headers := identityHeaders(v)
+	headers[wire.HeaderAssertion] = signed
+	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: headers}, nil
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
@@ -162,9 +168,9 @@ func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string,
 // identityHeaders are what the application is told. Names are checked when they are stored, so no value can break a line.
 func identityHeaders(v *mdc.Session) map[string]string {
 	return map[string]string{
-		"X-Concord-User":   v.User,
-		"X-Concord-Groups": strings.Join(v.Groups, ","),
-		"X-Concord-Level":  strconv.Itoa(v.Level),
+		wire.HeaderUser:   v.User,
+		wire.HeaderGroups: strings.Join(v.Groups, ","),
+		wire.HeaderLevel:  strconv.Itoa(v.Level),
 	}
 }
 

@@ -38,5 +38,7 @@ type Session struct {
 	Origin          *Origin           `json:"origin,omitempty"` // nil: signed in here
 	Index           []SessionID       `json:"index,omitempty"`  // incoming ids it answers for
 	Members         []string          `json:"members,omitempty"`
+	Rule            string            `json:"rule,omitempty"`           // that made it: signed_in, adopted_found, adopted_cookie, adopted_alone; "" of an older version
+	Chain           []string          `json:"chain,omitempty"`          // data centers that the sign-on had been to when this was made, the last one last
 	DegradedSince   *time.Time        `json:"degraded_since,omitempty"` // made from a cookie and not confirmed yet
 }

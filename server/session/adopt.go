@@ -155,6 +155,7 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 	if granted, err := e.place(ctx, place); err != nil || !granted {
 		return adoption{rule: ChallengeLimit}, err
 	}
+	s.Rule = rule
 	r, err := e.create(ctx, s, also)
 	if errors.Is(err, errFull) {
 		return adoption{rule: ChallengeCapacity}, nil
@@ -176,7 +177,16 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 func (e *Engine) newSession(c *claim) *mdc.Session {
 	h := sha256.Sum256(c.Proof[:])
 	return &mdc.Session{ID: mdc.SessionID(newRandom().text()), ProofHash: h[:], SSOID: c.SSOID, User: c.User, Store: c.Store, Level: c.Level,
-		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}}
+		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}, Chain: e.chainOf(c)}
+}
+
+// chainOf is where a sign-on has been, as its cookie tells, with this data center last.
+func (e *Engine) chainOf(c *claim) []string {
+	chain := c.Chain
+	if len(chain) == 0 { // an agent's cookie names the data center that it was made for
+		chain = []string{c.Cluster}
+	}
+	return chained(chain, e.cfg.ClusterID)
 }
 
 func (e *Engine) members(o *outcome) []string {

@@ -17,7 +17,16 @@ const maxList = 1000
 
 // ListFilter chooses sessions. Without a user all are listed.
 type ListFilter struct {
-	User string // compared without case
+	User     string    // compared without case
+	SSOID    mdc.SSOID // "" = any
+	Origin   string    // cluster id of where it was adopted from; "" = any
+	Degraded *bool     // nil = any
+}
+
+// fits says whether a session is chosen; the user is in the keys already.
+func (f ListFilter) fits(s *mdc.Session) bool {
+	return (f.SSOID == "" || f.SSOID == s.SSOID) && (f.Origin == "" || s.Origin != nil && mdc.SameName(f.Origin, s.Origin.ClusterID)) &&
+		(f.Degraded == nil || *f.Degraded == (s.DegradedSince != nil))
 }
 
 // List gives sessions of this data center in the order of their keys, without what must not be used any more, and the
@@ -43,7 +52,7 @@ func (e *Engine) List(ctx context.Context, f ListFilter, cursor string, limit in
 			}
 			cursor = string(k[len(prefix):])
 			s, err := e.listed(r, mdc.SessionID(cursor[strings.LastIndexByte(cursor, '/')+1:]))
-			if s != nil {
+			if s != nil && f.fits(s) {
 				page = append(page, s)
 			}
 			return err

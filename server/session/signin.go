@@ -60,7 +60,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 		return Found{}, fault.New(fault.Forbidden, "too_many_sessions", "You are signed in elsewhere as often as is allowed. Sign out there, then try again.")
 	}
 	s := e.newSession(&c)
-	s.ID, s.Index = c.ID, nil
+	s.ID, s.Index, s.Rule = c.ID, nil, SignedIn
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
 	r, err := e.create(ctx, s, alone)
 	if errors.Is(err, errFull) {

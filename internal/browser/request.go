@@ -1,0 +1,25 @@
+package browser
+
+import (
+	"net/http"
+	"strings"
+)
+
+// IsNavigation says whether a browser wants a page to show (sessions.md "From the browser to the agent's cookie", 1). method is
+// the browser's, which is not always that of the request that carries its headers.
+func IsNavigation(method string, h http.Header) bool {
+	if mode := h.Values("Sec-Fetch-Mode"); len(mode) > 0 {
+		return len(mode) == 1 && mode[0] == "navigate"
+	}
+	return method == http.MethodGet && strings.Contains(strings.Join(h.Values("Accept"), ","), "text/html")
+}
+
+// SameOrigin says whether a page of origin sent a form. A browser says so in Sec-Fetch-Site or Origin, and neither may
+// contradict; a request with neither comes from no browser that has a session here (SEC-15).
+func SameOrigin(h http.Header, origin string) bool {
+	site, sent := h.Values("Sec-Fetch-Site"), h.Values("Origin")
+	if len(site)+len(sent) == 0 || len(site) > 1 || len(sent) > 1 {
+		return false
+	}
+	return (len(site) == 0 || site[0] == "same-origin") && (len(sent) == 0 || sent[0] == origin)
+}

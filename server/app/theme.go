@@ -1,0 +1,37 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/console"
+)
+
+// readTheme reads the files that the node's configuration names for its pages.
+func readTheme(p config.Pages) (t console.Theme, err error) {
+	t.Title = p.Title
+	if t.CSS, err = readThemeFile(p.CSSFile, console.MaxCSS); err != nil {
+		return t, err
+	}
+	t.Logo, err = readThemeFile(p.LogoFile, console.MaxLogo)
+	return t, err
+}
+
+func readThemeFile(path string, limit int64) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "invalid_configuration", "A file of the block pages cannot be read: %v", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return b, nil
+}

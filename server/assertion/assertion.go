@@ -1,0 +1,50 @@
+package assertion
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// Life is for how long an assertion is good; reuse for how long the same one is given again.
+const (
+	Life  = time.Minute
+	reuse = 30 * time.Second
+)
+
+// claims are what an assertion says (RFC 7519); the order of the fields is that of the text.
+type claims struct {
+	Issuer          string   `json:"iss"` // cluster id of the data center that decided
+	Audience        string   `json:"aud"` // the agent
+	Subject         string   `json:"sub"` // the user's name
+	IssuedAt        int64    `json:"iat"`
+	ExpiresAt       int64    `json:"exp"`
+	AuthenticatedAt int64    `json:"auth_time"`
+	SignOn          string   `json:"sid"` // the same in every data center; the logout token names it too
+	Store           string   `json:"identity_store"`
+	Groups          []string `json:"groups"`
+	Level           int      `json:"level"`
+}
+
+// Assert gives the assertion of a session for an agent. The session must be one that the policy has just let through.
+func (s *Signer) Assert(agent string, v *mdc.Session) (string, error) {
+	now := s.c.Clock.Now()
+	k := s.current(now)
+	if text, ok := s.memory.get(agent, v, k, now); ok {
+		return text, nil
+	}
+	expires := now.Add(Life)
+	if v.ExpiresAt.Before(expires) {
+		expires = v.ExpiresAt
+	}
+	payload, err := json.Marshal(claims{Issuer: s.c.ClusterID, Audience: agent, Subject: v.User, IssuedAt: now.Unix(), ExpiresAt: expires.Unix(),
+		AuthenticatedAt: v.AuthenticatedAt.Unix(), SignOn: string(v.SSOID), Store: v.Store, Groups: append([]string{}, v.Groups...), Level: v.Level})
+	if err != nil {
+		return "", fmt.Errorf("encode assertion: %w", err)
+	}
+	text := k.sign(payload)
+	s.memory.put(agent, v, k, now, text)
+	return text, nil
+}

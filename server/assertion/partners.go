@@ -1,0 +1,154 @@
+package assertion
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+const (
+	partnerPrefix = "n/p/"
+	maxKeys       = 8 // of one partner
+	refreshEvery  = 5 * time.Minute
+	lookEvery     = 5 * time.Second
+	askLimit      = 5 * time.Second
+)
+
+// partnerKeys are the keys of partners, as they said last.
+type partnerKeys struct {
+	mu   sync.Mutex
+	keys map[string][]Key // by folded cluster id; guarded by mu
+}
+
+// of gives the keys of the partners that are still registered.
+func (p *partnerKeys) of(partners []string) []Key {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Key
+	for _, id := range partners {
+		out = append(out, p.keys[mdc.FoldName(id)]...)
+	}
+	return out
+}
+
+// put says whether that is news.
+func (p *partnerKeys) put(id string, keys []Key) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keys == nil {
+		p.keys = map[string][]Key{}
+	}
+	old := p.keys[mdc.FoldName(id)]
+	p.keys[mdc.FoldName(id)] = keys
+	return !slices.Equal(old, keys)
+}
+
+func (p *partnerKeys) known(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.keys[mdc.FoldName(id)]) > 0
+}
+
+// loadPartners reads what partners said before the last stop: one that is away now may still be asked by agents.
+func (s *Signer) loadPartners(ctx context.Context) error {
+	err := s.c.Store.View(ctx, func(r store.Reader) error {
+		return r.Range(store.Span{Prefix: []byte(partnerPrefix)}, func(k, v []byte) error {
+			var keys []Key
+			id := strings.TrimPrefix(string(k), partnerPrefix)
+			if err := json.Unmarshal(v, &keys); err == nil && sound(id, keys) == nil {
+				s.partners.put(id, keys)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read partners' assertion keys: %w", err)
+	}
+	return nil
+}
+
+// Run rotates the keys when that is due and asks partners for theirs, until ctx ends. A partner that is new is asked within
+// lookEvery, and one that has answered again after refreshEvery.
+func (s *Signer) Run(ctx context.Context) error {
+	asked := map[string]time.Time{}
+	for {
+		if err := s.rotate(ctx); err != nil && ctx.Err() == nil {
+			s.c.Logger.Error("assertion keys cannot be rotated; the present ones stay in use", "error", err)
+		}
+		s.refresh(ctx, asked)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// refresh asks every partner of which nothing is known, or nothing new for a while.
+func (s *Signer) refresh(ctx context.Context, asked map[string]time.Time) {
+	var all sync.WaitGroup
+	now := time.Now()
+	for _, id := range s.c.Partners.List() {
+		name := mdc.FoldName(id)
+		if s.partners.known(id) && now.Sub(asked[name]) < refreshEvery {
+			continue
+		}
+		asked[name] = now
+		all.Go(func() {
+			if err := s.ask(ctx, id); err != nil && ctx.Err() == nil {
+				s.c.Logger.Debug("partner does not tell its assertion keys", "partner", id, "error", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// ask takes a partner's keys over. What it said before stays where it cannot be asked or says nonsense.
+func (s *Signer) ask(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	keys, err := s.c.Partners.AssertionKeys(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := sound(id, keys); err != nil {
+		s.c.Logger.Warn("partner's assertion keys are refused", "partner", id, "error", err)
+		return err
+	}
+	if !s.partners.put(id, keys) {
+		return nil
+	}
+	text, err := json.Marshal(keys)
+	if err != nil {
+		return fmt.Errorf("encode keys of %s: %w", id, err)
+	}
+	return s.c.Store.Update(ctx, func(w store.Writer) error { return w.Put([]byte(partnerPrefix+mdc.FoldName(id)), text, 0) })
+}
+
+// sound refuses keys that a partner may not publish: of another kind, or under another's cluster id, which would let it speak as
+// that one.
+func sound(clusterID string, keys []Key) error {
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return fmt.Errorf("there are %d keys, not 1 to %d", len(keys), maxKeys)
+	}
+	for _, k := range keys {
+		x, err := base64.RawURLEncoding.Strict().DecodeString(k.X)
+		of, print, _ := strings.Cut(k.ID, ".")
+		switch {
+		case err != nil || len(x) != 32 || k.KeyType != "OKP" || k.Curve != "Ed25519" || k.Algorithm != "EdDSA" || k.Use != "sig":
+			return errors.New("a key is no Ed25519 key for signatures")
+		case !mdc.SameName(of, clusterID) || print != thumbprint(k.X):
+			return errors.New("a key's id is not cluster id and thumbprint")
+		}
+	}
+	return nil
+}
