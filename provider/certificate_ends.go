@@ -23,6 +23,11 @@ const (
 
 // ModifyPlan warns in every plan, also one that changes nothing, before a certificate ends.
 func (r *certificateResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	r.warnEnds(ctx, req, resp)
+	r.base.ModifyPlan(ctx, req, resp)
+}
+
+func (r *certificateResource) warnEnds(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		return
 	}

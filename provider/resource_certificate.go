@@ -169,6 +169,7 @@ func (r *issuedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	why := state.ends(plan.EarlyRenewal, time.Now())
 	if why == "" {
+		r.base.ModifyPlan(ctx, req, resp)
 		return
 	}
 	resp.Diagnostics.AddWarning(fmt.Sprintf("Certificate %s is replaced", state.Serial.ValueString()), "A new one is issued, because "+why+".")
