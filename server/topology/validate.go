@@ -314,6 +314,10 @@ func (r *report) met(own *mdc.DataCenter, p *mdc.Partner, h Hello, views []View,
 	} else if skew.Abs() > skewWarning {
 		r.add(SeverityWarning, "clock_skew", subject, fmt.Sprintf("Its clock is %s away.", skew), "Synchronise both with a time server.")
 	}
+	watched := len(r.v.shown(p.ClusterID)) > 0 // then the look at all certificates tells
+	if !watched && !h.CertificateExpiresAt.IsZero() && !r.v.c.Clock.Now().Before(h.CertificateExpiresAt) {
+		r.add(SeverityError, "certificate_expired", subject, "The certificate that it shows has expired.", "See in its log why it is not renewed.")
+	}
 }
 
 func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
