@@ -207,6 +207,19 @@ type ReserveAnswer struct {
 	Reserved []ReservedRef `json:"reserved"`
 }
 
+// SignInAttempt is POST /peer/v1/sign-in-attempts: one check of a password, counted where the account is counted.
+type SignInAttempt struct {
+	Account  string     `json:"account"`
+	Window   string     `json:"window"`              // always 1m
+	GiveBack *time.Time `json:"give_back,omitempty"` // at of a check that was no wrong password
+}
+
+// SignInGrant says whether the password may be checked.
+type SignInGrant struct {
+	Granted bool       `json:"granted"`
+	At      *time.Time `json:"at,omitempty"`
+}
+
 // ReservedRef is a sign-in under way.
 type ReservedRef struct {
 	SSOID string    `json:"sso_id"`

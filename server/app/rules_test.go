@@ -183,3 +183,32 @@ func TestInactivityCookieOverTheWire(t *testing.T) {
 		inactivity = c.Value
 	}
 }
+
+// SEC-30: wrong passwords count over all data centers, right ones nowhere; a data center that is left alone goes on with its share.
+func TestGuessesOverTheWire(t *testing.T) {
+	m := newMesh(t, "ann", "bob")
+	try := func(p *testkit.Process, user, password string) bool {
+		t.Helper()
+		_, err := p.Agent("any", "thing").Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authenticate",
+			In: wire.AuthenticateRequest{User: user, Password: password}})
+		return err == nil
+	}
+	for _, p := range []*testkit.Process{m.ny, m.ldn, m.par, m.par, m.ldn, m.ny} {
+		if !try(p, "ann", testkit.Password) {
+			t.Fatalf("the right password at %s", p.ClusterID)
+		}
+	}
+	for i := range 10 {
+		try([]*testkit.Process{m.ny, m.ldn, m.par}[i%3], "ann", "a wrong password")
+	}
+	for _, p := range []*testkit.Process{m.ny, m.ldn, m.par} {
+		if try(p, "ann", testkit.Password) {
+			t.Errorf("after ten guesses everywhere %s still looks at passwords", p.ClusterID)
+		}
+	}
+	m.ny.Kill()
+	m.ldn.Kill()
+	if !try(m.par, "bob", testkit.Password) {
+		t.Error("alone PARIS signs nobody in")
+	}
+}

@@ -25,6 +25,7 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodPost, path: "/peer/v1/sessions/events", summary: "Tell what happened to sign-ons", in: wire.SessionEvents{}, status: http.StatusNoContent, handle: s.peerEvents},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/last-access", summary: "Ask when sign-ons were used last", in: wire.LastAccessRequest{}, out: wire.LastAccessAnswer{}, handle: s.peerLastAccess},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/reserve", summary: "Ask for a place among a user's sign-ons", in: wire.ReserveRequest{}, out: wire.ReserveAnswer{}, handle: s.peerReserve},
+		route{method: http.MethodPost, path: "/peer/v1/sign-in-attempts", summary: "Count a check of a password where the account is counted", in: wire.SignInAttempt{}, out: wire.SignInGrant{}, handle: s.peerSignInAttempts},
 		route{method: http.MethodPost, path: "/peer/v1/revocations", summary: "Tell which sign-ons ended", in: wire.Revocations{}, out: wire.RevocationsAnswer{}, handle: s.peerRevocations},
 		route{method: http.MethodPost, path: "/peer/v1/revocations/pull", summary: "Ask for the ended sign-ons that are missing", in: wire.RevocationsPull{}, out: wire.Revocations{}, handle: s.peerRevocationsPull},
 	)

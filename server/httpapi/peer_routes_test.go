@@ -84,6 +84,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
 		{"POST", "/peer/v1/sessions/last-access", "", `{"sessions":[{"sso_id":"AAAAAAAAAAAAAAAAAAAAAA"}]}`, 200},
 		{"POST", "/peer/v1/sessions/reserve", "", fmt.Sprintf(`{"store":"local","user":"ann","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":%q}`, time.Now().UTC().Format(time.RFC3339Nano)), 200},
+		{"POST", "/peer/v1/sign-in-attempts", "", `{"account":"ann","window":"1m"}`, 200},
 		{"POST", "/peer/v1/revocations", "", `{"after":0,"through":0,"revocations":[],"next":0}`, 200},
 		{"POST", "/peer/v1/revocations/pull", "", `{"have":{},"after":0}`, 200},
 	} {
@@ -151,7 +152,8 @@ func TestPartnersMayNotTakeWhatIsNotTheirs(t *testing.T) {
 	}
 	for path, body := range map[string]string{
 		"/peer/v1/sessions/last-access": `{"sessions":[{"sso_id":"?"}]}`, "/peer/v1/sessions/reserve": `{"store":"local","user":"ann","sso_id":"?","at":"2026-01-01T00:00:00Z"}`,
-		"/peer/v1/sessions/events": `{"events":[{"id":"x","kind":"moved","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":"2026-01-01T00:00:00Z"}]}`,
+		"/peer/v1/sign-in-attempts": `{"account":"a/b","window":"1m"}`,
+		"/peer/v1/sessions/events":  `{"events":[{"id":"x","kind":"moved","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":"2026-01-01T00:00:00Z"}]}`,
 	} {
 		peer(t, d, cfg, http.MethodPost, path, body).refused(t, http.StatusBadRequest, "invalid_input")
 	}

@@ -78,6 +78,7 @@ type Config struct {
 	Assertions    *assertion.Signer
 	Sisters       session.Sisters // who else may know a person's sign-ons
 	Users         *identity.Authenticator
+	Guesses       *identity.Counter // what partners ask about
 	AgentSecrets  *identity.Secrets
 	Model         Model
 	Pages         *console.Pages

@@ -38,12 +38,13 @@ type Users interface {
 	User(ctx context.Context, name string) (*mdc.User, bool, error)
 }
 
-// Config wires an Authenticator. Every field is needed.
+// Config wires an Authenticator. Every field up to Logger is needed.
 type Config struct {
 	Users  Users
 	Hasher *Hasher
 	Clock  clock.Clock
 	Logger *slog.Logger
+	Shared Shared // nil = this data center counts alone
 }
 
 // Person is somebody who proved who they are.
@@ -80,9 +81,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, user, password string)
 	if !ok { // unknown accounts run dry like known ones: that it comes faster tells nothing
 		return Person{}, wrong(TooManyChecks)
 	}
+	uncount, ok := a.share(ctx, account, g)
+	if !ok {
+		a.throttle.giveBack(g)
+		return Person{}, wrong(TooManyChecks)
+	}
 	p, err := a.check(ctx, account, password)
 	if !fault.Is(err, fault.Unauthenticated) {
 		a.throttle.giveBack(g)
+		uncount()
 	}
 	return p, err
 }

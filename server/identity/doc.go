@@ -5,6 +5,6 @@
 // users come from is app's to say. It knows no HTTP, no cookies, no sessions and no store.
 //
 // It guarantees: one answer and equal work for every reason to refuse a sign-in (SEC-31); never more hashes at once than
-// cores, and a bounded wait for one (SEC-33); at most ten password checks a minute for one account (SEC-30, in one node);
+// cores, and a bounded wait for one (SEC-33); at most ten password checks a minute for one account (SEC-30; over all data centers as far as they reach one another);
 // no comparison whose time depends on a secret (SEC-35).
 package identity

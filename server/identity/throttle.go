@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Bounds of guessing. The shared count over data centers will lower what one node grants; this is the node's own.
+// Bounds of guessing. They count for a node by itself and, by Shared, for all data centers together.
 const (
 	guesses     = 10          // checks of wrong passwords for an account in one window (SEC-30)
 	guessWindow = time.Minute //
@@ -28,6 +28,7 @@ type throttle struct {
 type grant struct {
 	cell, slot int
 	at         int64
+	before     int // counted checks of the window before this one
 }
 
 func newThrottle() *throttle { return &throttle{seed: maphash.MakeSeed()} }
@@ -38,16 +39,35 @@ func (t *throttle) take(account string, now time.Time) (grant, bool) {
 	at := now.UnixNano()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	free, busy := -1, 0
 	for slot, was := range t.when[cell] {
 		if was > at { // the clock was set back: do not punish for it longer than one window
 			t.when[cell][slot], was = at, at
 		}
 		if was == 0 || at-was >= int64(guessWindow) {
-			t.when[cell][slot] = at
-			return grant{cell, slot, at}, true
+			free = slot
+			continue
+		}
+		busy++
+	}
+	if free < 0 {
+		return grant{}, false
+	}
+	t.when[cell][free] = at
+	return grant{cell, free, at, busy}, true
+}
+
+// find gives the counted check of that time; the zero grant, which uncounts nothing, when there is none.
+func (t *throttle) find(account string, at int64) grant {
+	cell := int(maphash.String(t.seed, account) % cells)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for slot, was := range t.when[cell] {
+		if was == at {
+			return grant{cell: cell, slot: slot, at: at}
 		}
 	}
-	return grant{}, false
+	return grant{}
 }
 
 // giveBack uncounts a check that was no guess: the password was right, or it was never compared.

@@ -107,6 +107,9 @@ func (e *Engine) checkCaller(from string) error {
 	return nil
 }
 
+// CheckPartner refuses who is no partner or asks too often, for answers that are not this engine's.
+func (e *Engine) CheckPartner(from string) error { return e.checkCaller(from) }
+
 // Retrieve answers the partner from, whose identity the caller has checked. Errors: fault kinds Forbidden, Invalid, and
 // Unavailable when this data center cannot say (not ready, or its own session is not confirmed).
 func (e *Engine) Retrieve(ctx context.Context, from string, q RetrieveRequest) (RetrieveAnswer, error) {

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// guesses counts wrong passwords over all data centers: for each account one of them counts, which all find by the same
+// hash (rendezvous hashing). Where partners are not the same everywhere, or cannot be asked, several count, each by itself.
+type guesses struct {
+	self     string
+	partners interface{ List() []string }
+	links    *links
+	counter  *identity.Counter
+	wait     func() time.Duration
+
+	mu     sync.Mutex           // guards silent
+	silent map[string]time.Time // by folded cluster id: not asked before
+}
+
+var _ identity.Shared = (*guesses)(nil)
+
+// notAskedFor is how long a partner that did not answer is left alone, so that it does not slow down each sign-in.
+const notAskedFor = 5 * time.Second
+
+var errSilent = errors.New("the data center that counts for this account did not answer a moment ago")
+
+// owner is the data center that counts for an account.
+func (g *guesses) owner(account string) (owner string) {
+	var best uint64
+	for _, id := range append([]string{g.self}, g.partners.List()...) {
+		sum := sha256.Sum256(append(append([]byte(account), 0), mdc.FoldName(id)...)) // names have no zero byte
+		if weight := binary.BigEndian.Uint64(sum[:]); owner == "" || weight > best {
+			owner, best = id, weight
+		}
+	}
+	return owner
+}
+
+// Share is a part for each data center.
+func (g *guesses) Share(limit int) int { return max(1, limit/(1+len(g.partners.List()))) }
+
+// Take asks the account's owner.
+func (g *guesses) Take(ctx context.Context, account string) (uncount func(), granted bool, err error) {
+	owner := g.owner(account)
+	if mdc.SameName(owner, g.self) {
+		at, ok := g.counter.Take(account)
+		return func() { g.counter.GiveBack(account, at) }, ok, nil
+	}
+	if g.isSilent(owner) {
+		return nil, false, errSilent
+	}
+	out, err := g.ask(ctx, owner, wire.SignInAttempt{Account: account, Window: "1m"})
+	if err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.silent[mdc.FoldName(owner)] = time.Now().Add(notAskedFor)
+		return nil, false, err
+	}
+	return func() {
+		if out.At != nil { // at worst it counts for a minute
+			_, _ = g.ask(ctx, owner, wire.SignInAttempt{Account: account, Window: "1m", GiveBack: out.At})
+		}
+	}, out.Granted, nil
+}
+
+func (g *guesses) isSilent(owner string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.silent[mdc.FoldName(owner)])
+}
+
+func (g *guesses) ask(ctx context.Context, owner string, in wire.SignInAttempt) (out wire.SignInGrant, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.wait())
+	defer cancel()
+	err = g.links.do(ctx, owner, client.Request{Method: http.MethodPost, Path: "/peer/v1/sign-in-attempts", In: in, Out: &out})
+	return out, err
+}
