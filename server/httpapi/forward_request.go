@@ -178,19 +178,12 @@ func (s *Server) authorizeRequest(f *forwarded) *wire.AuthorizeRequest {
 	secure := s.c.Sessions.SecureCookies(f.scheme)
 	return &wire.AuthorizeRequest{Method: f.method, Scheme: f.scheme, Host: f.host, Target: f.target, Navigation: f.navigation,
 		Cookie:           browser.One(f.cookies, session.AgentCookieName(f.agent.Name, secure)),
-		InactivityCookie: browser.One(f.cookies, inactivityCookie(secure)),
+		InactivityCookie: browser.One(f.cookies, session.InactivityCookieName(secure)),
 		FlowCookies:      len(s.flows(f))}
 }
 
 func (s *Server) flows(f *forwarded) []string {
 	return browser.Flows(f.cookies, session.FlowCookiePrefix(f.agent.Name, s.c.Sessions.SecureCookies(f.scheme)))
-}
-
-func inactivityCookie(secure bool) string {
-	if secure {
-		return "__Secure-concord_gito"
-	}
-	return "concord_gito"
 }
 
 // exactly reads a header that has to be there once.
