@@ -76,6 +76,8 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 				MarkdownDescription: "Who must have a change of replicated configuration before this data center, as the master, acknowledges it. `local`, the default: this one alone. `majority`: more than half of the data centers of the topology, so that two masters never both acknowledge, whatever was promoted by force. With two data centers both are needed then: while one is down the configuration cannot be changed (sign-ins go on). Declare it alike in every data center."},
 			"session_capacity": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(0), Validators: []validator.Int64{int64validator.Between(0, 1_000_000_000)},
 				MarkdownDescription: "How many sessions this data center holds at most, on all of its nodes together. When it is full, sign-ins are refused and sessions of other data centers are not adopted. Default `0`: no limit."},
+			"availability": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("active"), Validators: []validator.String{stringvalidator.OneOf("active", "hot_standby", "passive")},
+				MarkdownDescription: "Whether load balancers should send users here, which `/v1/health` of the runtime listener tells them. `active`, the default: yes. `hot_standby`: while no active data center has been ready for ten seconds. `passive`: not until an administrator declares it active. Who comes all the same is served."},
 			"state": schema.StringAttribute{Computed: true,
 				MarkdownDescription: "`active`: serves, and is in no agreement. `bootstrapping`: takes its first copy. `replication_ready`: in an agreement, and in step."},
 			"epoch":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
@@ -173,6 +175,7 @@ type dataCenterModel struct {
 	LockTimeout   attr.Duration `tfsdk:"lock_timeout"`
 	WriteRequires types.String  `tfsdk:"write_requires"`
 	Capacity      types.Int64   `tfsdk:"session_capacity"`
+	Availability  types.String  `tfsdk:"availability"`
 	State         types.String  `tfsdk:"state"`
 	Epoch         types.Int64   `tfsdk:"epoch"`
 	LastSequence  types.Int64   `tfsdk:"last_sequence"`
@@ -188,7 +191,8 @@ func (m *dataCenterModel) ident() *types.String { return &m.ID }
 func (m *dataCenterModel) body(config *dataCenterModel, _ bool) any {
 	capacity := int(m.Capacity.ValueInt64())
 	return wire.DataCenter{SessionCapacity: &capacity, ClusterID: m.ClusterID.ValueString(), DisplayName: m.DisplayName.ValueString(), Role: m.Role.ValueString(),
-		WriteEnabled: config.WriteEnabled.ValueBoolPointer(), SecurityMode: m.SecurityMode.ValueString(), LockTimeout: m.LockTimeout.ValueString(), WriteRequires: m.WriteRequires.ValueString()}
+		WriteEnabled: config.WriteEnabled.ValueBoolPointer(), SecurityMode: m.SecurityMode.ValueString(), LockTimeout: m.LockTimeout.ValueString(), WriteRequires: m.WriteRequires.ValueString(),
+		Availability: m.Availability.ValueString()}
 }
 
 func (m *dataCenterModel) fill(v wire.DataCenterView) {
@@ -202,6 +206,7 @@ func (m *dataCenterModel) fill(v wire.DataCenterView) {
 	if v.SessionCapacity != nil {
 		m.Capacity = types.Int64Value(int64(*v.SessionCapacity))
 	}
+	m.Availability = types.StringValue(v.Availability)
 	m.State = types.StringValue(v.State)
 	m.Epoch, m.LastSequence = number(v.Epoch), number(v.LastSequence)
 	m.PeerURL, m.RuntimeURL = types.StringValue(v.PeerURL), types.StringValue(v.RuntimeURL)

@@ -37,6 +37,7 @@ func (s *dataCenterSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"write_enabled":  schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether administrators may change replicated objects here."},
 			"security_mode":  computed("How partners prove themselves at the peer listener."),
 			"write_requires": computed("Who must have a change before this data center, as the master, acknowledges it: `local` or `majority`."),
+			"availability":   computed("Whether it should get users: `active`, `hot_standby` or `passive`."),
 			"state":          computed("`active`, `bootstrapping` or `replication_ready`."),
 			"epoch":          schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
 			"epoch_holder":   computed("Cluster id of the master of this epoch."),
@@ -58,6 +59,7 @@ type dataCenterSourceModel struct {
 	WriteEnabled  types.Bool   `tfsdk:"write_enabled"`
 	SecurityMode  types.String `tfsdk:"security_mode"`
 	WriteRequires types.String `tfsdk:"write_requires"`
+	Availability  types.String `tfsdk:"availability"`
 	State         types.String `tfsdk:"state"`
 	Epoch         types.Int64  `tfsdk:"epoch"`
 	EpochHolder   types.String `tfsdk:"epoch_holder"`
@@ -73,7 +75,7 @@ func (m *dataCenterSourceModel) fill(v wire.DataCenterView) {
 	*m = dataCenterSourceModel{
 		ID: types.StringValue(v.ID), ClusterID: types.StringValue(v.ClusterID), DisplayName: keepText(types.StringNull(), v.DisplayName),
 		Role: types.StringValue(v.Role), WriteEnabled: orFalse(v.WriteEnabled), SecurityMode: types.StringValue(v.SecurityMode),
-		WriteRequires: types.StringValue(v.WriteRequires), State: types.StringValue(v.State), Epoch: number(v.Epoch), EpochHolder: types.StringValue(v.EpochHolder),
+		WriteRequires: types.StringValue(v.WriteRequires), Availability: types.StringValue(v.Availability), State: types.StringValue(v.State), Epoch: number(v.Epoch), EpochHolder: types.StringValue(v.EpochHolder),
 		LastSequence: number(v.LastSequence), Digest: types.StringValue(v.Digest), PeerURL: types.StringValue(v.PeerURL),
 		RuntimeURL: types.StringValue(v.RuntimeURL), NodeName: types.StringValue(v.NodeName), Version: types.StringValue(v.Version),
 	}

@@ -13,6 +13,8 @@ type DataCenter struct {
 	// WriteRequires: who must have a change of replicated configuration before it is acknowledged: local (this data center,
 	// the default) or majority (of the data centers of the topology, when this one is the master).
 	WriteRequires string `json:"write_requires,omitempty"`
+	// Availability: active (the default), hot_standby (gets users while no active data center serves) or passive (gets none).
+	Availability string `json:"availability,omitempty"`
 
 	SessionCapacity *int `json:"session_capacity,omitempty"` // sessions that it holds at most; 0 = no limit
 }

@@ -24,6 +24,7 @@ type PeerHello struct {
 	PublicKey       []byte    `json:"public_key"`               // X25519, for sealing secret objects
 	MastershipKey   []byte    `json:"mastership_key,omitempty"` // Ed25519, for judging promotions
 	SecurityMode    string    `json:"security_mode,omitempty"`  // of the peer listener; absent from an older version
+	Availability    string    `json:"availability,omitempty"`   // active, hot_standby or passive; absent from an older version
 	WriteRequires   string    `json:"write_requires,omitempty"` // local or majority; absent from an older version
 }
 

@@ -142,11 +142,11 @@ func sound(clusterID string, keys []Key) error {
 	}
 	for _, k := range keys {
 		x, err := base64.RawURLEncoding.Strict().DecodeString(k.X)
-		of, print, _ := strings.Cut(k.ID, ".")
+		of, mark, _ := strings.Cut(k.ID, ".")
 		switch {
 		case err != nil || len(x) != 32 || k.KeyType != "OKP" || k.Curve != "Ed25519" || k.Algorithm != "EdDSA" || k.Use != "sig":
 			return errors.New("a key is no Ed25519 key for signatures")
-		case !mdc.SameName(of, clusterID) || print != thumbprint(k.X):
+		case !mdc.SameName(of, clusterID) || mark != thumbprint(k.X):
 			return errors.New("a key's id is not cluster id and thumbprint")
 		}
 	}

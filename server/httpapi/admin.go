@@ -78,9 +78,23 @@ func (s *Server) alive(c *call) error {
 // notReady describes the one 503 that is no problem document: it lists the reasons.
 func notReady() map[int]any { return map[int]any{http.StatusServiceUnavailable: wire.Health{}} }
 
-func (s *Server) ready(c *call) error {
+func (s *Server) ready(c *call) error { return s.answerReady(c, s.c.Readiness()) }
+
+// health is for load balancers: ready, and meant to get users now.
+func (s *Server) health(c *call) error {
+	reasons := s.c.Readiness()
+	d, err := s.c.Model.DataCenter(c.Request.Context())
+	if err != nil {
+		reasons = append(reasons, "what is declared of this data center cannot be read")
+	} else if why := s.c.Partners.NoUsers(c.Request.Context(), d.Availability); why != "" {
+		reasons = append(reasons, why)
+	}
+	return s.answerReady(c, reasons)
+}
+
+func (s *Server) answerReady(c *call, reasons []string) error {
 	h := wire.Health{Status: "ready", ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version}
-	if h.Reasons = s.c.Readiness(); len(h.Reasons) > 0 {
+	if h.Reasons = reasons; len(h.Reasons) > 0 {
 		h.Status = "not_ready"
 		c.Header("Retry-After", "1")
 		return c.answerStatus(http.StatusServiceUnavailable, h)

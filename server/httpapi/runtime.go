@@ -26,7 +26,7 @@ type Model interface {
 func (s *Server) declareRuntime() {
 	o := &s.runtime
 	o.add(
-		route{method: http.MethodGet, path: "/v1/health", summary: "Whether this data center should get users", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
+		route{method: http.MethodGet, path: "/v1/health", summary: "Whether this data center should get users", public: true, out: wire.Health{}, also: notReady(), handle: s.health},
 		route{method: http.MethodPost, path: "/session/v1/authenticate", summary: "Sign in with a password, for programs", public: true, in: wire.AuthenticateRequest{}, out: wire.AuthenticateAnswer{}, handle: s.authenticate},
 		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
 		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},

@@ -33,6 +33,13 @@ const (
 	WriteMajority = "majority" // a majority of the data centers of the topology, the master included
 )
 
+// Whether a data center should get users.
+const (
+	AvailabilityActive     = "active"
+	AvailabilityHotStandby = "hot_standby" // while no active data center serves
+	AvailabilityPassive    = "passive"     // not until it is declared otherwise
+)
+
 // DataCenter is what an administrator declares of the data center that answers. Its identity (cluster id) is the node's
 // configuration; epoch, position and state are the journal's.
 type DataCenter struct {
@@ -43,6 +50,7 @@ type DataCenter struct {
 	SecurityMode string `json:"security_mode"`
 
 	LockTimeout   Duration `json:"lock_timeout"`   // how long an administrator's lock lasts that says nothing else (MSS-05)
+	Availability  string   `json:"availability"`   // whether load balancers should send users here (OAM-08)
 	WriteRequires string   `json:"write_requires"` // counts where this data center is the master (trust.md "Epoch and promotion")
 
 	SessionCapacity int `json:"session_capacity"` // sessions that this data center holds at most, on all its nodes together; 0 = no limit (CAMS-10)
@@ -62,7 +70,7 @@ const MaxSessionCapacity = 1_000_000_000
 func DataCenterKind() Kind {
 	return Kind{Name: "data_center", Collection: "data-center", Scope: Local, Singleton: true,
 		New: func() Object {
-			return &DataCenter{Role: RoleStandalone, SecurityMode: ModeCert, LockTimeout: Duration(DefaultLockTimeout), WriteRequires: WriteLocal}
+			return &DataCenter{Role: RoleStandalone, SecurityMode: ModeCert, LockTimeout: Duration(DefaultLockTimeout), WriteRequires: WriteLocal, Availability: AvailabilityActive}
 		}}
 }
 
@@ -82,6 +90,9 @@ func (d *DataCenter) Normalize() {
 	if d.WriteRequires == "" {
 		d.WriteRequires = WriteLocal
 	}
+	if d.Availability == "" {
+		d.Availability = AvailabilityActive
+	}
 }
 
 // Validate checks names and enumerations.
@@ -93,6 +104,7 @@ func (d *DataCenter) Validate() []fault.Field {
 	c.oneOf("/security_mode", d.SecurityMode, ModeOpen, ModeSimple, ModeCert)
 	c.want(d.LockTimeout.D() >= MinLockTimeout && d.LockTimeout.D() <= MaxLockTimeout, "/lock_timeout", "%s is not between %s and %s", d.LockTimeout,
 		Duration(MinLockTimeout), Duration(MaxLockTimeout))
+	c.oneOf("/availability", d.Availability, AvailabilityActive, AvailabilityHotStandby, AvailabilityPassive)
 	c.oneOf("/write_requires", d.WriteRequires, WriteLocal, WriteMajority)
 	c.want(d.SessionCapacity >= 0 && d.SessionCapacity <= MaxSessionCapacity, "/session_capacity", "%d is not between 0 (no limit) and %d", d.SessionCapacity, MaxSessionCapacity)
 	if d.WriteEnabled != nil {

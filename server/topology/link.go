@@ -37,6 +37,7 @@ type Hello struct {
 	MastershipKey   []byte // Ed25519, 32 bytes; empty from an older version
 	SecurityMode    string // mdc.Mode…; "" from an older version
 	WriteRequires   string // mdc.Write…; "" from an older version
+	Availability    string // mdc.Availability…; "" from an older version
 
 	CertificateExpiresAt time.Time     // of the certificate it showed; the link knows it, not the partner's word
 	CertificateLife      time.Duration // of that certificate, as a whole

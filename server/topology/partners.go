@@ -37,6 +37,7 @@ type PartnersConfig struct {
 type Partners struct {
 	c       PartnersConfig
 	refresh chan struct{} // capacity 1: partners changed
+	started time.Time
 
 	mu    sync.Mutex // guards known
 	known map[string]PartnerState
@@ -49,6 +50,7 @@ type PartnerState struct {
 	Hello                Hello         // the last one
 	Skew                 time.Duration // its clock less ours, at the last hello; half a round trip is the error
 	LastSuccess          time.Time
+	LastServing          time.Time // when it last said that it gets users; zero = not since our start
 	LastError            string
 	LastErrorAt          time.Time
 }
@@ -67,7 +69,7 @@ func NewPartners(c PartnersConfig) (*Partners, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Partners{c: c, refresh: make(chan struct{}, 1), known: map[string]PartnerState{}}
+	p := &Partners{c: c, refresh: make(chan struct{}, 1), started: c.Clock.Now(), known: map[string]PartnerState{}}
 	c.Log.OnChange(func(changes []journal.Change) {
 		for _, ch := range changes {
 			if ch.Kind == mdc.PartnerKind().Name || ch.Kind == mdc.TrustedCertificateKind().Name {
@@ -188,6 +190,9 @@ func (p *Partners) Probe(ctx context.Context, clusterID string) PartnerState {
 	} else {
 		returned = !st.Reachable
 		st.Reachable, st.Hello, st.LastSuccess = true, h, now
+		if h.serves() {
+			st.LastServing = now
+		}
 		st.CertificateExpiresAt = h.CertificateExpiresAt
 		st.Skew = h.Time.Sub(sent.Add(now.Sub(sent) / 2))
 	}
