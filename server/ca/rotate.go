@@ -12,7 +12,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // Phases of the rotation of a root.
@@ -145,36 +144,6 @@ func (a *Authority) advance(ctx context.Context, from string, change func(*ident
 	a.config.Logger.InfoContext(ctx, "rotation of the root", "phase", next.phase(), "sequence", next.sequence)
 	a.changes.tell()
 	return nil
-}
-
-// LastFormer gives the end of the longest life among the certificates under the former root that are still good, and how many
-// there are. This node's own leaves do not count: they were renewed at the switch.
-func (a *Authority) LastFormer(ctx context.Context) (end time.Time, count int, err error) {
-	id := a.identity()
-	if id.former == nil {
-		return end, 0, nil
-	}
-	now := a.config.Clock.Now()
-	err = a.config.Store.View(ctx, func(r store.Reader) error {
-		return r.Range(store.Span{Prefix: []byte(recordPrefix)}, func(_, value []byte) error {
-			rec, err := decodeRecord(value)
-			if err != nil || rec.Node == a.config.NodeName || rec.Status(now) != StatusValid {
-				return err
-			}
-			c, err := x509.ParseCertificate(rec.Certificate)
-			if err != nil {
-				return fmt.Errorf("read certificate %s: %w", rec.Serial, err)
-			}
-			if !bytes.Equal(c.AuthorityKeyId, id.former.issuer.cert.SubjectKeyId) {
-				return ctx.Err()
-			}
-			if count++; c.NotAfter.After(end) {
-				end = c.NotAfter
-			}
-			return nil
-		})
-	})
-	return end, count, err
 }
 
 func (id *identity) phase() string {

@@ -53,7 +53,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, _ := c.Secret.Plain(); plain != secret || c.RootCAs == nil || c.ClusterID != "NYDC" || c.Agent != "portal" || c.Timeout != 3*time.Second {
+	if plain, _ := c.Secret.Plain(); plain != secret || c.CAFile == "" || c.ClusterID != "NYDC" || c.Agent != "portal" || c.Timeout != 3*time.Second {
 		t.Errorf("got %+v", c)
 	}
 	if d := cmp.Diff([]gate.Server{{Node: "ny1", URL: "https://ny1.example:7401"}, {Node: "ny2", URL: "https://ny2.example:7401"}}, c.Servers); d != "" {

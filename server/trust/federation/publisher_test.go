@@ -3,6 +3,8 @@ package federation_test
 import (
 	"context"
 	"sync"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,12 +222,24 @@ func TestStepsThatWouldCutSomebodyOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			s, err := rotation.State(t.Context())
+			if ready := c.code != "rotation_not_acknowledged" && c.code != "rotation_certificates_alive"; err != nil || !c.force && c.step != "cancel" && s.MayAdvance() != ready {
+				t.Errorf("may advance: %t, %v", s.MayAdvance(), err)
+			}
 			recorded := 0
 			out, err := rotation.Advance(t.Context(), c.step, c.force, func(string) error { recorded++; return nil })
 			if fault.CodeOf(err) != c.code && (c.code != "" || err != nil) {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			if len(out.CutOff) != c.cut || recorded != len(r.made) || (len(r.made) == 1) != (c.code == "") {
+			if c.code == "rotation_not_acknowledged" && !strings.Contains(err.Error(), "sequence 2: SGDC.") || c.code == "rotation_certificates_alive" && !strings.Contains(err.Error(), "3 certificates") {
+				t.Errorf("it names nobody: %v", err)
+			}
+			ended := 0
+			if len(r.made) == 1 && r.made[0] == federation.StepRetire {
+				ended = c.alive
+			}
+			names := []string{"LDC", "SGDC"}
+			if !slices.Equal(out.CutOff, names[len(names)-c.cut:]) || out.Certificates != ended || recorded != len(r.made) || (len(r.made) == 1) != (c.code == "") {
 				t.Errorf("%+v, made %v, recorded %d", out, r.made, recorded)
 			}
 			if refusal := fault.New(fault.Internal, "", "no record"); c.code == "" {
