@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"os/exec"
 	"testing"
+
+	"github.com/concord-access/terraform-provider-concord/server/ca"
 )
 
 // TestCrossedChainIsWhatOpenSSLTakes: FLT-21. OpenSSL, which looks for a way up otherwise than Go, is given a leaf with the chain that
@@ -48,5 +50,33 @@ func TestCrossedChainIsWhatOpenSSLTakes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestRotationOfAShallowRoot: FLT-21. The root that an earlier version made takes only one authority below it. It is replaced all the
+// same, with a restart in between, and whoever knows either root believes the leaves until it is retired.
+func TestRotationOfAShallowRoot(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := ca.KeepShallowRoot(t.Context(), b.config); err != nil {
+		t.Fatal(err)
+	}
+	a := b.open(t)
+	for rotation, depth := range []int{1, 2} {
+		if got := a.Roots()[0].MaxPathLen; got != depth {
+			t.Fatalf("rotation %d: the root takes %d authorities below it", rotation, got)
+		}
+		step(t, a.Publish)
+		step(t, a.Switch)
+		_ = a.Close()
+		a = b.open(t)
+		for i, root := range a.Roots() {
+			for _, c := range []*tls.Certificate{a.PeerCertificate(), a.WebCertificate()} {
+				if !leadsTo(t, c, b.clock.Now(), root) {
+					t.Errorf("rotation %d: %s is not believed by who knows root %d", rotation, c.Leaf.Subject, i)
+				}
+			}
+		}
+		step(t, a.Retire)
 	}
 }

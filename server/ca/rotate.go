@@ -167,12 +167,15 @@ func (id *identity) roots() (out []*x509.Certificate) {
 	return out
 }
 
-// between are the certificates that go with a leaf. That under the former root comes first: who knows both takes either.
+// between are the certificates that go with a leaf, the one that signed it first: who knows either root finds it above one of them.
 func (id *identity) between() []*x509.Certificate {
-	if id.crossed == nil {
+	switch {
+	case id.crossed == nil:
 		return []*x509.Certificate{id.issuer.cert}
+	case sameKey(id.crossed.PublicKey, id.root.cert.PublicKey):
+		return []*x509.Certificate{id.issuer.cert, id.crossed}
 	}
-	return []*x509.Certificate{id.crossed, id.issuer.cert}
+	return []*x509.Certificate{id.crossed, id.issuer.cert} // some look at the first of two alike only, and the former root matters more
 }
 
 // Changed gives a channel that is closed at the next change of the roots, of who issues, or of a list of revocations. Take it

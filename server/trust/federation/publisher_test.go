@@ -2,9 +2,9 @@ package federation_test
 
 import (
 	"context"
-	"sync"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,12 +134,13 @@ func TestOffersWaitForNews(t *testing.T) {
 		}
 		n.publish(1, 1)
 		waiting = ask(t.Context(), time.Hour)
+		began = time.Now()
 		stopping, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(stopping) }()
 		stop()
-		if got := <-waiting; got.err != nil || got.d.Bundle != nil {
-			t.Errorf("the node stops: %+v", got)
+		if got := <-waiting; got.err != nil || got.d.Bundle != nil || time.Since(began) != 0 {
+			t.Errorf("the node stops: %+v after %s", got, time.Since(began))
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
