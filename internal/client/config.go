@@ -28,6 +28,7 @@ type Config struct {
 	Password   string        //
 	TLS        *tls.Config   // nil: the system's trusted roots and no client certificate
 	Identity   *Identity     // client certificate that can be exchanged; nil: the one in TLS, if any
+	Anchors    *Anchors      // roots that may change, in the place of TLS's; nil: those
 	Roots      string        // file that TLS's roots were read from, for messages; may be ""
 	UserAgent  string        // default "concord"
 	Timeout    time.Duration // of one attempt, 0 = DefaultTimeout
@@ -70,7 +71,7 @@ func New(cfg Config) (*Client, error) {
 	if base.Scheme == "http" && cfg.Identity != nil && cfg.Token == "" && cfg.Username == "" {
 		return nil, fmt.Errorf("a client certificate is shown over TLS only; write https:// for %s", base.Host)
 	}
-	c := &Client{base: base, cfg: withDefaults(cfg), pool: &pools{cfg: cfg}, logger: loggerOr(cfg.Logger)}
+	c := &Client{base: base, cfg: withDefaults(cfg), pool: &pools{cfg: cfg, host: base.Hostname()}, logger: loggerOr(cfg.Logger)}
 	c.over = c.pool
 	if cfg.Wrap != nil {
 		c.over = cfg.Wrap(c.pool)

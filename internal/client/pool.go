@@ -8,13 +8,14 @@ import (
 )
 
 // pools keeps the connections of a client. With an identity they belong to one certificate: when that is exchanged new requests go
-// over new connections, since an open one stands for the old certificate until its end.
+// over new connections, since an open one stands for the old certificate until its end. The same holds for roots that change.
 type pools struct {
-	cfg Config
+	cfg  Config
+	host string // of the endpoint
 
 	mu     sync.Mutex // guards the rest
 	now    *http.Transport
-	number uint64            // of the identity's pair that now shows
+	number uint64            // of the identity's pair that now shows, and of the roots it goes by: either only grows
 	former []*http.Transport // their last connections end when they are idle; a few are enough to wait for
 }
 
@@ -31,6 +32,10 @@ func (p *pools) current() *http.Transport {
 	if p.cfg.Identity != nil {
 		pair, number = p.cfg.Identity.current(time.Now())
 	}
+	if p.cfg.Anchors != nil {
+		_, roots := p.cfg.Anchors.current(time.Now(), anchorsAge)
+		number += roots
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.now != nil && number <= p.number { // another request may have seen a newer one already
@@ -44,6 +49,9 @@ func (p *pools) current() *http.Transport {
 	cfg := p.cfg
 	if pair != nil {
 		cfg.TLS = showing(cfg.TLS, pair)
+	}
+	if p.cfg.Anchors != nil {
+		cfg.TLS = p.cfg.Anchors.anchored(cfg.TLS, p.host)
 	}
 	p.now, p.number = newPool(cfg), number
 	return p.now

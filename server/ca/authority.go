@@ -24,6 +24,7 @@ type Authority struct {
 	web     atomic.Pointer[tls.Certificate]
 
 	revoked revoked
+	formers formers
 	listing sync.Mutex // one new revocation list at a time
 	list    atomic.Pointer[List]
 

@@ -3,6 +3,8 @@ package ca
 import (
 	"context"
 	"crypto/x509"
+
+	"go.step.sm/crypto/x509util"
 )
 
 // SignShape orders this node's peer leaf and then asks step for a leaf of another shape, past everything but the enforcer.
@@ -55,4 +57,30 @@ func (a *Authority) AgentToken(ctx context.Context, csr, name string) (string, e
 		return "", err
 	}
 	return a.backend.(*external).signToken(ctx, o)
+}
+
+// KeepShallowRoot keeps an authority whose root takes one other below it only, as an earlier version made it.
+func KeepShallowRoot(ctx context.Context, c Config) error {
+	c, err := c.normal()
+	if err != nil {
+		return err
+	}
+	id, err := openIdentity(ctx, c)
+	if err != nil {
+		return err
+	}
+	shallow := *id
+	t := authorityTemplate(c, "root", rootLife)
+	t.MaxPathLen = 1
+	if shallow.root.cert, err = x509util.CreateCertificate(t, t, id.root.key.Public(), id.root.key); err != nil {
+		return err
+	}
+	if shallow.issuer, err = newIssuer(c, shallow.root, 1); err != nil {
+		return err
+	}
+	raw, err := encodeIdentity(c, &shallow)
+	if err == nil {
+		_, err = swapIdentity(ctx, c.Store, id.raw, raw)
+	}
+	return err
 }

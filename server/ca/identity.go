@@ -32,7 +32,7 @@ type identity struct {
 	sequence     uint64 // of the SPIFFE bundle: grows when the roots change
 	root, issuer signer
 	next, former *generation
-	crossed      *x509.Certificate // the issuing certificate once more, signed by the former root; with former only
+	crossed      *x509.Certificate // the root once more, signed by the former one; with former only
 	since        time.Time         // of the present phase; zero when the first root was never rotated
 	raw          []byte            // as it is kept
 }
@@ -206,8 +206,9 @@ func decodeIdentity(c Config, raw []byte) (*identity, error) {
 	if id.crossed, err = x509.ParseCertificate(r.Crossed); err != nil {
 		return nil, fmt.Errorf("read crossed certificate: %w", err)
 	}
-	if err := id.crossed.CheckSignatureFrom(id.former.root.cert); err != nil || !sameKey(id.crossed.PublicKey, id.issuer.key.Public()) {
-		return nil, fmt.Errorf("check crossed certificate: %w", errors.Join(err, errors.New("it is not the issuing certificate under the former root")))
+	ours := sameKey(id.crossed.PublicKey, id.root.key.Public()) || sameKey(id.crossed.PublicKey, id.issuer.key.Public())
+	if err := id.crossed.CheckSignatureFrom(id.former.root.cert); err != nil || !ours {
+		return nil, fmt.Errorf("check crossed certificate: %w", errors.Join(err, errors.New("it is not the root under the former one")))
 	}
 	return id, nil
 }

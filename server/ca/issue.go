@@ -261,6 +261,7 @@ func (a *Authority) record(ctx context.Context, intent Record, chain []*x509.Cer
 	if err != nil {
 		return Record{}, fmt.Errorf("record certificate: %w", err)
 	}
+	a.noteFormer(rec)
 	return rec, nil
 }
 

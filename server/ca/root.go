@@ -32,7 +32,7 @@ func newRoot(c Config, number uint64) (signer, error) {
 		return signer{}, err
 	}
 	t := authorityTemplate(c, numbered("root", number), rootLife)
-	t.MaxPathLen = 1 // exactly one issuing certificate below it
+	t.MaxPathLen = rootDepth
 	cert, err := x509util.CreateCertificate(t, t, key.Public(), key)
 	if err != nil {
 		return signer{}, fmt.Errorf("create root: %w", err)
@@ -54,8 +54,8 @@ func newIssuer(c Config, root signer, number uint64) (signer, error) {
 }
 
 // signIssuer certifies key as an issuing one below root, until end or the root's own.
-func signIssuer(c Config, root signer, use string, key crypto.PublicKey, end time.Time) (*x509.Certificate, error) {
-	t := authorityTemplate(c, use, issuerLife)
+func signIssuer(c Config, root signer, purpose string, key crypto.PublicKey, end time.Time) (*x509.Certificate, error) {
+	t := authorityTemplate(c, purpose, issuerLife)
 	t.MaxPathLenZero = true
 	if t.NotAfter = end; end.After(root.cert.NotAfter) {
 		t.NotAfter = root.cert.NotAfter
@@ -63,17 +63,35 @@ func signIssuer(c Config, root signer, use string, key crypto.PublicKey, end tim
 	return x509util.CreateCertificate(t, root.cert, key, root.key)
 }
 
-// cross signs the issuing certificate's key under the former root too. Beside it a leaf leads to either root: who was not
-// told of the new one yet, a partner or a browser, goes on until the former is retired.
+// rootDepth is how many authorities a root takes below it: an issuing certificate and, while it is the former root, the next root.
+const rootDepth = 2
+
+// cross has the former root sign the present one. With that certificate at the end of its chain a leaf leads to either root: who was
+// not told of the new one yet, a partner or a browser, goes on until the former is retired.
 func (id *identity) cross(c Config) (err error) {
 	if id.former == nil {
 		return nil
 	}
-	use := strings.TrimPrefix(id.issuer.cert.Subject.CommonName, commonPrefix(c)) // the same subject: a leaf names its issuer by it
-	if id.crossed, err = signIssuer(c, id.former.root, use, id.issuer.key.Public(), id.issuer.cert.NotAfter); err != nil {
+	above := id.former.root
+	if above.cert.MaxPathLen < rootDepth { // of an earlier version: it takes one authority only, so that is the issuing one
+		id.crossed, err = signIssuer(c, above, use(c, id.issuer.cert), id.issuer.key.Public(), id.issuer.cert.NotAfter)
+	} else {
+		t := authorityTemplate(c, use(c, id.root.cert), rootLife)
+		t.MaxPathLen = 1
+		if t.NotAfter = id.root.cert.NotAfter; t.NotAfter.After(above.cert.NotAfter) {
+			t.NotAfter = above.cert.NotAfter
+		}
+		id.crossed, err = x509util.CreateCertificate(t, above.cert, id.root.key.Public(), above.key)
+	}
+	if err != nil {
 		return fmt.Errorf("create crossed certificate: %w", err)
 	}
 	return nil
+}
+
+// use is what a certificate of this authority is for, as its subject says. A certificate above or below names it by that.
+func use(c Config, cert *x509.Certificate) string {
+	return strings.TrimPrefix(cert.Subject.CommonName, commonPrefix(c))
 }
 
 func commonPrefix(c Config) string { return "Concord " + c.ClusterID + " " }

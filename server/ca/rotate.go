@@ -12,7 +12,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // Phases of the rotation of a root.
@@ -147,36 +146,6 @@ func (a *Authority) advance(ctx context.Context, from string, change func(*ident
 	return nil
 }
 
-// LastFormer gives the end of the longest life among the certificates under the former root that are still good, and how many
-// there are. This node's own leaves do not count: they were renewed at the switch.
-func (a *Authority) LastFormer(ctx context.Context) (end time.Time, count int, err error) {
-	id := a.identity()
-	if id.former == nil {
-		return end, 0, nil
-	}
-	now := a.config.Clock.Now()
-	err = a.config.Store.View(ctx, func(r store.Reader) error {
-		return r.Range(store.Span{Prefix: []byte(recordPrefix)}, func(_, value []byte) error {
-			rec, err := decodeRecord(value)
-			if err != nil || rec.Node == a.config.NodeName || rec.Status(now) != StatusValid {
-				return err
-			}
-			c, err := x509.ParseCertificate(rec.Certificate)
-			if err != nil {
-				return fmt.Errorf("read certificate %s: %w", rec.Serial, err)
-			}
-			if !bytes.Equal(c.AuthorityKeyId, id.former.issuer.cert.SubjectKeyId) {
-				return ctx.Err()
-			}
-			if count++; c.NotAfter.After(end) {
-				end = c.NotAfter
-			}
-			return nil
-		})
-	})
-	return end, count, err
-}
-
 func (id *identity) phase() string {
 	switch {
 	case id.next != nil:
@@ -198,12 +167,15 @@ func (id *identity) roots() (out []*x509.Certificate) {
 	return out
 }
 
-// between are the certificates that go with a leaf. That under the former root comes first: who knows both takes either.
+// between are the certificates that go with a leaf, the one that signed it first: who knows either root finds it above one of them.
 func (id *identity) between() []*x509.Certificate {
-	if id.crossed == nil {
+	switch {
+	case id.crossed == nil:
 		return []*x509.Certificate{id.issuer.cert}
+	case sameKey(id.crossed.PublicKey, id.root.cert.PublicKey):
+		return []*x509.Certificate{id.issuer.cert, id.crossed}
 	}
-	return []*x509.Certificate{id.crossed, id.issuer.cert}
+	return []*x509.Certificate{id.crossed, id.issuer.cert} // some look at the first of two alike only, and the former root matters more
 }
 
 // Changed gives a channel that is closed at the next change of the roots, of who issues, or of a list of revocations. Take it

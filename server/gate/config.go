@@ -33,7 +33,8 @@ type Config struct {
 	Upstream       string         // http(s)://host:port of the application
 	Servers        []Server       // Concord servers of the own data center, tried in turn
 	Secondaries    []Server       // servers of other data centers, asked when no primary answers
-	RootCAs        *x509.CertPool // roots of the Concord servers' certificates; nil = the system's
+	CAFile         string         // PEM roots of the Concord servers' certificates, followed when they change; "" = RootCAs
+	RootCAs        *x509.CertPool // the same, fixed; nil = the system's
 	CertFile       string         // the gate's own certificate and key; "" = plain HTTP
 	KeyFile        string         //
 	ExternalScheme string         // http or https as browsers see it, when something in front ends TLS; "" = as CertFile says

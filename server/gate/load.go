@@ -2,7 +2,6 @@ package gate
 
 import (
 	"cmp"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -197,14 +196,9 @@ func (l *loader) roots(file string) {
 	if file == "" {
 		return
 	}
-	b, err := readFile(l.path(file), maxConfigFile)
-	if err != nil {
+	l.cfg.CAFile = l.path(file)
+	if _, err := client.FileAnchors(l.cfg.CAFile); err != nil {
 		l.failAt("/ca_file", "%v", err)
-		return
-	}
-	l.cfg.RootCAs = x509.NewCertPool()
-	if !l.cfg.RootCAs.AppendCertsFromPEM(b) {
-		l.failAt("/ca_file", "%s holds no PEM certificate", file)
 	}
 }
 

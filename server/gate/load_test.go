@@ -53,7 +53,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plain, _ := c.Secret.Plain(); plain != secret || c.RootCAs == nil || c.ClusterID != "NYDC" || c.Agent != "portal" || c.Timeout != 3*time.Second {
+	if plain, _ := c.Secret.Plain(); plain != secret || c.CAFile == "" || c.ClusterID != "NYDC" || c.Agent != "portal" || c.Timeout != 3*time.Second {
 		t.Errorf("got %+v", c)
 	}
 	if d := cmp.Diff([]gate.Server{{Node: "ny1", URL: "https://ny1.example:7401"}, {Node: "ny2", URL: "https://ny2.example:7401"}}, c.Servers); d != "" {
@@ -95,7 +95,7 @@ tls { cert_file = "a" }
 	lines := strings.Split(err.Error(), "\n")
 	want := []string{
 		`:1,15: cluster_id "NY-DC" is no cluster id`, `:2,15: agent "por tal" is no agent name`, `:3,15: secret_file does not hold one line of 16`,
-		`:4,15: listen "nowhere" is not host:port`, `:5,15: upstream "http://127.0.0.1:9001/base" is not`, `:6,1: Unsupported argument`, `:7,15: open`,
+		`:4,15: listen "nowhere" is not host:port`, `:5,15: upstream "http://127.0.0.1:9001/base" is not`, `:6,1: Unsupported argument`, `:7,15: read roots: open`,
 		`:8,15: timeout is a duration with a unit`, `:9,19: external_scheme "ftp" is neither`, `:11,10: server/ny1/url "http://ny1.example:7401" is not https`,
 		`:12,3: Unsupported argument`, `:14,1: server "ny1" is there twice`, `:15,11: secondary/l-1 "l-1" is no node name`, `Missing required argument`, `:16,1: Unsupported block type`, `:17,1: tls needs cert_file and key_file together`,
 	}

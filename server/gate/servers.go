@@ -49,6 +49,12 @@ type server struct {
 func newServers(c Config, identity *client.Identity) (*servers, error) {
 	l := &servers{timeout: c.Timeout, seed: maphash.MakeSeed(), clock: c.Clock, logger: c.Logger}
 	credential := client.Config{Identity: identity}
+	if c.CAFile != "" {
+		var err error
+		if credential.Anchors, err = client.FileAnchors(c.CAFile); err != nil {
+			return nil, err
+		}
+	}
 	if identity == nil {
 		credential.Username = c.Agent
 		credential.Password, _ = c.Secret.Plain()
@@ -56,7 +62,7 @@ func newServers(c Config, identity *client.Identity) (*servers, error) {
 	add := func(list *[]*server, cluster string, from []Server) error {
 		for _, s := range from {
 			cl, err := client.New(client.Config{
-				Endpoint: s.URL, Username: credential.Username, Password: credential.Password, Identity: credential.Identity, Timeout: c.Timeout, MaxRetries: -1, UserAgent: "concord-gate",
+				Endpoint: s.URL, Username: credential.Username, Password: credential.Password, Identity: credential.Identity, Anchors: credential.Anchors, Roots: c.CAFile, Timeout: c.Timeout, MaxRetries: -1, UserAgent: "concord-gate",
 				TLS: &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(8)},
 			})
 			if err != nil {

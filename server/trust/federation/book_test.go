@@ -86,6 +86,7 @@ func TestListsThatAreRefused(t *testing.T) {
 	d := told(t, 1, w.root)
 	d.Number, d.Lists = 5, []federation.List{list(t, issuer, 5, gone)}
 	w.take(t, d)
+	future := at(t, issuer, 6, time.Now().Add(10*time.Minute))
 	forged := list(t, issuer, 6)
 	forged.List = list(t, foreign, 6).List
 	leaf := made(t, w.root, func(c *x509.Certificate) { c.IsCA, c.KeyUsage, c.SubjectKeyId = false, x509.KeyUsageCRLSign, []byte{1} })
@@ -100,6 +101,7 @@ func TestListsThatAreRefused(t *testing.T) {
 		"of another authority": {list(t, foreign, 6)},
 		"not the issuer's":     {forged},
 		"signed by a leaf":     {list(t, leaf, 6)},
+		"of the future":        {future},
 		"no list":              {{Issuer: issuer.Raw, List: []byte("x")}},
 		"no issuer":            {{Issuer: []byte("x"), List: list(t, issuer, 6).List}},
 		"too many":             nine,
@@ -258,5 +260,31 @@ func TestManyRotations(t *testing.T) {
 	w.follow(t)
 	if s := w.standing(t); s.Sequence != 81 {
 		t.Errorf("after all of it: %+v", s)
+	}
+}
+
+// TestTakenBeforeItIsWritten: SEC-42. What a partner tells between a change of what is declared and the writing of what followed from
+// it stands; the writing does not bring back what was before.
+func TestTakenBeforeItIsWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.take(t, told(t, 3, w.root))
+	other := made(t, nil, nil)
+	w.declare(text(other))
+	if err := w.book.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.standing(t); s.Sequence != 0 {
+		t.Errorf("registered by another root: %+v", s)
+	}
+	w.take(t, told(t, 1, other))
+	for range 2 {
+		if s := w.standing(t); s.Sequence != 1 || len(s.Roots) != 1 || !s.Roots[0].Equal(other.Certificate) {
+			t.Errorf("what was told since: %+v", s)
+		}
+		if err := w.book.Tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(t)
 	}
 }

@@ -2,6 +2,8 @@ package federation_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -132,12 +134,13 @@ func TestOffersWaitForNews(t *testing.T) {
 		}
 		n.publish(1, 1)
 		waiting = ask(t.Context(), time.Hour)
+		began = time.Now()
 		stopping, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(stopping) }()
 		stop()
-		if got := <-waiting; got.err != nil || got.d.Bundle != nil {
-			t.Errorf("the node stops: %+v", got)
+		if got := <-waiting; got.err != nil || got.d.Bundle != nil || time.Since(began) != 0 {
+			t.Errorf("the node stops: %+v after %s", got, time.Since(began))
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -220,12 +223,24 @@ func TestStepsThatWouldCutSomebodyOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			s, err := rotation.State(t.Context())
+			if ready := c.code != "rotation_not_acknowledged" && c.code != "rotation_certificates_alive"; err != nil || !c.force && c.step != "cancel" && s.MayAdvance() != ready {
+				t.Errorf("may advance: %t, %v", s.MayAdvance(), err)
+			}
 			recorded := 0
 			out, err := rotation.Advance(t.Context(), c.step, c.force, func(string) error { recorded++; return nil })
 			if fault.CodeOf(err) != c.code && (c.code != "" || err != nil) {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			if len(out.CutOff) != c.cut || recorded != len(r.made) || (len(r.made) == 1) != (c.code == "") {
+			if c.code == "rotation_not_acknowledged" && !strings.Contains(err.Error(), "sequence 2: SGDC.") || c.code == "rotation_certificates_alive" && !strings.Contains(err.Error(), "3 certificates") {
+				t.Errorf("it names nobody: %v", err)
+			}
+			ended := 0
+			if len(r.made) == 1 && r.made[0] == federation.StepRetire {
+				ended = c.alive
+			}
+			names := []string{"LDC", "SGDC"}
+			if !slices.Equal(out.CutOff, names[len(names)-c.cut:]) || out.Certificates != ended || recorded != len(r.made) || (len(r.made) == 1) != (c.code == "") {
 				t.Errorf("%+v, made %v, recorded %d", out, r.made, recorded)
 			}
 			if refusal := fault.New(fault.Internal, "", "no record"); c.code == "" {

@@ -62,7 +62,13 @@ func made(t *testing.T, under *authority, change func(*x509.Certificate)) *autho
 // list signs a revocation list.
 func list(t *testing.T, issuer *authority, number int64, serials ...*big.Int) federation.List {
 	t.Helper()
-	l := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour)}
+	return at(t, issuer, number, time.Now().Add(-time.Minute), serials...)
+}
+
+// at is a list that was made at a time.
+func at(t *testing.T, issuer *authority, number int64, made time.Time, serials ...*big.Int) federation.List {
+	t.Helper()
+	l := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: made, NextUpdate: time.Now().Add(time.Hour)}
 	for _, s := range serials {
 		l.RevokedCertificateEntries = append(l.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: s, RevocationTime: time.Now()})
 	}
