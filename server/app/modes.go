@@ -39,10 +39,10 @@ func (m *modes) now() string {
 }
 
 // wireModes makes what proves passphrases.
-func (n *Node) wireModes(context.Context) (err error) {
+func (n *Node) wireModes(ctx context.Context) (err error) {
 	n.modes = &modes{model: n.model, open: n.cfg.AllowOpen}
 	n.passphrases = passphrase.NewKeys(n.key, n.cfg.ClusterID)
-	if n.gate, err = passphrase.NewGate(n.cfg.ClusterID, n.passphrases, n.model, n.opts.Clock); err != nil {
+	if n.gate, err = passphrase.NewGate(ctx, n.cfg.ClusterID, n.state, n.passphrases, n.model, n.opts.Clock); err != nil {
 		return err
 	}
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)

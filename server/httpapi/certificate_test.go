@@ -71,6 +71,16 @@ func TestAdministratorByCertificate(t *testing.T) {
 	send(t, d, sound).refused(t, http.StatusUnauthorized, "wrong_token")
 	sound.header = http.Header{"Authorization": {""}}
 	send(t, d, sound).refused(t, http.StatusUnauthorized, "no_token")
+	// A browser shows its certificate wherever a page sends it, a page of another site too; a form needs no preflight (SEC-15).
+	forged := ask{method: http.MethodPost, url: d.Endpoint + "/v1/validate", tls: withCertificate(d, ann.Pair)}
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"} {
+		forged.header = http.Header{name: {value}, "Content-Type": {"text/plain"}}
+		send(t, d, forged).refused(t, http.StatusForbidden, "cross_origin")
+	}
+	forged.header = http.Header{"Sec-Fetch-Site": {"none"}}
+	if got := send(t, d, forged); got.status != http.StatusOK {
+		t.Errorf("from no other site: %d %s", got.status, got.body)
+	}
 	send(t, d, ask{method: http.MethodPost, url: d.RuntimeURL + "/session/v1/authorize", body: "{}", tls: withCertificate(d, ann.Pair)}).refused(t, http.StatusUnauthorized, "wrong_identity")
 	// Neither an administrator nor an agent is a peer: the handshake ends.
 	for _, c := range []tls.Certificate{ann.Pair, d.Certify("agent", "web", "").Pair, other.Certify("agent", "web", "").Pair} {

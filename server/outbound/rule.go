@@ -23,6 +23,9 @@ func forbidden() []struct{ prefix, what string } {
 		{"169.254.0.0/16", "a link-local address, where clouds keep a machine's credentials"},
 		{"fe80::/10", "a link-local address"},
 		{"fd00:ec2::/32", "an address at which a cloud keeps a machine's credentials"},
+		{"fd20:ce::/32", "an address at which a cloud keeps a machine's credentials"},
+		{"fd00:42::/32", "an address at which a cloud keeps a machine's credentials"},
+		{"192.0.0.192/32", "an address at which a cloud keeps a machine's credentials"},
 		{"100.100.100.200/32", "an address at which a cloud keeps a machine's credentials"},
 		{"168.63.129.16/32", "an address at which a cloud keeps a machine's credentials"},
 		{"0.0.0.0/8", "no address of a machine"},
@@ -63,27 +66,46 @@ func (r Rule) check(a netip.Addr) error {
 	return nil
 }
 
-// spellings are the address and the IPv4 address that it carries, when it is one of the forms of IPv6 that do: mapped, compatible,
-// NAT64 (RFC 6052) and 6to4 (RFC 3056). Whoever routes them may end at that one.
+// spellings are the address and the IPv4 addresses that it may carry, when it is one of the forms of IPv6 that do: mapped, compatible,
+// translated (RFC 2765), NAT64 (RFC 6052), 6to4 (RFC 3056), Teredo (RFC 4380) and ISATAP (RFC 5214). Whoever routes them may end there.
 func spellings(a netip.Addr) []netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is4() {
 		return []netip.Addr{a}
 	}
 	b := a.As16()
-	carried := func(prefix string, at int) []netip.Addr {
-		if !netip.MustParsePrefix(prefix).Contains(a) {
-			return nil
-		}
-		return []netip.Addr{netip.AddrFrom4([4]byte(b[at : at+4]))}
-	}
 	out := []netip.Addr{a}
-	if a != netip.IPv6Loopback() && !a.IsUnspecified() {
-		out = append(out, carried("::/96", 12)...)
+	carries := func(prefix string, bytes ...byte) {
+		if netip.MustParsePrefix(prefix).Contains(a) {
+			out = append(out, netip.AddrFrom4([4]byte(bytes)))
+		}
 	}
-	out = append(out, carried("64:ff9b::/96", 12)...)
-	out = append(out, carried("64:ff9b:1::/48", 12)...)
-	return append(out, carried("2002::/16", 2)...)
+	if a != netip.IPv6Loopback() && !a.IsUnspecified() {
+		carries("::/96", b[12:]...)
+	}
+	carries("::ffff:0:0:0/96", b[12:]...)
+	carries("64:ff9b::/96", b[12:]...)
+	carries("2002::/16", b[2:6]...)
+	carries("2001::/32", b[12]^0xff, b[13]^0xff, b[14]^0xff, b[15]^0xff)
+	if b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe {
+		carries("::/0", b[12:]...)
+	}
+	return append(out, translated(a)...)
+}
+
+// translated reads an address of the range for NAT64 within a site (RFC 8215). Its operator chooses how long the prefix before the IPv4
+// address is (RFC 6052 section 2.2), so each may be meant; bits that are none of it read as a network that nobody has, 0.0.0.0/8.
+func translated(a netip.Addr) (out []netip.Addr) {
+	if !netip.MustParsePrefix("64:ff9b:1::/48").Contains(a) {
+		return nil
+	}
+	b := a.As16()
+	for _, four := range [][4]byte{{b[6], b[7], b[9], b[10]}, {b[7], b[9], b[10], b[11]}, {b[9], b[10], b[11], b[12]}, {b[12], b[13], b[14], b[15]}} {
+		if four[0] != 0 {
+			out = append(out, netip.AddrFrom4(four))
+		}
+	}
+	return out
 }
 
 func refuse(format string, args ...any) error {

@@ -45,11 +45,23 @@ func TestRule(t *testing.T) {
 		{wide, "::169.254.169.254", "link-local"},
 		{wide, "64:ff9b::169.254.169.254", "link-local"},
 		{wide, "64:ff9b:1::169.254.169.254", "link-local"},
+		{wide, "64:ff9b:1:a9fe:a9:fe00:102:304", "link-local"}, // RFC 6052 section 2.2: behind 48 bits, what follows counts for nothing
+		{wide, "64:ff9b:1:7a9:fe:a9fe:102:304", "link-local"},  // behind 56
+		{wide, "64:ff9b:1:7:a9:fea9:fe02:304", "link-local"},   // behind 64
+		{open, "64:ff9b:1:7f00:0:100:102:304", "allow_loopback"},
+		{open, "64:ff9b:1::10.1.2.3", ""},
+		{wide, "::ffff:0:169.254.169.254", "link-local"},       // RFC 2765
+		{wide, "2001:db8::5efe:169.254.169.254", "link-local"}, // RFC 5214
+		{wide, "2001:db8::200:5efe:169.254.169.254", "link-local"},
+		{wide, "2001:0:102:304::5601:5601", "link-local"}, // RFC 4380, turned over
 		{wide, "2002:a9fe:a9fe::1", "link-local"},
 		{wide, "fe80::1", "link-local"},
 		{wide, "fe80::1%eth0", "link-local"},
 		{wide, "febf::1", "link-local"},
 		{wide, "fd00:ec2::254", "credentials"},
+		{wide, "fd20:ce::254", "credentials"},
+		{wide, "fd00:42::42", "credentials"},
+		{wide, "192.0.0.192", "credentials"},
 		{wide, "100.100.100.200", "credentials"},
 		{wide, "168.63.129.16", "credentials"},
 		{wide, "0.0.0.0", "no address"},

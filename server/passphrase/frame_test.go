@@ -17,6 +17,8 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
 
 // vault wraps as a node's key does.
@@ -48,6 +50,7 @@ type side struct {
 	partner mdc.Partner
 	profile mdc.PartnerProfile
 	gate    *passphrase.Gate
+	store   store.Store
 }
 
 func (s *side) Partners(context.Context) ([]mdc.Partner, error) {
@@ -75,10 +78,21 @@ func newSide(t *testing.T, own, other, phrase string, c clock.Clock) *side {
 		p.Wrapped, _ = v.Wrap([]byte(phrase), mdc.PassphraseContext(h.kind, h.o.ObjectName()))
 	}
 	var err error
-	if s.gate, err = passphrase.NewGate(own, passphrase.NewKeys(v, own), s, c); err != nil {
+	if s.store, err = badger.Open(badger.Config{Dir: t.TempDir(), MemTableBytes: 8 << 20, Clock: c}); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = s.store.Close() })
+	s.restart(t, own, c)
 	return s
+}
+
+// restart is the next process: it has the store of the last one, and nothing else.
+func (s *side) restart(t *testing.T, own string, c clock.Clock) {
+	t.Helper()
+	var err error
+	if s.gate, err = passphrase.NewGate(t.Context(), own, s.store, passphrase.NewKeys(newVault(t), own), s, c); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func signed(t *testing.T, s *side) passphrase.Signed {
@@ -187,11 +201,52 @@ func TestGateTakesAMessageOnce(t *testing.T) {
 	if got := admit(ahead.Token); got != passphrase.CodeUnproved {
 		t.Errorf("taken again before its time is over: %q", got)
 	}
-	fresh := newSide(t, "B", "A", "one passphrase, long enough", there)
-	if _, _, _, err := fresh.gate.Admit(t.Context(), ahead.Token, m); fault.CodeOf(err) != passphrase.CodeUnproved {
-		t.Errorf("a process that has just started takes what the last one took: %v", err)
+	b.restart(t, "B", there)
+	if got := admit(ahead.Token); got != passphrase.CodeUnproved {
+		t.Errorf("a process that has just started takes what the last one took: %q", got)
 	}
 	if _, _, _, err := a.gate.Admit(t.Context(), tooFar.Token, m); fault.CodeOf(err) != passphrase.CodeUnproved {
 		t.Errorf("sent back to who sent it: %v", err)
+	}
+}
+
+// TestGateAfterAStartWithClocksApart: a message of a clock that is ahead is not taken again by the process after the one that took it, while
+// its time is to come still, and what that clock says at the start is taken at once (SEC-40, FLT-01).
+func TestGateAfterAStartWithClocksApart(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	here, there := clock.NewManual(begin.Add(20*time.Second)), clock.NewManual(begin)
+	a, b := newSide(t, "A", "B", "one passphrase, long enough", here), newSide(t, "B", "A", "one passphrase, long enough", there)
+	admit := func(token string) string {
+		_, _, _, err := b.gate.Admit(t.Context(), token, passphrase.Message{Method: "GET", Target: "/x"})
+		return fault.CodeOf(err)
+	}
+	pass := func(d time.Duration) {
+		here.Advance(d)
+		there.Advance(d)
+	}
+	for range 2 { // the second time it is known already
+		taken := signed(t, a).Token
+		if got := admit(taken); got != "" {
+			t.Fatalf("20 s ahead: %q", got)
+		}
+		pass(time.Second)
+		b.restart(t, "B", there)
+		if got := admit(taken); got != passphrase.CodeUnproved {
+			t.Errorf("taken again after a restart: %q", got)
+		}
+		pass(time.Second)
+		if got := admit(signed(t, a).Token); got != "" {
+			t.Errorf("a new message a second after the start: %q", got)
+		}
+	}
+	here.Advance(3*time.Minute - 20*time.Second) // somebody sets the clock right
+	there.Advance(3 * time.Minute)
+	if got := admit(signed(t, a).Token); got != "" {
+		t.Errorf("after the clocks were set: %q", got)
+	}
+	b.restart(t, "B", there)
+	if got := admit(signed(t, a).Token); got != "" {
+		t.Errorf("a restart remembers a lead that is no more: %q", got)
 	}
 }

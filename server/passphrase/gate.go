@@ -10,6 +10,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // Times of mode open.
@@ -29,6 +30,7 @@ type Gate struct {
 	directory Directory
 	clock     clock.Clock
 	since     time.Time // when this process began: a message from before it may be one that the last process took
+	leads     *leads
 
 	mu     sync.Mutex // guards all below
 	nonces map[string]time.Time
@@ -37,11 +39,16 @@ type Gate struct {
 }
 
 // NewGate refuses bad wiring.
-func NewGate(clusterID string, k *Keys, d Directory, c clock.Clock) (*Gate, error) {
-	if k == nil || d == nil || c == nil || !mdc.ValidClusterID(clusterID) {
+func NewGate(ctx context.Context, clusterID string, st store.Store, k *Keys, d Directory, c clock.Clock) (*Gate, error) {
+	if st == nil || k == nil || d == nil || c == nil || !mdc.ValidClusterID(clusterID) {
 		return nil, errors.New("new gate of mode open: a part is missing")
 	}
-	return &Gate{clusterID: clusterID, keys: k, directory: d, clock: c, since: c.Now(), nonces: map[string]time.Time{}, moved: map[string][16]byte{}}, nil
+	now := c.Now()
+	l, err := openLeads(ctx, st, now)
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{clusterID: clusterID, keys: k, directory: d, clock: c, since: now, leads: l, nonces: map[string]time.Time{}, moved: map[string][16]byte{}}, nil
 }
 
 // Sign proves a request to a partner with the passphrase that is declared for it; former asks for the one before, which gives
@@ -90,7 +97,7 @@ func (g *Gate) Admit(ctx context.Context, token string, m Message) (clusterID st
 	if err != nil {
 		return "", s, nil, err
 	}
-	if err := g.fresh(m); err != nil {
+	if err := g.fresh(ctx, m); err != nil {
 		return "", s, nil, err
 	}
 	return partner.ClusterID, Signed{token, key, sum}, m.Body, nil
@@ -129,13 +136,16 @@ func (g *Gate) proved(ctx context.Context, partner *mdc.Partner, m Message, sum 
 }
 
 // fresh takes each message once, and only while its time is near.
-func (g *Gate) fresh(m Message) error {
+func (g *Gate) fresh(ctx context.Context, m Message) error {
 	now := g.clock.Now()
 	if m.at.Before(now.Add(-messageTime)) || m.at.After(now.Add(messageTime)) {
 		return unproved("is of another time: the clocks of the two data centers have to agree within 30 s")
 	}
-	if m.at.Before(g.since.Truncate(time.Millisecond)) {
-		return unproved("is older than this server's start; ask again")
+	if m.at.Before(g.since.Add(g.leads.before[mdc.FoldName(m.Sender)]).Truncate(time.Millisecond)) {
+		return unproved("may be older than this server's start; ask again")
+	}
+	if err := g.leads.took(ctx, m.Sender, m.at.Sub(now), now); err != nil {
+		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -200,19 +200,32 @@ func (s *Store) HintingTLS(base *tls.Config, partners bool, operators func() []*
 	return out
 }
 
+// maxHints bounds the names that one handshake gives, in bytes: TLS has room for 65,535, and no handshake succeeds with more. Partners
+// choose the names of their roots, so they must not decide whether anybody reaches a listener.
+const maxHints = 32 << 10
+
+// hints gives the authorities whose names are told; nil, which tells none and asks everybody, when they are too many or too long.
 func (s *Store) hints(partners bool, operators func() []*x509.Certificate) *x509.CertPool {
-	pool := s.ownRoots()
-	if partners {
-		for _, p := range s.current.Load().partners {
-			for _, c := range p.anchors {
-				pool.AddCert(c)
-			}
-		}
-	}
-	if operators != nil {
-		for _, c := range operators() {
+	pool, size := x509.NewCertPool(), 0
+	add := func(all []*x509.Certificate) {
+		for _, c := range all {
+			size += len(c.RawSubject) + 2 // its length goes before it
 			pool.AddCert(c)
 		}
+	}
+	if s.config.Roots != nil {
+		add(s.config.Roots())
+	}
+	if operators != nil {
+		add(operators())
+	}
+	if partners {
+		for _, p := range s.current.Load().partners {
+			add(p.anchors)
+		}
+	}
+	if size > maxHints {
+		return nil
 	}
 	return pool
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -180,6 +181,31 @@ func TestHints(t *testing.T) {
 	}
 	if got := strings.Join(told(s.HintingTLS(base, false, func() []*x509.Certificate { return []*x509.Certificate{operator.cert} })), ","); got != "dc0 root,operator" {
 		t.Errorf("admin: %q", got)
+	}
+}
+
+// TestHintsThatDoNotFit: partners choose the names of their roots. However long those are, the handshakes of everybody else at a
+// listener that names them go on, without names (SEC-41, SEC-64).
+func TestHintsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	own := newAuthority(t, "dc0 root", nil, now)
+	d := &declared{partners: partners("dc1")}
+	for i := range 6 { // what one partner can bring by a pairing and a bundle
+		long := newAuthority(t, fmt.Sprint(i)+strings.Repeat("n", 12<<10), nil, now)
+		d.certificates = append(d.certificates, trusted("dc1", long.cert))
+	}
+	s, err := trust.New(t.Context(), trust.Config{ClusterID: "dc0", Source: d, Certificate: func() *tls.Certificate { return nil },
+		Roots: func() []*x509.Certificate { return []*x509.Certificate{own.cert} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{*own.leafOf(t, "", now, func(c *x509.Certificate) { c.DNSNames = []string{"x"} })}}
+	if got := hintsOf(t, s.HintingTLS(base, true, nil)); len(got) != 0 {
+		t.Errorf("names that do not fit: %d", len(got))
+	}
+	if got := hintsOf(t, s.HintingTLS(base, false, nil)); len(got) != 1 {
+		t.Errorf("a listener without partners names %d, not our root alone", len(got))
 	}
 }
 

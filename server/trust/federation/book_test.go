@@ -3,6 +3,7 @@ package federation_test
 import (
 	"crypto/x509"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -286,5 +287,19 @@ func TestTakenBeforeItIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.restart(t)
+	}
+}
+
+// TestARetiredRootStaysRetired: however often a partner replaces its root, the one that is still declared here, whose key may be
+// anybody's by now, does not come back (SEC-42).
+func TestARetiredRootStaysRetired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.take(t, told(t, 1, w.root))
+	for sequence := uint64(2); sequence < 22; sequence++ {
+		w.take(t, told(t, sequence, made(t, nil, nil)))
+		if s := w.standing(t); !slices.ContainsFunc(s.Retired, w.root.Equal) || len(s.Retired) > 16 {
+			t.Fatalf("sequence %d: %d retired, and the declared root counts again", sequence, len(s.Retired))
+		}
 	}
 }

@@ -111,7 +111,7 @@ func (b *Book) merge(clusterID string, rec record, d Document, declared, others 
 		}
 		if changed = d.Sequence > rec.Sequence; changed {
 			next.Sequence, next.Roots = d.Sequence, raws(roots)
-			next.Retired = raws(b.retired(l, roots))
+			next.Retired = raws(b.retired(l, roots, declared))
 			l.Roots = roots
 		}
 	}
@@ -156,15 +156,22 @@ func (b *Book) checkBundle(clusterID string, rec record, l trust.Learned, d Docu
 	return roots, nil
 }
 
-// retired are the roots that were named once and are not any more, the latest first.
-func (b *Book) retired(l trust.Learned, roots []*x509.Certificate) (out []*x509.Certificate) {
+// retired are the roots that were named once and are not any more: those that keep a declared certificate from counting first, since one
+// that is forgotten counts again, then the latest.
+func (b *Book) retired(l trust.Learned, roots, declared []*x509.Certificate) (out []*x509.Certificate) {
+	var others []*x509.Certificate
 	for _, c := range slices.Concat(l.Roots, l.Retired) {
-		again := slices.ContainsFunc(roots, c.Equal) || slices.ContainsFunc(out, c.Equal)
-		if !again && b.c.Clock.Now().Before(c.NotAfter) && len(out) < maxRetired {
+		again := slices.ContainsFunc(roots, c.Equal) || slices.ContainsFunc(out, c.Equal) || slices.ContainsFunc(others, c.Equal)
+		switch {
+		case again || !b.c.Clock.Now().Before(c.NotAfter):
+		case slices.ContainsFunc(declared, (trust.Learned{Retired: []*x509.Certificate{c}}).Withdrawn):
 			out = append(out, c)
+		default:
+			others = append(others, c)
 		}
 	}
-	return out
+	out = append(out, others...)
+	return out[:min(len(out), maxRetired)]
 }
 
 // checkLists verifies what was told and lays it over what is held: a number only grows, and the list of an issuer that is
