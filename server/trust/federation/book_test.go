@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -27,12 +28,12 @@ func TestBundlesThatAreRefused(t *testing.T) {
 	constrained := made(t, nil, func(c *x509.Certificate) {
 		c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"nydc"}, true
 	})
-	many := make([]*authority, federation.MaxRoots+1)
+	many := make([]*authority, bundle.MaxRoots+1)
 	for i := range many {
 		many[i] = made(t, nil, nil)
 	}
 	long := told(t, 8, w.root)
-	long.Bundle = append(long.Bundle, strings.Repeat(" ", federation.MaxBundle)...)
+	long.Bundle = append(long.Bundle, strings.Repeat(" ", bundle.MaxSize)...)
 	renumbered := told(t, 8, w.root)
 	renumbered.Sequence = 9
 	for name, d := range map[string]federation.Document{
