@@ -45,6 +45,7 @@ func TestBundlesThatAreRefused(t *testing.T) {
 		"a leaf":                       told(t, 8, w.root, leaf),
 		"an authority that signs none": told(t, 8, w.root, noSign),
 		"an expired root":              told(t, 8, w.root, expired),
+		"a root with a key too short":  told(t, 8, w.root, weak(t)),
 		"a root for another's names":   told(t, 8, w.root, constrained),
 		"another partner's root":       told(t, 8, w.root, theirs),
 		"our own root":                 told(t, 8, w.root, w.own),
