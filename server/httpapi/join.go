@@ -12,6 +12,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/meeting"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
@@ -86,12 +87,21 @@ func known(clusterID string) error {
 	return fault.New(fault.Conflict, "already_known", "There is a partner or a trusted certificate %q already, and it is not overwritten. Delete it before a new join.", clusterID)
 }
 
+// joinable says whether data centers join by a token now: it makes partners of mode cert, which another mode refuses, so that is told
+// before a token is made or spent.
+func (s *Server) joinable() error {
+	if mode := s.c.Mode(); mode != mdc.ModeCert {
+		return fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s, and data centers join by a token in mode cert only. Declare both as partners with one passphrase, or security_mode = \"cert\" for the data center.", s.c.ClusterID, mode)
+	}
+	return nil
+}
+
 // joinOffer is what this data center tells of itself.
 func (s *Server) joinOffer(ctx context.Context) (out wire.PeerJoin, err error) {
-	address, ok := strings.CutPrefix(s.c.Addresses().Peer, "https://")
-	if !ok {
-		return out, fault.New(fault.Conflict, "no_tls", "The peer listener of this data center has no TLS; joining by a token needs certificates on both sides.")
+	if err := s.joinable(); err != nil {
+		return out, err
 	}
+	address := strings.TrimPrefix(s.c.Addresses().Peer, "https://")
 	profile, err := s.c.Model.Profile(ctx)
 	if err != nil {
 		return out, err
