@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -74,12 +75,12 @@ func openPinned(ctx context.Context, c PinConfig, endpoint string) (*Pinned, err
 		return nil, err
 	}
 	p := &Pinned{Client: client}
-	var bundle Raw
-	if _, err := client.Do(ctx, Request{Method: http.MethodGet, Path: BundlePath, Out: &bundle}); err != nil {
+	var published Raw
+	if _, err := client.Do(ctx, Request{Method: http.MethodGet, Path: BundlePath, Out: &published}); err != nil {
 		client.Close()
 		return nil, err
 	}
-	p.Bundle, p.State = bundle.Body, line.seen()
+	p.Bundle, p.State = published.Body, line.seen()
 	if err := p.recognise(c); err != nil {
 		client.Close()
 		return nil, &fault.Error{Kind: fault.Forbidden, Code: CodeWrongRoot, Err: err,
@@ -90,12 +91,12 @@ func openPinned(ctx context.Context, c PinConfig, endpoint string) (*Pinned, err
 
 // recognise compares the published roots with the expected hashes, then leads the connection's certificate to one of them.
 func (p *Pinned) recognise(c PinConfig) error {
-	all, err := BundleRoots(p.Bundle)
+	published, err := bundle.Read(p.Bundle)
 	if err != nil {
-		return err
+		return fmt.Errorf("its bundle cannot be taken: %w", err)
 	}
 	pool := x509.NewCertPool()
-	for _, root := range all {
+	for _, root := range published.Roots {
 		sum := sha256.Sum256(root.Raw)
 		for _, want := range c.Roots {
 			if subtle.ConstantTimeCompare(sum[:], want) == 1 {

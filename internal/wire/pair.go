@@ -1,11 +1,5 @@
 package wire
 
-// Keying material of the TLS connection that a pairing's proofs hold on (RFC 9266 tells why).
-const (
-	PairExporter     = "EXPORTER-concord-pair"
-	PairExporterSize = 32
-)
-
 // PairRequest is POST /peer/v1/pair: the caller's roots, with the proof that it knows the passphrase.
 type PairRequest struct {
 	ClusterID string `json:"cluster_id"`

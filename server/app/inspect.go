@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -17,10 +17,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
-const (
-	bundleTime = 10 * time.Second
-	maxRoots   = 16 // of a bundle
-)
+const bundleTime = 10 * time.Second
 
 // inspector looks at remote servers, and at the bundle of those that are peer listeners.
 type inspector struct {
@@ -55,29 +52,15 @@ func (i inspector) Bundle(ctx context.Context, address string, leaf *x509.Certif
 		return nil, err
 	}
 	defer c.Close()
-	var set struct {
-		Keys []struct {
-			Use   string   `json:"use"`
-			Chain []string `json:"x5c"`
-		} `json:"keys"`
-	}
-	if _, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/peer/v1/bundle", Out: &set}); err != nil {
+	var answer client.Raw
+	if _, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: client.BundlePath, Out: &answer}); err != nil {
 		return nil, noBundle(address, err)
 	}
-	var roots []*x509.Certificate
-	for _, k := range set.Keys {
-		if k.Use != "x509-svid" || len(k.Chain) != 1 || len(roots) == maxRoots {
-			continue
-		}
-		der, err := base64.StdEncoding.DecodeString(k.Chain[0])
-		if err != nil {
-			continue
-		}
-		if root, err := x509.ParseCertificate(der); err == nil && root.IsCA {
-			roots = append(roots, root)
-		}
+	told, err := bundle.Read(answer.Body)
+	if err != nil {
+		return nil, &fault.Error{Kind: fault.Unavailable, Code: "no_bundle", Message: "The bundle of the server at " + address + " cannot be taken: " + err.Error() + "."}
 	}
-	return roots, nil
+	return told.Roots, nil
 }
 
 func noBundle(address string, err error) error {

@@ -5,13 +5,14 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
-	"github.com/concord-access/terraform-provider-concord/server/trust"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
 )
 
 // joiner calls a data center that is known by a join token only.
@@ -31,18 +32,18 @@ func (j joiner) Join(ctx context.Context, token wire.JoinToken, in wire.PeerJoin
 		return out, "", err
 	}
 	defer p.Close()
-	exporter, err := trust.Exported(&p.State)
+	exporter, err := meeting.Exported(&p.State)
 	if err != nil {
 		return out, "", err
 	}
 	key := enrolment.Key(token.Secret)
-	meeting := trust.Meeting{Exporter: exporter, Caller: in.ClusterID, Answerer: token.Issuer, CallerBundle: []byte(in.Bundle), AnswererBundle: p.Bundle}
-	in.Proof = meeting.Proof(key, trust.RoleCaller)
+	m := meeting.Meeting{Exporter: exporter, Caller: in.ClusterID, Answerer: token.Issuer, CallerBundle: []byte(in.Bundle), AnswererBundle: p.Bundle}
+	in.Proof = m.Proof(key, meeting.Caller)
 	if _, err := p.Do(ctx, client.Request{Method: http.MethodPost, Path: "/peer/v1/join", In: in, Out: &out}); err != nil {
 		return out, "", err
 	}
-	if !mdc.SameName(out.ClusterID, token.Issuer) || !meeting.Proved(key, trust.RoleAnswerer, out.Proof) {
+	if !mdc.SameName(out.ClusterID, token.Issuer) || !m.Proved(key, meeting.Answerer, out.Proof) {
 		return out, "", fault.New(fault.Forbidden, "join_not_proved", "%s did not prove that it made the join token; nothing of it is trusted.", token.Issuer)
 	}
-	return out, client.CertificatesPEM(p.Roots), nil
+	return out, bundle.PEM(p.Roots), nil
 }

@@ -12,10 +12,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 )
 
@@ -84,12 +86,12 @@ func newPairing(conn *tls.Conn, address string) *pairing {
 // Exporter gives keying material that both ends of this connection have, and no other.
 func (p *pairing) Exporter() ([]byte, error) {
 	cs := p.conn.ConnectionState()
-	return cs.ExportKeyingMaterial(wire.PairExporter, nil, wire.PairExporterSize)
+	return meeting.Exported(&cs)
 }
 
 // Bundle asks for the partner's roots.
 func (p *pairing) Bundle(ctx context.Context) ([]byte, error) {
-	return p.ask(ctx, http.MethodGet, "/peer/v1/bundle", nil)
+	return p.ask(ctx, http.MethodGet, client.BundlePath, nil)
 }
 
 // Pair sends our roots with their proof.
@@ -121,8 +123,8 @@ func (p *pairing) ask(ctx context.Context, method, path string, in []byte) ([]by
 		return nil, &fault.Error{Kind: fault.Unavailable, Code: client.CodeUnreachable, Message: "The connection ended before the pairing was made.", Err: err}
 	}
 	defer res.Body.Close() //nolint:errcheck // only read
-	body, err := io.ReadAll(io.LimitReader(res.Body, 2*passphrase.MaxBundle+1))
-	if err != nil || len(body) > 2*passphrase.MaxBundle {
+	body, err := io.ReadAll(io.LimitReader(res.Body, 2*bundle.MaxSize+1))
+	if err != nil || len(body) > 2*bundle.MaxSize {
 		return nil, &fault.Error{Kind: fault.Unavailable, Code: client.CodeUnreachable, Message: "The answer to the pairing broke off, or is too long.", Err: err}
 	}
 	if res.StatusCode == http.StatusOK {

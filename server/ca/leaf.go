@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -203,10 +203,4 @@ func renewAt(c *x509.Certificate) time.Time {
 }
 
 // RootsPEM is Roots as PEM, one after another: what a partner declares as its trusted certificate.
-func (a *Authority) RootsPEM() string {
-	var b strings.Builder
-	for _, c := range a.Roots() {
-		b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-	}
-	return b.String()
-}
+func (a *Authority) RootsPEM() string { return bundle.PEM(a.Roots()) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -87,7 +88,7 @@ func (p *program) enroll(ctx context.Context, e enrolment, token wire.JoinToken)
 	if err := checkMade(made, key, identity, conn.Roots); err != nil {
 		return err
 	}
-	if err := e.save(made, key, client.CertificatesPEM(conn.Roots)); err != nil {
+	if err := e.save(made, key, bundle.PEM(conn.Roots)); err != nil {
 		return err
 	}
 	return p.tellEnrolled(e, token, identity, made.ExpiresAt)

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
@@ -85,21 +87,30 @@ func known(clusterID string) error {
 	return fault.New(fault.Conflict, "already_known", "There is a partner or a trusted certificate %q already, and it is not overwritten. Delete it before a new join.", clusterID)
 }
 
+// joinable says whether data centers join by a token now: it makes partners of mode cert, which another mode refuses, so that is told
+// before a token is made or spent.
+func (s *Server) joinable() error {
+	if mode := s.c.Mode(); mode != mdc.ModeCert {
+		return fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s, and data centers join by a token in mode cert only. Declare both as partners with one passphrase, or security_mode = \"cert\" for the data center.", s.c.ClusterID, mode)
+	}
+	return nil
+}
+
 // joinOffer is what this data center tells of itself.
 func (s *Server) joinOffer(ctx context.Context) (out wire.PeerJoin, err error) {
-	address, ok := strings.CutPrefix(s.c.Addresses().Peer, "https://")
-	if !ok {
-		return out, fault.New(fault.Conflict, "no_tls", "The peer listener of this data center has no TLS; joining by a token needs certificates on both sides.")
+	if err := s.joinable(); err != nil {
+		return out, err
 	}
+	address := strings.TrimPrefix(s.c.Addresses().Peer, "https://")
 	profile, err := s.c.Model.Profile(ctx)
 	if err != nil {
 		return out, err
 	}
-	bundle, err := s.c.Authority.BundleJSON()
+	own, err := s.c.Authority.BundleJSON()
 	if err != nil {
 		return out, err
 	}
-	return wire.PeerJoin{ClusterID: s.c.ClusterID, AgentID: profile.AgentID, Primary: []string{address}, REST: s.c.Addresses().Admin, Bundle: bundle}, nil
+	return wire.PeerJoin{ClusterID: s.c.ClusterID, AgentID: profile.AgentID, Primary: []string{address}, REST: s.c.Addresses().Admin, Bundle: own}, nil
 }
 
 // peerJoin is the side that made the token.
@@ -116,20 +127,20 @@ func (s *Server) peerJoin(c *call) error {
 	if err != nil {
 		return err
 	}
-	exporter, err := trust.Exported(c.Request.TLS)
+	exporter, err := meeting.Exported(c.Request.TLS)
 	if err != nil {
 		return fault.New(fault.Forbidden, "join_token_refused", "Joining needs TLS 1.3 from end to end.")
 	}
-	meeting := trust.Meeting{Exporter: exporter, Caller: in.ClusterID, Answerer: s.c.ClusterID, CallerBundle: []byte(in.Bundle), AnswererBundle: []byte(own.Bundle)}
+	m := meeting.Meeting{Exporter: exporter, Caller: in.ClusterID, Answerer: s.c.ClusterID, CallerBundle: []byte(in.Bundle), AnswererBundle: []byte(own.Bundle)}
 	t, err := s.c.Desk.Redeem(c.Request.Context(), enrolment.Show{ID: in.ID, Purpose: enrolment.DataCenter, Name: in.ClusterID, From: remoteAddress(c), RequestID: c.GetString(requestIDKey),
-		Proves: func(key []byte) bool { return meeting.Proved(key, trust.RoleCaller, in.Proof) }})
+		Proves: func(key []byte) bool { return m.Proved(key, meeting.Caller, in.Proof) }})
 	if err != nil {
 		return err
 	}
 	if err := s.welcome(c.Request.Context(), configuration.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey)}, other); err != nil {
 		return err
 	}
-	return c.answer(wire.PeerJoined{ClusterID: s.c.ClusterID, AgentID: own.AgentID, Primary: own.Primary, REST: own.REST, Proof: meeting.Proof(t.Hash, trust.RoleAnswerer)})
+	return c.answer(wire.PeerJoined{ClusterID: s.c.ClusterID, AgentID: own.AgentID, Primary: own.Primary, REST: own.REST, Proof: m.Proof(t.Hash, meeting.Answerer)})
 }
 
 // newcomer is a data center that was met by a token.
@@ -140,14 +151,14 @@ type newcomer struct {
 
 // newcomer reads what a data center tells of itself, before its token is spent for something that cannot be kept.
 func (s *Server) newcomer(in wire.PeerJoin) (newcomer, error) {
-	roots, err := client.BundleRoots([]byte(in.Bundle))
+	told, err := bundle.Read([]byte(in.Bundle))
 	if err != nil {
-		return newcomer{}, fault.InvalidFields("The data center cannot join.", []fault.Field{{Pointer: "/bundle", Detail: err.Error()}})
+		return newcomer{}, fault.InvalidFields("The data center cannot join.", []fault.Field{{Pointer: "/bundle", Detail: "cannot be taken: " + err.Error()}})
 	}
 	if mdc.SameName(in.ClusterID, s.c.ClusterID) {
 		return newcomer{}, fault.New(fault.Conflict, "duplicate_cluster_id", "%s is this data center's own cluster id; cluster ids are unique without regard to case.", s.c.ClusterID)
 	}
-	out := newcomer{clusterID: in.ClusterID, agentID: in.AgentID, primary: in.Primary, rest: in.REST, rootsPEM: client.CertificatesPEM(roots)}
+	out := newcomer{clusterID: in.ClusterID, agentID: in.AgentID, primary: in.Primary, rest: in.REST, rootsPEM: bundle.PEM(told.Roots)}
 	partner, certificate := out.objects()
 	return out, fault.InvalidFields("The data center cannot join.", append(partner.Validate(), certificate.Validate()...))
 }

@@ -26,7 +26,7 @@ func TestDataCentersJoinByOneToken(t *testing.T) {
 	ny, ld := both[0], both[1]
 	ny.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
 	ld.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true})
-	made, token := joinToken(t, ny, wire.JoinTokenRequest{Purpose: wire.JoinDataCenter, ClusterID: "ldc"})
+	made, _ := joinToken(t, ny, wire.JoinTokenRequest{Purpose: wire.JoinDataCenter, ClusterID: "ldc"})
 	got, err := join(t, ld, made.Token)
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +70,6 @@ func TestDataCentersJoinByOneToken(t *testing.T) {
 	if v := ny.Agree(ld); v.State != "ready" {
 		t.Errorf("the agreement is %s", v.State)
 	}
-	_ = token
 }
 
 // TestJoinRefusesWhatIsNotMeant: before anything is written on either side.
@@ -117,6 +116,31 @@ func TestJoinRefusesWhatIsNotMeant(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestJoinNeedsModeCert: joining makes partners of mode cert. Where another mode is in force that is said before a token is made or
+// spent, and before anything is written on either side (OAM-41).
+func TestJoinNeedsModeCert(t *testing.T) {
+	t.Parallel()
+	both := testkit.Start(t, "NYDC", "LDC")
+	ny, ld := both[0], both[1]
+	made, _ := joinToken(t, ny, wire.JoinTokenRequest{Purpose: wire.JoinDataCenter})
+	mode := func(d *testkit.DataCenter, mode string) {
+		d.Put("/v1/data-center", wire.DataCenter{ClusterID: d.ClusterID, Role: "master", SecurityMode: mode})
+	}
+	for _, at := range []*testkit.DataCenter{ld, ny} {
+		mode(at, "simple")
+		_, err := join(t, ld, made.Token)
+		wantFault(t, err, fault.Conflict, "mode_mismatch")
+		mode(at, "cert")
+	}
+	mode(ny, "simple")
+	_, err := ny.Do(client.Request{Method: http.MethodPost, Path: "/v1/trust/join-tokens", In: wire.JoinTokenRequest{Purpose: wire.JoinDataCenter}})
+	wantFault(t, err, fault.Conflict, "mode_mismatch")
+	mode(ny, "cert")
+	if _, err := join(t, ld, made.Token); err != nil {
+		t.Errorf("the token was spent by what was refused: %v", err)
 	}
 }
 

@@ -61,6 +61,9 @@ func (s *Server) joinOrder(in wire.JoinTokenRequest) (o enrolment.Order, endpoin
 	var fields []fault.Field
 	o = enrolment.Order{Purpose: in.Purpose, Name: in.Name}
 	if in.Purpose == wire.JoinDataCenter {
+		if err := s.joinable(); err != nil {
+			return o, nil, err
+		}
 		if o.Name = in.ClusterID; in.Name != "" {
 			fields = append(fields, fault.Field{Pointer: "/name", Detail: "is for nodes, agents and administrators; a data center is named by cluster_id"})
 		}

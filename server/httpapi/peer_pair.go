@@ -3,6 +3,7 @@ package httpapi
 import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 )
 
@@ -16,7 +17,7 @@ func (s *Server) peerPair(c *call) error {
 	if c.Request.TLS == nil {
 		return fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s; roots are exchanged by a passphrase in mode simple only.", s.c.ClusterID, s.c.Mode())
 	}
-	exporter, err := c.Request.TLS.ExportKeyingMaterial(wire.PairExporter, nil, wire.PairExporterSize)
+	exporter, err := meeting.Exported(c.Request.TLS)
 	if err != nil {
 		return err
 	}

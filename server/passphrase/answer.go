@@ -3,7 +3,6 @@ package passphrase
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -31,30 +31,12 @@ const (
 	repeatWindow  = 15 * time.Minute
 )
 
-// Roles of the two sides, which are part of their proofs: neither can be sent back as the other's.
-const (
-	roleInitiator = "A"
-	roleResponder = "B"
-)
-
-// exchange is what both sides prove: this connection, the two data centers, and what each says its roots are.
-type exchange struct {
-	exporter             []byte // of the TLS connection; 32 bytes
-	initiator, responder string
-	mine, theirs         []byte // bundles of the initiator and of the responder, byte for byte
-}
-
-func (e exchange) proof(key []byte, role string) []byte {
-	a, b := sha256.Sum256(e.mine), sha256.Sum256(e.theirs)
-	return mac(key, []byte(role), e.exporter, []byte(mdc.FoldName(e.initiator)), []byte(mdc.FoldName(e.responder)), a[:], b[:])
-}
-
 // Offer is what an initiator sends over the connection whose exporter is given.
 type Offer struct {
 	ClusterID string
 	Bundle    []byte
 	Proof     []byte
-	Exporter  []byte // of our side of the connection, never what was sent
+	Exporter  []byte // of our side of the connection by meeting.Exported, never what was sent
 }
 
 // Answer judges an initiator's offer, pins its roots and gives our own proof. It is open to everybody: each refusal comes before
@@ -75,8 +57,8 @@ func (p *Pairings) Answer(ctx context.Context, in Offer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := exchange{in.Exporter, partner.ClusterID, p.c.ClusterID, in.Bundle, []byte(own)}
-	key, err := p.proved(ctx, partner, profile, e, in.Proof)
+	m := meeting.Meeting{Exporter: in.Exporter, Caller: partner.ClusterID, Answerer: p.c.ClusterID, CallerBundle: in.Bundle, AnswererBundle: []byte(own)}
+	key, err := p.proved(ctx, partner, profile, m, in.Proof)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +71,7 @@ func (p *Pairings) Answer(ctx context.Context, in Offer) ([]byte, error) {
 	if err := p.pin(ctx, partner, in.Bundle, gen); err != nil {
 		return nil, err
 	}
-	return e.proof(key, roleResponder), nil
+	return m.Proof(key, meeting.Answerer), nil
 }
 
 // expected refuses whom nobody here waits for.
@@ -138,7 +120,7 @@ func (p *Pairings) closed(ctx context.Context, partner *mdc.Partner, gen, bundle
 }
 
 // proved gives the key whose proof it is: of the passphrase, or of the former one for a while after a change; nil when of neither.
-func (p *Pairings) proved(ctx context.Context, partner *mdc.Partner, profile *mdc.PartnerProfile, e exchange, proof []byte) ([]byte, error) {
+func (p *Pairings) proved(ctx context.Context, partner *mdc.Partner, profile *mdc.PartnerProfile, m meeting.Meeting, proof []byte) ([]byte, error) {
 	for _, wrapped := range [][]byte{profile.Passphrase.Wrapped, profile.Passphrase.FormerAt(p.c.Clock.Now())} {
 		if len(wrapped) == 0 {
 			continue
@@ -147,7 +129,7 @@ func (p *Pairings) proved(ctx context.Context, partner *mdc.Partner, profile *md
 		if err != nil {
 			return nil, err
 		}
-		if hmac.Equal(e.proof(key, roleInitiator), proof) {
+		if m.Proved(key, meeting.Caller, proof) {
 			return key, nil
 		}
 	}

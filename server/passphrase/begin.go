@@ -3,7 +3,6 @@ package passphrase
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"errors"
 	"fmt"
 	"time"
@@ -12,11 +11,12 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/meeting"
 )
 
 // Conversation is one TLS 1.3 connection to a partner's peer listener, whose certificate proves nothing yet.
 type Conversation interface {
-	// Exporter is 32 bytes of keying material of the connection.
+	// Exporter is the connection's keying material, by meeting.Exported.
 	Exporter() ([]byte, error)
 	// Bundle asks for the partner's roots.
 	Bundle(ctx context.Context) ([]byte, error)
@@ -53,8 +53,8 @@ func (p *Pairings) Kick() {
 
 // Run pairs with every partner of mode simple that is to be paired with, until ctx ends. It gives nil.
 func (p *Pairings) Run(ctx context.Context) error {
-	for again := false; ; again = true {
-		next := p.round(ctx, again)
+	for {
+		next := p.round(ctx)
 		pause := time.NewTimer(next)
 		select {
 		case <-pause.C:
@@ -80,7 +80,7 @@ func (p *Pairings) hasten() {
 }
 
 // round tries whoever is due and says how long to wait.
-func (p *Pairings) round(ctx context.Context, _ bool) time.Duration {
+func (p *Pairings) round(ctx context.Context) time.Duration {
 	if p.c.Mode() != mdc.ModeSimple {
 		return time.Hour // a kick comes before
 	}
@@ -223,12 +223,12 @@ func (p *Pairings) begin(ctx context.Context, partner *mdc.Partner) error {
 	if err != nil {
 		return err
 	}
-	e := exchange{exporter, p.c.ClusterID, partner.ClusterID, []byte(own), theirs}
-	proof, err := conn.Pair(ctx, p.c.ClusterID, e.mine, e.proof(key, roleInitiator))
+	m := meeting.Meeting{Exporter: exporter, Caller: p.c.ClusterID, Answerer: partner.ClusterID, CallerBundle: []byte(own), AnswererBundle: theirs}
+	proof, err := conn.Pair(ctx, p.c.ClusterID, m.CallerBundle, m.Proof(key, meeting.Caller))
 	if err != nil {
 		return err
 	}
-	if !hmac.Equal(e.proof(key, roleResponder), proof) {
+	if !m.Proved(key, meeting.Answerer, proof) {
 		return fault.New(fault.Forbidden, CodeWrongPassphrase, "What answers at the addresses of %s took our proof and gave none of its own: it does not know the passphrase, or stands in between. Nothing was pinned.", partner.ClusterID)
 	}
 	return p.pin(ctx, partner, theirs, generation(partner, profile))

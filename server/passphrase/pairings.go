@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
-	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -104,45 +102,6 @@ func (p *Pairings) record(ctx context.Context, clusterID string) (out *record, e
 	return out, err
 }
 
-// pin keeps the partner's roots, durably and with its audit record, and forgets the failures. It has the trust read anew.
-func (p *Pairings) pin(ctx context.Context, partner *mdc.Partner, bundle []byte, gen []byte) error {
-	text, err := roots(bundle)
-	if err != nil {
-		return fault.New(fault.Invalid, "invalid_bundle", "The roots of %s cannot be taken: %s.", partner.ClusterID, err.Error())
-	}
-	sum := sha256.Sum256(bundle)
-	body, err := json.Marshal(record{RootsPEM: text, Bundle: sum[:], At: p.c.Clock.Now().UTC(), Generation: gen})
-	if err != nil {
-		return err
-	}
-	err = p.c.Store.Update(ctx, func(tx store.Writer) error {
-		if err := tx.Delete([]byte(failurePrefix + mdc.FoldName(partner.ClusterID))); err != nil {
-			return err
-		}
-		if err := tx.Put([]byte(recordPrefix+mdc.FoldName(partner.ClusterID)), body, 0); err != nil {
-			return err
-		}
-		return p.c.Audit(tx, "pair", mdc.PartnerKind().Name+"/"+mdc.FoldName(partner.ClusterID))
-	})
-	if err != nil {
-		return fmt.Errorf("keep pairing with %s: %w", partner.ClusterID, err)
-	}
-	p.c.Logger.Info("paired", "partner", partner.ClusterID)
-	p.c.Pinned()
-	p.tell()
-	return nil
-}
-
-// Forget removes what a pairing left, with the partner.
-func Forget(tx *journal.Tx, clusterID string) error {
-	for _, prefix := range []string{recordPrefix, failurePrefix} {
-		if err := tx.Writer().Delete([]byte(prefix + mdc.FoldName(clusterID))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Trusted gives the pinned roots as certificates that are trusted for their partner alone; none but in mode simple.
 func (p *Pairings) Trusted(ctx context.Context) (out []mdc.TrustedCertificate, err error) {
 	if p.c.Mode() != mdc.ModeSimple {
@@ -158,7 +117,7 @@ func (p *Pairings) Trusted(ctx context.Context) (out []mdc.TrustedCertificate, e
 			return nil, err
 		}
 		if r != nil {
-			out = append(out, mdc.TrustedCertificate{Name: "paired-" + partner.ClusterID, CertificatePEM: r.RootsPEM, Partner: partner.ClusterID})
+			out = append(out, *pinnedAs(partner.ClusterID, r.RootsPEM))
 		}
 	}
 	return out, nil

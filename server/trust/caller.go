@@ -92,7 +92,7 @@ func (s *Store) checkCaller(sn *snapshot, presented []*x509.Certificate, key cal
 	default:
 		anchors, issuer = append(anchors, p), p.clusterID
 	}
-	if err := checkLeaf(leaf, x509.ExtKeyUsageClientAuth, now); err != nil {
+	if err := checkPresented(presented, x509.ExtKeyUsageClientAuth, now); err != nil {
 		return Caller{}, err
 	}
 	until, err := chainToAny(presented, anchors, now)
@@ -154,8 +154,10 @@ func (s *Store) turnAway(role Role, err error) error {
 		message = "The client certificate has expired or is not valid yet. Issue a new one; compare the clocks."
 	case CodeRevokedCertificate:
 		message = "The client certificate has been revoked. Issue a new one."
+	case CodeTrustDamaged:
+		message = "What this data center keeps of the trust in the one that issued the client certificate is damaged, so nobody of that one is believed. An administrator has to remove that partner here and register it again."
 	default:
-		message = "The client certificate is not trusted: it must be issued for clients, by the authority of the data center that it names, and be sent with the certificates between it and the root."
+		message = "The client certificate is not trusted: it must be issued for clients, by the authority of the data center that it names, with a key of today's length (RSA 2048, a curve of 256 bits), and be sent with the certificates between it and the root."
 	}
 	return &fault.Error{Kind: fault.Unauthenticated, Code: f.Code, Message: message, Err: err}
 }

@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"bytes"
+	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -93,6 +94,7 @@ func TestCallerTable(t *testing.T) {
 			trust.Administrator, trust.CodeExpiredCertificate, ""},
 		"not yet valid": {issuing.leafOf(t, "spiffe://dc0/admin/ann", now, func(c *x509.Certificate) { c.NotBefore = now.Add(time.Second) }),
 			trust.Administrator, trust.CodeExpiredCertificate, ""},
+		"a key of 224 bits":  {issuing.leafOn(t, elliptic.P224(), "spiffe://dc0/admin/ann", now, nil), trust.Administrator, trust.CodeUntrustedCertificate, ""},
 		"without its issuer": {alone(issuing.leafOf(t, "spiffe://dc0/admin/ann", now, nil)), trust.Administrator, trust.CodeUntrustedCertificate, ""},
 		"nine certificates":  {padded(issuing.leafOf(t, "spiffe://dc0/admin/ann", now, nil)), trust.Administrator, trust.CodeUntrustedCertificate, ""},
 		"nothing":            {&tls.Certificate{}, trust.Administrator, trust.CodeUntrustedCertificate, ""},

@@ -109,7 +109,13 @@ func newAuthority(t testing.TB, name string, up *authority, now time.Time) *auth
 // leafOf makes a sound peer leaf for id, after change had its way with the template, with its chain below the root.
 func (a *authority) leafOf(t testing.TB, id string, now time.Time, change func(*x509.Certificate)) *tls.Certificate {
 	t.Helper()
-	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return a.leafOn(t, elliptic.P256(), id, now, change)
+}
+
+// leafOn is leafOf with a key on a curve.
+func (a *authority) leafOn(t testing.TB, curve elliptic.Curve, id string, now time.Time, change func(*x509.Certificate)) *tls.Certificate {
+	t.Helper()
+	key, _ := ecdsa.GenerateKey(curve, rand.Reader)
 	tmpl := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "node"}, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(time.Hour),
 		KeyUsage:    x509.KeyUsageDigitalSignature,

@@ -70,11 +70,8 @@ func (sn *snapshot) check(presented []*x509.Certificate, key seen, now time.Time
 	if p.damaged {
 		return Peer{}, refuse(CodeTrustDamaged, "what is kept of that data center's roots and revocations cannot be read; remove the partner here and register it again", nil)
 	}
-	if err := checkLeaf(leaf, key.usage, now); err != nil {
+	if err := checkPresented(presented, key.usage, now); err != nil {
 		return Peer{}, err
-	}
-	if slices.ContainsFunc(presented, mdc.WeakKey) {
-		return Peer{}, refuse(CodeUntrustedCertificate, "a key in the peer's certificates is too short to be believed", nil)
 	}
 	if p.isRevoked(leaf) {
 		return Peer{}, refuse(CodeRevokedCertificate, "the peer's certificate was revoked by its data center", nil)
@@ -88,9 +85,10 @@ func (sn *snapshot) check(presented []*x509.Certificate, key seen, now time.Time
 	return Peer{ClusterID: p.clusterID, NodeName: node, ExpiresAt: until, Fingerprint: mdc.Fingerprint(leaf)}, nil
 }
 
-// checkLeaf asks what Go's Verify does not: that the leaf is none of an authority, and that it names its use itself (Go
-// takes a certificate without any extended key usage for every use).
-func checkLeaf(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) error {
+// checkPresented asks what Go's Verify does not: that no key is too short, that the leaf is none of an authority, and that it names
+// its use itself (Go takes a certificate without any extended key usage for every use).
+func checkPresented(presented []*x509.Certificate, usage x509.ExtKeyUsage, now time.Time) error {
+	leaf := presented[0]
 	if leaf.IsCA || leaf.KeyUsage&x509.KeyUsageCertSign != 0 {
 		return refuse(CodeUntrustedCertificate, "the peer's certificate is an authority's, not a node's", nil)
 	}
@@ -102,6 +100,9 @@ func checkLeaf(leaf *x509.Certificate, usage x509.ExtKeyUsage, now time.Time) er
 	}
 	if now.After(leaf.NotAfter) {
 		return refuse(CodeExpiredCertificate, "the peer's certificate has expired", nil)
+	}
+	if slices.ContainsFunc(presented, mdc.WeakKey) {
+		return refuse(CodeUntrustedCertificate, "a key in the peer's certificates is too short to be believed", nil)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -28,12 +29,12 @@ func TestBundlesThatAreRefused(t *testing.T) {
 	constrained := made(t, nil, func(c *x509.Certificate) {
 		c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"nydc"}, true
 	})
-	many := make([]*authority, federation.MaxRoots+1)
+	many := make([]*authority, bundle.MaxRoots+1)
 	for i := range many {
 		many[i] = made(t, nil, nil)
 	}
 	long := told(t, 8, w.root)
-	long.Bundle = append(long.Bundle, strings.Repeat(" ", federation.MaxBundle)...)
+	long.Bundle = append(long.Bundle, strings.Repeat(" ", bundle.MaxSize)...)
 	renumbered := told(t, 8, w.root)
 	renumbered.Sequence = 9
 	for name, d := range map[string]federation.Document{
@@ -45,6 +46,7 @@ func TestBundlesThatAreRefused(t *testing.T) {
 		"a leaf":                       told(t, 8, w.root, leaf),
 		"an authority that signs none": told(t, 8, w.root, noSign),
 		"an expired root":              told(t, 8, w.root, expired),
+		"a root with a key too short":  told(t, 8, w.root, weak(t)),
 		"a root for another's names":   told(t, 8, w.root, constrained),
 		"another partner's root":       told(t, 8, w.root, theirs),
 		"our own root":                 told(t, 8, w.root, w.own),

@@ -2,25 +2,22 @@ package federation
 
 import (
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/bundle"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-// What one partner may tell.
+// What one partner may tell, beside what package bundle bounds.
 const (
-	MaxBundle = 64 << 10 // bytes
-	MaxRoots  = 8
-	MaxLists  = 8
-	MaxList   = 1 << 20 // bytes of all lists together
-	skew      = 5 * time.Minute
+	MaxLists = 8
+	MaxList  = 1 << 20 // bytes of all lists together
+	skew     = 5 * time.Minute
 )
 
 // Document is what one data center tells another.
@@ -41,49 +38,22 @@ func refuse(format string, args ...any) error {
 	return fault.New(fault.Invalid, "bundle_refused", format, args...)
 }
 
-// rootsOf reads a SPIFFE bundle (SPIFFE Trust Domain and Bundle, section 4): keys for other uses are passed over.
+// rootsOf reads what a bundle tells.
 func rootsOf(raw []byte) (sequence uint64, roots []*x509.Certificate, err error) {
-	if len(raw) > MaxBundle {
-		return 0, nil, refuse("The bundle is longer than %d bytes.", MaxBundle)
+	b, err := bundle.Read(raw)
+	if err != nil {
+		return 0, nil, refuse("The bundle cannot be taken: %s.", err.Error())
 	}
-	var doc struct {
-		Keys []struct {
-			Use string   `json:"use"`
-			X5C []string `json:"x5c"`
-		} `json:"keys"`
-		Sequence uint64 `json:"spiffe_sequence"`
-	}
-	if err := json.Unmarshal(raw, &doc); err != nil {
-		return 0, nil, refuse("The bundle cannot be read: it is no JSON Web Key Set.")
-	}
-	for _, k := range doc.Keys {
-		if k.Use != "x509-svid" {
-			continue
-		}
-		if len(k.X5C) != 1 || len(roots) == MaxRoots {
-			return 0, nil, refuse("The bundle holds more than %d roots, or not exactly one certificate for each.", MaxRoots)
-		}
-		der, err := base64.StdEncoding.DecodeString(k.X5C[0])
-		if err != nil {
-			return 0, nil, refuse("The bundle holds a certificate that is not base64.")
-		}
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return 0, nil, refuse("The bundle holds a certificate that cannot be read.")
-		}
-		roots = append(roots, c)
-	}
-	if len(roots) == 0 {
-		return 0, nil, refuse("The bundle is empty.")
-	}
-	return doc.Sequence, roots, nil
+	return b.Sequence, b.Roots, nil
 }
 
 // soundRoot says why c cannot be a root of the data center called id.
 func soundRoot(c *x509.Certificate, id string, now time.Time) error {
 	switch {
-	case !c.IsCA || !c.BasicConstraintsValid || c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0:
+	case c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0:
 		return refuse("The bundle holds %s, which is no authority.", mdc.Fingerprint(c))
+	case mdc.WeakKey(c):
+		return refuse("The bundle holds %s, whose key is too short to be believed.", mdc.Fingerprint(c))
 	case now.After(c.NotAfter):
 		return refuse("The bundle holds %s, which has expired.", mdc.Fingerprint(c))
 	case len(c.PermittedURIDomains) > 0 && !slices.Equal(c.PermittedURIDomains, []string{mdc.FoldName(id)}):

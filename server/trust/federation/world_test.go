@@ -31,7 +31,15 @@ type authority struct {
 // made makes a certificate; under is nil for one that signs itself.
 func made(t *testing.T, under *authority, change func(*x509.Certificate)) *authority {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return madeOn(t, elliptic.P256(), under, change)
+}
+
+// weak makes a root with a key that nobody is to believe.
+func weak(t *testing.T) *authority { return madeOn(t, elliptic.P224(), nil, nil) }
+
+func madeOn(t *testing.T, curve elliptic.Curve, under *authority, change func(*x509.Certificate)) *authority {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

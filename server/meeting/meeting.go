@@ -1,4 +1,4 @@
-package trust
+package meeting
 
 import (
 	"crypto/hmac"
@@ -14,8 +14,8 @@ import (
 // Roles of the two that prove a shared secret to each other. The one who calls proves first, and each proof works in its own
 // role only, so that nobody can answer with what he was sent.
 const (
-	RoleCaller   = "A"
-	RoleAnswerer = "B"
+	Caller   = "A"
+	Answerer = "B"
 )
 
 const (
