@@ -49,6 +49,24 @@ func TestExamplesApply(t *testing.T) {
 	}
 }
 
+// TestEphemeralExamplesPlan: what the examples open is opened in a plan, for real. What they hand on to other machines is not.
+func TestEphemeralExamplesPlan(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "examples", "ephemeral-resources", "*", "ephemeral-resource.tf"))
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(filepath.Dir(name)), func(t *testing.T) {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, provider := start(t)
+			acceptance(t, resource.TestStep{Config: provider + string(b), PlanOnly: true, ExpectNonEmptyPlan: strings.Contains(string(b), "\nresource ")})
+		})
+	}
+}
+
 // twoSites runs NYDC and LDC.
 func twoSites(t *testing.T) (ny, ldc site) {
 	t.Helper()

@@ -101,7 +101,7 @@ func TestProblemBecomesFault(t *testing.T) {
 	if diff := cmp.Diff(want, f); !ok || diff != "" {
 		t.Error(diff)
 	}
-	if got := err.Error(); got != "LDC is a clone.; /role: is clone (request id r-1)" {
+	if got := err.Error(); got != "LDC is a clone: /role: is clone (request id r-1)" {
 		t.Errorf("got %q", got)
 	}
 }

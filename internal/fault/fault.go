@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -42,8 +43,14 @@ type Error struct {
 // Error gives the message and the fields. The cause is not part of it.
 func (e *Error) Error() string {
 	s := e.Message
+	between := ": "
 	for _, f := range e.Fields {
-		s += fmt.Sprintf("; %s: %s", f.Pointer, f.Detail)
+		s = strings.TrimSuffix(s, ".") + between // one sentence: "The order cannot be accepted: /ttl: has to be …"
+		if f.Pointer != "" {
+			s += f.Pointer + ": "
+		}
+		s += f.Detail
+		between = "; "
 	}
 	return s
 }

@@ -48,7 +48,7 @@ func (a *Authority) permitted(r store.Reader, rec Record, t act) error {
 	if t.lift || t.own {
 		return nil
 	}
-	return absent(r, blockPrefix+rec.Identity, "identity_revoked", "This identity was revoked; its certificates are not renewed until an administrator issues it a new one.")
+	return absent(r, blockPrefix+rec.Identity, "identity_revoked", "This identity was revoked. An administrator has to issue it a certificate once (concord trust issue); after that it is renewed, and can enrol with another join token.")
 }
 
 func absent(r store.Reader, key, code, message string) error {

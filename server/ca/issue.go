@@ -142,7 +142,9 @@ func (a *Authority) prepare(r Request) (*x509.CertificateRequest, crypto.Signer,
 func (a *Authority) shapeOf(r Request, request *x509.CertificateRequest) (shape, error) {
 	names := requestNames(request)
 	if r.Name == "" && len(r.SANs) == 0 {
-		r.SANs = names
+		if r.SANs = names; len(names) == 0 && r.Profile == ProfileWebServer { // openssl's -subj alone makes such a one
+			return shape{}, invalid("/csr_pem", "has no subject alternative name, and its common name does not count; put 1 to 64 DNS names or IP addresses there")
+		}
 		if prefix := Identity(a.config.ClusterID, r.Profile, ""); r.Profile.folder() != "" {
 			if len(names) != 1 || len(names[0]) <= len(prefix) || names[0][:len(prefix)] != prefix {
 				return shape{}, invalid("/csr_pem", "has to carry exactly one name, a URI that starts with "+prefix)

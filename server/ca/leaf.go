@@ -159,7 +159,7 @@ func (a *Authority) issue(ctx context.Context, l ownLeaf) error {
 		return err
 	}
 	a.current(l).Store(chain(leaf, a.backend.Issuers()))
-	a.config.Logger.InfoContext(ctx, "certificate issued", "leaf", l.name, "serial", leaf.cert.SerialNumber.String(), "not_after", leaf.cert.NotAfter)
+	a.config.Logger.InfoContext(ctx, "certificate issued", "leaf", l.name, "serial", SerialText(leaf.cert.SerialNumber), "not_after", leaf.cert.NotAfter)
 	return nil
 }
 

@@ -117,16 +117,16 @@ func (p *program) named(value, flag, variable string) (file, by string) {
 	return p.getenv(variable), variable
 }
 
-// readSmall reads a file of credentials; more than 1 MiB is a wrong path.
+// readSmall reads a file of credentials, certificates or a request; more than 1 MiB is a wrong path.
 func readSmall(path string) (string, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return "", fmt.Errorf("open credentials: %w", err)
+		return "", err //nolint:wrapcheck // it says "open FILE: why", and the callers what the file is for
 	}
 	defer f.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(io.LimitReader(f, 1<<20))
 	if err != nil {
-		return "", fmt.Errorf("read credentials: %w", err)
+		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return string(text), nil
 }

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +22,12 @@ func (p *program) trustCertificates(t *target) *cobra.Command {
 	var profile, identity, name, status, before string
 	c := &cobra.Command{Use: "certificates", Short: "List the certificates that the data center issued", Args: usageArgs(cobra.NoArgs),
 		RunE: p.with(t, func(ctx context.Context, conn *connection, _ []string) error {
+			end, err := endOf(before, time.Now())
+			if err != nil {
+				return err
+			}
 			query := url.Values{}
-			for key, value := range map[string]string{"profile": profile, "identity": identity, "name": name, "status": status, "expiring_before": before} {
+			for key, value := range map[string]string{"profile": underscored(profile), "identity": identity, "name": name, "status": status, "expiring_before": end} {
 				if value != "" {
 					query.Set(key, value)
 				}
@@ -35,9 +43,28 @@ func (p *program) trustCertificates(t *target) *cobra.Command {
 	f.StringVar(&identity, "identity", "", "only of this `URI`, or first name of a web server")
 	f.StringVar(&name, "name", "", "only with this `NAME` among its names")
 	f.StringVar(&status, "status", "", "only `STATUS`: valid, expired, revoked")
-	f.StringVar(&before, "expiring-before", "", "only what ends before this `TIME` (RFC 3339)")
+	f.StringVar(&before, "expiring-before", "", "only what ends before this `TIME` (RFC 3339, a day, or from now such as 720h)")
 	return c
 }
+
+// endOf reads a moment as people write it: RFC 3339, a day in UTC, or how long from now.
+func endOf(s string, now time.Time) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return now.Add(d).UTC().Format(time.RFC3339), nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(form, s); err == nil {
+			return t.UTC().Format(time.RFC3339), nil
+		}
+	}
+	return "", usage("--expiring-before %q is no time; write 2027-01-31T00:00:00Z, 2027-01-31, or how long from now, such as 720h", s)
+}
+
+// underscored lets web-server stand for web_server, as people write names on a command line.
+func underscored(s string) string { return strings.ReplaceAll(s, "-", "_") }
 
 func (p *program) printCertificates(all []wire.CertificateView, output string) error {
 	if output == "json" {
@@ -59,6 +86,7 @@ func (p *program) trustIssue(t *target) *cobra.Command {
 			if o.Profile == "" {
 				return usage("which profile? give --profile node, agent, administrator or web_server")
 			}
+			o.Profile = underscored(o.Profile)
 			var err error
 			if o.CSRPEM, err = out.request(); err != nil {
 				return err
@@ -94,6 +122,9 @@ func (p *program) trustRevoke(t *target) *cobra.Command {
 	c := &cobra.Command{Use: "revoke [SERIAL...]", Short: "End certificates before their time, for good", Args: usageArgs(cobra.ArbitraryArgs),
 		Long: "Revokes certificates by their serials, or all that an identity or a node has. An identity or node\nis then not renewed either, until an administrator issues it a certificate again.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
+			if given := len(args) > 0; (given && (d.Identity != "" || d.Node != "")) || (!given && (d.Identity == "") == (d.Node == "")) {
+				return usage("which certificates? give serials, or --identity, or --node; concord trust certificates shows them")
+			}
 			d.Serials = args
 			var ended wire.CertificatesRevoked
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "certificate-revocations"), In: d, Out: &ended}); err != nil {
@@ -125,7 +156,11 @@ func (f *issuedFiles) request() (string, error) {
 	if f.key != "" {
 		return "", usage("--key-out is for a key that the server makes; with --csr it makes none")
 	}
-	return readSmall(f.csr)
+	text, err := readSmall(f.csr)
+	if err != nil {
+		return "", fmt.Errorf("--csr: %w", err)
+	}
+	return text, nil
 }
 
 // obtain asks for a certificate. The file of its key is made first: a key is answered once, and one that could not be written
@@ -133,6 +168,9 @@ func (f *issuedFiles) request() (string, error) {
 func (p *program) obtain(ctx context.Context, conn *connection, r client.Request, to issuedFiles, output string) error {
 	if to.key != "" {
 		f, err := os.OpenFile(to.key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file; one that exists others may read
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("--key-out: %s is there already, and a private key is not overwritten; nothing was issued. Give another file", to.key)
+		}
 		if err != nil {
 			return fmt.Errorf("--key-out: %w", err)
 		}

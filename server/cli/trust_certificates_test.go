@@ -41,11 +41,17 @@ func TestCertificateVerbs(t *testing.T) {
 		want string
 		code int
 	}{
-		"key file exists":    {[]string{"issue", "--profile", "agent", "--name", "portal", "--key-out", key}, "exists", cli.ExitFailed},
+		"key file exists":    {[]string{"issue", "--profile", "agent", "--name", "portal", "--key-out", key}, "nothing was issued", cli.ExitFailed},
 		"no profile":         {[]string{"issue"}, "which profile", cli.ExitUsage},
 		"key beside request": {[]string{"issue", "--profile", "agent", "--csr", cert, "--key-out", key + "2"}, "--csr", cli.ExitUsage},
 		"refused":            {[]string{"issue", "--profile", "agent", "--name", "a/b", "--key-out", key + "3"}, "letters, digits and hyphens", cli.ExitFailed},
-		"nothing to revoke":  {[]string{"revoke"}, "exactly one", cli.ExitFailed},
+		"nothing to revoke":  {[]string{"revoke"}, "which certificates", cli.ExitUsage},
+		"two at once":        {[]string{"revoke", "1f", "--node", "nydc1"}, "which certificates", cli.ExitUsage},
+		"node and identity":  {[]string{"revoke", "--identity", "x", "--node", "nydc1"}, "which certificates", cli.ExitUsage},
+		"names by hyphens":   {[]string{"issue", "--profile", "web-server"}, "/sans", cli.ExitFailed},
+		"no such file":       {[]string{"issue", "--profile", "agent", "--csr", key + "9"}, "--csr: open", cli.ExitFailed},
+		"no such time":       {[]string{"certificates", "--expiring-before", "soon"}, "such as 720h", cli.ExitUsage},
+		"one sentence":       {[]string{"issue", "--profile", "agent", "--name", "portal", "--ttl", "1s"}, "as asked: /ttl: has", cli.ExitFailed},
 		"unknown serial":     {[]string{"renew", "1f"}, "no certificate", cli.ExitFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +68,11 @@ func TestCertificateVerbs(t *testing.T) {
 	}
 	if code, out, errs = run(env, "trust", "certificates", "--profile", "agent", "--status", "valid"); code != cli.ExitFine || strings.Count(out, "spiffe://nydc/agent/portal") != 2 {
 		t.Errorf("certificates: exit %d: %s%s", code, out, errs)
+	}
+	for before, want := range map[string]int{"2h": 2, "10m": 0, "2100-01-31": 2, "2100-01-31T12:00:00+02:00": 2} {
+		if code, out, errs = run(env, "trust", "certificates", "--profile", "agent", "--expiring-before", before); code != cli.ExitFine || strings.Count(out, "spiffe://nydc/agent/portal") != want {
+			t.Errorf("certificates before %s: exit %d: %s%s", before, code, out, errs)
+		}
 	}
 	if code, out, errs = run(env, "trust", "revoke", "--identity", "spiffe://nydc/agent/portal", "--reason", "key_compromise"); code != cli.ExitFine || strings.Count(out, "revoked") != 2 {
 		t.Errorf("revoke: exit %d: %s%s", code, out, errs)

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,9 +33,13 @@ func (p *program) printMatrix(v wire.TrustMatrix, output string) error {
 	if output == "json" {
 		return p.json(v)
 	}
+	if len(v.Edges) == 0 {
+		_, err := fmt.Fprintln(p.stdout, strings.Map(printable, v.ID)+" has no partner yet, so there is no edge")
+		return err
+	}
 	rows, notes := make([][]string, len(v.Edges)), []note{}
 	for i, e := range v.Edges {
-		rows[i] = []string{e.From, e.To, e.Result, maybe(e.Reachable), maybe(e.Mutual), or(e.SecurityMode), moment(e.ExpiresAt), or(e.AgreementState), or(e.Version)}
+		rows[i] = []string{e.From, e.To, e.Result, maybe(e.Reachable), maybe(e.Mutual), or(e.SecurityMode), day(e.ExpiresAt), or(e.AgreementState), or(e.Version)}
 		if e.Reason != "" {
 			notes = append(notes, note{e.From + " to " + e.To, []line{{"reason", e.Reason}}})
 		}
@@ -41,6 +48,14 @@ func (p *program) printMatrix(v wire.TrustMatrix, output string) error {
 		return err
 	}
 	return p.notes(notes...)
+}
+
+// day gives the date alone, so that the matrix fits into 80 columns; -o json has the moment.
+func day(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.DateOnly)
 }
 
 func maybe(b *bool) string {

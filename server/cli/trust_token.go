@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,13 +27,13 @@ func (p *program) trustToken(t *target) *cobra.Command {
 func (p *program) tokenCreate(t *target) *cobra.Command {
 	var in wire.JoinTokenRequest
 	c := &cobra.Command{
-		Use: "create PURPOSE [NAME]", Short: "Make a token for a data_center, node, agent or administrator", Args: usageArgs(cobra.RangeArgs(1, 2)),
+		Use: "create PURPOSE [NAME]", Short: "Make a token for a data_center, node, agent or administrator", Args: tokenArgs,
 		Long: "Makes a one-time join token and writes its text, which is kept nowhere, to the standard output.\n" +
 			"NAME is the node's, agent's or administrator's; for a data_center its cluster id, or nothing\n" +
 			"for any. The holder uses it once: concord trust enroll for a certificate, concord trust join\n" +
 			"to link another data center. Whoever has the text first can use it: treat it as a password.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
-			in.Purpose = args[0]
+			in.Purpose = underscored(args[0])
 			if len(args) == 2 && in.Purpose == wire.JoinDataCenter {
 				in.ClusterID = args[1]
 			} else if len(args) == 2 {
@@ -55,9 +56,20 @@ func (p *program) tokenCreate(t *target) *cobra.Command {
 		}),
 	}
 	f := c.Flags()
-	f.StringVar(&in.TTL, "ttl", "", "how long it is good, 1m to 24h (default 15m)")
+	f.StringVar(&in.TTL, "ttl", "", "`LIFE` of the token, 1m to 24h (default 15m)")
 	f.StringSliceVar(&in.Endpoints, "peer-address", nil, "peer listener's `HOST:PORT` as the holder reaches it")
 	return c
+}
+
+// tokenArgs says what a purpose is to whoever gives none.
+func tokenArgs(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usage("what is the token for? give data_center, node, agent or administrator, and whose: concord trust token create agent portal")
+	}
+	if len(args) > 2 {
+		return usage("a token is for one: concord trust token create PURPOSE [NAME]")
+	}
+	return nil
 }
 
 func (p *program) tokenList(t *target) *cobra.Command {
@@ -81,7 +93,10 @@ func (p *program) tokenList(t *target) *cobra.Command {
 func (p *program) tokenRevoke(t *target) *cobra.Command {
 	return &cobra.Command{Use: "revoke ID", Short: "Withdraw a token that was not used", Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
-			_, err := conn.Do(ctx, client.Request{Method: http.MethodDelete, Path: joinTokens + client.Path(args[0])})
+			if _, err := conn.Do(ctx, client.Request{Method: http.MethodDelete, Path: joinTokens + client.Path(args[0])}); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(p.stdout, strings.Map(printable, args[0])+" lets nobody in any more")
 			return err
 		})}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2/hclwrite"
 )
 
 // good is a whole file; each fault case changes one place of it.
@@ -202,5 +203,9 @@ func TestWriteNodeIsReadBackUnchanged(t *testing.T) {
 	}
 	if diff := cmp.Diff(n, got); diff != "" {
 		t.Error(diff)
+	}
+	text, err := os.ReadFile(path)
+	if diff := cmp.Diff(string(hclwrite.Format(text)), string(text)); err != nil || diff != "" {
+		t.Error("the file is not laid out as people do:", err, diff)
 	}
 }

@@ -62,7 +62,7 @@ func render(n *Node) []byte {
 	}
 	renderOutbound(b, n.Outbound)
 	renderPages(b, n.Pages)
-	return f.Bytes()
+	return hclwrite.Format(f.Bytes()) // tokens of a parsed line leave the indentation behind them askew
 }
 
 // span writes a duration without the units that are nought: 24h and not 24h0m0s.

@@ -5,8 +5,8 @@ resource "concord_partner" "ldc" {
   secondary     = ["ldn-standby.example.com:7402"]
   rest_endpoint = "https://ldn.example.com:7400"
 
-  passphrase_wo         = var.passphrase # in security modes simple and open; kept in neither plan nor state
-  passphrase_wo_version = 1              # raise it to send the passphrase again
+  passphrase_wo         = var.passphrase # for security modes simple and open alone: cert, the default, needs neither line
+  passphrase_wo_version = 1              # raise it to send another passphrase
 }
 
 variable "passphrase" { # concord trust passphrase makes one
