@@ -328,4 +328,16 @@ func TestTheStepCAOfTestsIsTheOneWeLink(t *testing.T) {
 	if len(versions) != 2 {
 		t.Errorf("found %v", versions)
 	}
+	built, err := os.ReadFile("internal/testkit/stepca.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile("tools/test.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(built), "const stepTags = \"")
+	if tags, _, found := strings.Cut(rest, "\""); !found || !strings.Contains(string(before), "-tags="+tags+" ") {
+		t.Errorf("tools/test.sh compiles it with other tags than the tests, %s", tags)
+	}
 }

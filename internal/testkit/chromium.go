@@ -25,6 +25,7 @@ type Screen struct {
 	Width, Height int64
 	Dark          bool
 	Language      string // Accept-Language; "" = the browser's own
+	Home          string // where the browser finds its user's certificates; "" = as of whoever runs the test
 }
 
 // Chromium is a real browser without a window.
@@ -42,6 +43,9 @@ func NewChromium(t testing.TB, s Screen, trusted ...string) *Chromium {
 	program := Tool(t, "apt-get install chromium", "chromium", "chromium-browser", "google-chrome")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(int(s.Width), int(s.Height)),
 		chromedp.Flag("ignore-certificate-errors-spki-list", keysOf(t, trusted)), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))
+	if s.Home != "" {
+		options = append(options, chromedp.Env("HOME="+s.Home, "XDG_DATA_HOME="+filepath.Join(s.Home, ".local", "share")))
+	}
 	if os.Geteuid() == 0 { // Chromium's own sandbox refuses root
 		options = append(options, chromedp.NoSandbox)
 	}

@@ -97,6 +97,15 @@ func StartProcesses(t testing.TB, program string, clusterIDs ...string) (out []*
 	return out
 }
 
+// Lives sets the life of the node's own certificates from its next start on.
+func (p *Process) Lives(ttl time.Duration) {
+	p.t.Helper()
+	p.cfg.LeafTTL = ttl
+	if err := config.WriteNode(p.ConfigFile, p.cfg); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // Start runs the program and waits until it is ready.
 func (p *Process) Start() {
 	p.t.Helper()

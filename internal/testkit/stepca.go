@@ -35,6 +35,21 @@ func BuildStepCA(dir string) (program string, err error) {
 	return program, nil
 }
 
+// BuildStepPeer makes the program that connects as step's own client does (tools/step-ca/peer), and leaves it in dir.
+func BuildStepPeer(dir string) (program string, err error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "step-peer")
+	cmd := exec.Command("go", "build", "-tags="+stepTags, "-o", program, "./peer") //nolint:gosec // words of our own
+	cmd.Dir = filepath.Join(root, "tools", "step-ca")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build step's client: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
 // moduleRoot is the folder of go.mod, above wherever a test runs.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()

@@ -6,14 +6,16 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 )
 
-// Visits are requests that go on until the test ends, each over a connection of its own, by somebody who believes the data
-// center's root and no certificate that has ended.
+// Visits are requests that go on until the test ends, by somebody who believes the data center's root and no certificate that has
+// ended.
 type Visits struct {
 	t    testing.TB
 	url  string
@@ -30,15 +32,32 @@ type Visits struct {
 	first   error      // of failed
 }
 
+// Asking says how somebody visits.
+type Asking struct {
+	URL   string
+	TLS   *tls.Config
+	Jar   http.CookieJar // nil = no cookies
+	Every time.Duration
+	Keep  bool // over a connection that is kept, rather than over one for each request
+}
+
 // KeepVisiting starts visits at a data center's admin listener.
 func KeepVisiting(t testing.TB, d *DataCenter) *Visits {
 	t.Helper()
+	return KeepAsking(t, Asking{URL: d.Endpoint + "/v1/health", TLS: d.TLS(), Every: 10 * time.Millisecond})
+}
+
+// KeepAsking starts visits at any address. Redirects are not followed: whoever is sent elsewhere was not served.
+func KeepAsking(t testing.TB, a Asking) *Visits {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	v := &Visits{t: t, url: d.Endpoint + "/v1/health", stop: cancel, done: make(chan struct{}), http: &http.Client{Timeout: patience,
-		Transport: &http.Transport{TLSClientConfig: d.TLS(), DisableKeepAlives: true}}}
+	pool := &http.Transport{TLSClientConfig: a.TLS, DisableKeepAlives: !a.Keep, ForceAttemptHTTP2: a.Keep}
+	v := &Visits{t: t, url: a.URL, stop: cancel, done: make(chan struct{}), http: &http.Client{Timeout: patience, Jar: a.Jar, Transport: pool,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	go func() { // joined by Stop
 		defer close(v.done)
-		tick := time.NewTicker(10 * time.Millisecond)
+		defer pool.CloseIdleConnections()
+		tick := time.NewTicker(a.Every)
 		defer tick.Stop()
 		for {
 			select {
@@ -72,7 +91,12 @@ func (v *Visits) once(ctx context.Context) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)) // so that a kept connection is used again
 		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			v.fail(fmt.Errorf("%s answers %s", v.url, answer.Status))
+			return
+		}
 		v.served++
 		v.until, v.shown = answer.TLS.PeerCertificates[0].NotAfter, answer.TLS.PeerCertificates[0].SerialNumber.String()
 		return
@@ -81,6 +105,10 @@ func (v *Visits) once(ctx context.Context) {
 		v.refused++
 		return
 	}
+	v.fail(err)
+}
+
+func (v *Visits) fail(err error) {
 	if v.failed++; v.first == nil {
 		v.first = err
 	}

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/pem"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,4 +110,75 @@ func TestStartSaysWhatIsWrongWithTheExternalAuthority(t *testing.T) {
 	refusesToStart(t, p, "more than the authorized maximum")
 	p.UseStepCA(s, time.Hour)
 	p.Start()
+}
+
+// TestNobodyFailsOverShortLives: two data centers that live with certificates of ten seconds are asked at every listener, over new and
+// over kept connections, and adopt sessions from one another, for two lives and more: no request fails (FLT-21; `make torture` has it
+// with a minute, several lives and a gate).
+func TestNobodyFailsOverShortLives(t *testing.T) {
+	t.Parallel()
+	_, ny, ld := withStepCA(t, testkit.StepOptions{Min: 5 * time.Second, Max: time.Hour, Backdate: time.Second}, 10*time.Second)
+	for _, user := range []string{"ann", "bob"} {
+		ny.User(user)
+	}
+	desk := ny.Application("desk", "https://desk.example")
+	testkit.InStep(ny, ld)
+	var all []*testkit.Visits
+	for _, url := range []string{ny.Endpoint, ny.RuntimeURL} {
+		for _, keep := range []bool{false, true} {
+			all = append(all, testkit.KeepAsking(t, testkit.Asking{URL: url + "/v1/health", TLS: ny.TLS(), Every: 50 * time.Millisecond, Keep: keep}))
+		}
+	}
+	loads := testkit.Adoptions{testkit.Adopt(ny, ld, desk, "ann"), testkit.Adopt(ld, ny, desk, "bob")}
+	for last, changes := "", 0; changes < 4; { // the first, and three that took its place
+		ny.Within(2*testkit.Limit, "the certificate is renewed", func() bool { return all[0].Shown() != last })
+		last, changes = all[0].Shown(), changes+1
+	}
+	for i, v := range all {
+		v.Stop()
+		if n, err := v.Failed(); n+v.Refused() > 0 || v.Served() == 0 {
+			t.Errorf("visitor %d: %d served, %d refused, %d failed, the first with %v", i, v.Served(), v.Refused(), n, err)
+		}
+	}
+	if rounds, failed := loads.Stop(); failed > 0 || rounds == 0 {
+		t.Errorf("%d of %d adoptions failed", failed, rounds)
+	}
+}
+
+// TestStrangersAreNotToldOfTheAuthority: what the external authority says of itself, such as its address, is for administrators and for
+// the log; the revocation list is open to everybody.
+func TestStrangersAreNotToldOfTheAuthority(t *testing.T) {
+	t.Parallel()
+	s, ny, _ := withStepCA(t, testkit.StepOptions{WithoutCRL: true}, 0)
+	_, err := ny.Do(client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", Name: "portal"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := ""
+	ny.Within(testkit.Limit, "the list is refused", func() bool {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ny.Endpoint+"/v1/crl", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := &http.Transport{TLSClientConfig: ny.TLS(), DisableKeepAlives: true}
+		res, err := pool.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // only read
+		raw, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = string(raw)
+		return strings.Contains(body, "ca_no_list")
+	})
+	if strings.Contains(body, s.Address) || strings.Contains(body, "concord\"") || !strings.Contains(body, "request id") {
+		t.Errorf("a stranger is told %s", body)
+	}
+	s.Kill()
+	_, err = ny.Do(client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", Name: "other"}})
+	if err == nil || !strings.Contains(err.Error(), s.URL()) {
+		t.Errorf("an administrator is told %v", err)
+	}
 }

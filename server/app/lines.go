@@ -22,6 +22,7 @@ type lines struct {
 type line struct {
 	net.Conn
 	clusterID string
+	plain     bool // of mode open: there is no state
 	state     tls.ConnectionState
 	leave     func()
 }
@@ -58,6 +59,22 @@ func (l *lines) dial(ctx context.Context, clusterID, address string, cfg *tls.Co
 	return secured, nil
 }
 
+// dialPlain connects to an address of a partner in mode open, where the messages prove themselves.
+func (l *lines) dialPlain(ctx context.Context, clusterID, address string, member func(clusterID string) error, dial func(ctx context.Context, network, address string) (net.Conn, error)) (net.Conn, error) {
+	raw, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	made := &line{Conn: raw, clusterID: clusterID, plain: true}
+	made.leave = func() { l.remove(made) }
+	l.add(made) // before it is judged, so that a change meanwhile meets it
+	if err := member(clusterID); err != nil {
+		_ = made.Close() // the refusal counts
+		return nil, err
+	}
+	return made, nil
+}
+
 func (l *lines) add(one *line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,8 +90,9 @@ func (l *lines) remove(one *line) {
 	delete(l.open, one)
 }
 
-// cut closes every connection that verify refuses now, whatever is under way over it, and says how many those were.
-func (l *lines) cut(verify func(cs *tls.ConnectionState, clusterID string) error) (cut int) {
+// cut closes every connection that verify, or in mode open member, refuses now, whatever is under way over it, and says how many those
+// were.
+func (l *lines) cut(verify func(cs *tls.ConnectionState, clusterID string) error, member func(clusterID string) error) (cut int) {
 	l.mu.Lock()
 	all := make([]*line, 0, len(l.open))
 	for one := range l.open {
@@ -82,7 +100,13 @@ func (l *lines) cut(verify func(cs *tls.ConnectionState, clusterID string) error
 	}
 	l.mu.Unlock()
 	for _, one := range all {
-		if verify(&one.state, one.clusterID) != nil {
+		var err error
+		if one.plain {
+			err = member(one.clusterID)
+		} else {
+			err = verify(&one.state, one.clusterID)
+		}
+		if err != nil {
 			_ = one.Close() // it is of no more use
 			cut++
 		}

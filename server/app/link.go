@@ -118,6 +118,9 @@ func (l *links) connect(p *mdc.Partner, mode string) (*link, error) {
 		settings := client.Config{Endpoint: "https://" + address, TLS: cfg, Dial: l.dialer.DialContext, DialTLS: dial, UserAgent: "concord-peer", Timeout: 5 * time.Second, MaxRetries: -1, Logger: l.logger}
 		if mode == mdc.ModeOpen {
 			settings.Endpoint = "http://" + address
+			settings.Dial = func(ctx context.Context, _, address string) (net.Conn, error) {
+				return l.lines.dialPlain(ctx, p.ClusterID, address, l.member, l.dialer.DialContext)
+			}
 			settings.Wrap = func(below http.RoundTripper) http.RoundTripper {
 				return &openTransport{gate: l.gate, partner: p, ours: l.label.clusterID, below: below}
 			}
@@ -131,10 +134,28 @@ func (l *links) connect(p *mdc.Partner, mode string) (*link, error) {
 	return made, nil
 }
 
+// member says whether a data center is a partner in mode open now. Over connections without TLS that is all there is to judge: each
+// message proves the rest.
+func (l *links) member(clusterID string) error {
+	if l.mode() != mdc.ModeOpen {
+		return errFormerMode
+	}
+	p, err := l.partners.Partner(context.Background(), clusterID)
+	switch {
+	case err != nil:
+		return err
+	case p == nil:
+		return errNoPartner(clusterID)
+	case !p.InMode(mdc.ModeOpen):
+		return errFormerMode
+	}
+	return nil
+}
+
 // drop closes every link; the next call opens anew under the trust that is then in force. What is under way goes on where that
 // trust still holds, and is cut off where it does not.
 func (l *links) drop() {
-	if cut := l.lines.cut(l.verify); cut > 0 {
+	if cut := l.lines.cut(l.verify, l.member); cut > 0 {
 		l.logger.Info("connections to partners cut off: they are no longer trusted", "connections", cut)
 	}
 	l.mu.Lock()

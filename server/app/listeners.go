@@ -32,7 +32,8 @@ type listener struct {
 	clients   *clientRoots     // nil: the data center's own clients only
 	advertise string
 	server    *http.Server
-	watch     func(net.Conn, http.ConnState) // told of every connection; may be nil
+	watch     func(net.Conn, http.ConnState)                  // told of every connection; may be nil
+	mark      func(context.Context, net.Conn) context.Context // makes the context of its requests; may be nil
 }
 
 // bind takes the address, so that a port that is in use is found before anything starts.
@@ -75,7 +76,7 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 	l.server = &http.Server{
 		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, // bodies have their own deadline, in httpapi
-		ConnState: l.watch, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState: l.watch, ConnContext: l.mark, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250},
 	}
 	n := l.net

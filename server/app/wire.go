@@ -86,7 +86,7 @@ func (n *Node) reloadTrust() {
 
 // trustChanged follows a change of trust to connections that are open, in both directions (SEC-43, FLT-22).
 func (n *Node) trustChanged() {
-	if cut := n.callers.cut(n.verifyCaller); cut > 0 {
+	if cut := n.callers.cut(n.verifyCaller, n.links.member); cut > 0 {
 		n.log.Info("connections of partners cut off: they are no longer trusted", "connections", cut)
 	}
 	n.links.drop()
@@ -124,11 +124,11 @@ func (n *Node) wireTrust(ctx context.Context) error {
 		return err
 	}
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Learned: n.book.Learned, Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.note})
+		Learned: n.book.Learned, Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.notePeer})
 	if err != nil {
 		return err
 	}
-	n.listeners[2].tls, n.listeners[2].watch = n.trust.ServerTLS(), n.callers.watch
+	n.listeners[2].tls, n.listeners[2].watch, n.listeners[2].mark = n.trust.ServerTLS(), n.callers.watch, n.callers.mark
 	n.listeners[2].plain = func() bool { return n.modes.now() == mdc.ModeOpen }
 	for i, l := range n.listeners[:2] { // agents of every partner come to the runtime listener, own administrators to the admin listener
 		if l.tls != nil {
@@ -274,7 +274,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
 		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Proved: n.callers.proved, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Sisters: sisters{partnerIDs{n.model, n.log}, n.links}, Users: users, Guesses: counter, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

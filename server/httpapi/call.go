@@ -167,7 +167,21 @@ func (c *call) fail(err error) {
 		c.logger().Error("request failed", "error", err, "route", c.FullPath())
 		f, status = fault.New(fault.Internal, "internal", "Something went wrong in the server. The request id leads to the reason in its log."), http.StatusInternalServerError
 	}
-	c.problem(status, f)
+	c.problem(status, c.withoutAuthority(f))
+}
+
+// withoutAuthority keeps from all but administrators what a fault of the external certificate authority tells of it, such as its
+// address; the log has it.
+func (c *call) withoutAuthority(f *fault.Error) *fault.Error {
+	if !strings.HasPrefix(f.Code, "ca_") {
+		return f
+	}
+	if kind, _, _ := strings.Cut(c.GetString(actorKey), ":"); kind == "token" || kind == "certificate" {
+		return f
+	}
+	c.logger().Warn("certificate authority", "code", f.Code, "error", f, "route", c.FullPath())
+	return &fault.Error{Kind: f.Kind, Code: f.Code, RetryAfter: f.RetryAfter,
+		Message: "The certificate authority of this data center does not do this now; the request id leads to the reason in the log of the server."}
 }
 
 func (c *call) problem(status int, f *fault.Error) {

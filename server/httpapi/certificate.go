@@ -33,15 +33,26 @@ func (s *Server) verified(g *gin.Context, role trust.Role, operators func() *x50
 	if err == nil {
 		return caller, true
 	}
-	s.turnAway(g, err)
+	s.turnAway(g, role, err)
 	return caller, false
 }
 
-func (s *Server) turnAway(g *gin.Context, err error) {
+// Names of the listeners in the log and the audit record.
+const (
+	listenerAdmin   = "admin"
+	listenerRuntime = "runtime"
+	listenerPeer    = "peer"
+)
+
+func (s *Server) turnAway(g *gin.Context, role trust.Role, err error) {
+	listener := listenerAdmin
+	if role == trust.Agent {
+		listener = listenerRuntime
+	}
 	g.Header("Connection", "close")
-	s.c.Logger.Warn("client certificate refused", "code", fault.CodeOf(err), "error", err, "remote", g.Request.RemoteAddr,
+	s.c.Logger.Warn("client certificate refused", "listener", listener, "code", fault.CodeOf(err), "error", err, "remote", g.Request.RemoteAddr,
 		"fingerprint", mdc.Fingerprint(g.Request.TLS.PeerCertificates[0]))
-	s.c.Refused(g.Request.TLS.PeerCertificates[0], err)
+	s.c.Refused(listener, g.Request.TLS.PeerCertificates[0], err)
 	(&call{Context: g}).fail(err)
 }
 
@@ -69,7 +80,7 @@ func (s *Server) certifiedAgent(g *gin.Context) {
 		return
 	}
 	if a == nil || !slices.Contains(a.CertificateIdentities, caller.Identity) {
-		s.turnAway(g, fault.New(fault.Unauthenticated, "certificate_not_listed",
+		s.turnAway(g, trust.Agent, fault.New(fault.Unauthenticated, "certificate_not_listed",
 			"The certificate is not registered here: an agent %q that lists %q in certificate_identities is needed.", caller.Name, caller.Identity))
 		return
 	}

@@ -25,6 +25,30 @@ func withCertificate(d *testkit.DataCenter, c tls.Certificate) *tls.Config {
 	return cfg
 }
 
+// TestRefusalsNameTheListener: who reads the audit record learns at which listener a certificate was refused (SEC-41).
+func TestRefusalsNameTheListener(t *testing.T) {
+	d := start(t)
+	stray := madeUp(t, "spiffe://nydc/admin/ann")
+	for _, url := range []string{d.Endpoint + "/v1/groups", d.RuntimeURL + "/session/v1/authorize"} {
+		method := http.MethodGet
+		if strings.HasPrefix(url, d.RuntimeURL) {
+			method = http.MethodPost
+		}
+		if got := send(t, d, ask{method: method, url: url, body: "{}", tls: withCertificate(d, stray)}); got.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", url, got.status, got.body)
+		}
+	}
+	if _, err := hello(t, d, stray); err == nil {
+		t.Error("the peer listener takes it")
+	}
+	records := strings.Join(audited(t, d, `"action":"refuse"`), "\n")
+	for _, want := range []string{`"admin/untrusted_certificate`, `"runtime/wrong_identity`, `"peer/wrong_identity`} {
+		if !strings.Contains(records, want) {
+			t.Errorf("%s is not in the audit record: %s", want, records)
+		}
+	}
+}
+
 // TestAdministratorByCertificate: a certificate of this data center's authority for an administrator is every permission, at the admin
 // listener and nowhere else; anything else that is shown there is refused with a reason (SEC-41).
 func TestAdministratorByCertificate(t *testing.T) {

@@ -69,7 +69,7 @@ func (s *Server) certifiedWebServer(c *call) (*mdc.Agent, error) {
 	caller, err := s.c.Trust.VerifyCaller(c.Request.TLS, trust.Agent, s.c.RuntimeRoots())
 	if err != nil {
 		c.Header("Connection", "close")
-		s.c.Refused(shown, err)
+		s.c.Refused(listenerRuntime, shown, err)
 		return nil, forbidden(err)
 	}
 	a, err := s.c.Model.Agent(c.Request.Context(), caller.Name)
@@ -80,7 +80,7 @@ func (s *Server) certifiedWebServer(c *call) (*mdc.Agent, error) {
 		c.Header("Connection", "close")
 		err := fault.New(fault.Forbidden, "certificate_not_listed",
 			"The certificate is not registered here: an agent %q that lists %q in certificate_identities is needed.", caller.Name, caller.Identity)
-		s.c.Refused(shown, err)
+		s.c.Refused(listenerRuntime, shown, err)
 		return nil, err
 	}
 	return a, nil

@@ -59,7 +59,7 @@ func (s *Server) provePartner(g *gin.Context) {
 		g.Header("Connection", "close")
 		s.c.Logger.Warn("partner refused", "error", err, "remote", g.Request.RemoteAddr)
 		if t := g.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
-			s.c.Refused(t.PeerCertificates[0], err)
+			s.c.Refused(listenerPeer, t.PeerCertificates[0], err)
 		}
 		(&call{Context: g}).fail(err)
 		return

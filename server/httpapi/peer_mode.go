@@ -78,6 +78,7 @@ func (s *Server) serveOpen(w http.ResponseWriter, r *http.Request, next http.Han
 		refuse(w, r, next, err)
 		return
 	}
+	s.c.Proved(r.Context(), id)
 	answer := &provedAnswer{ResponseWriter: w, signed: signed, method: r.Method}
 	next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), passageKey{}, passage{partner: id})))
 	answer.close() // not after a panic: the answer is to be seen as broken off

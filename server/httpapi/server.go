@@ -60,7 +60,8 @@ type Config struct {
 	Tester        *topology.Tester
 	Validator     *topology.Validator
 	Inspector     Inspector
-	Refused       func(leaf *x509.Certificate, err error) // of callers of the peer listener whose certificate is refused at a request; must not block
+	Refused       func(listener string, leaf *x509.Certificate, err error) // of callers whose certificate is refused at a request; must not block
+	Proved        func(ctx context.Context, clusterID string)              // of requests of mode open, before they are judged; must not block
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys
