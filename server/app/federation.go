@@ -11,6 +11,8 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
 )
 
@@ -33,12 +35,12 @@ func (n *Node) wireFederation(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.refresher, err = federation.NewRefresher(federation.RefresherConfig{Book: n.book, Partners: n.model.Partners, Fetch: n.fetchTrust,
+	n.refresher, err = federation.NewRefresher(federation.RefresherConfig{Book: n.book, Partners: n.certified, Fetch: n.fetchTrust,
 		Tidy: n.tidyTrust, Changed: n.reloadTrust, Leave: n.links.drop, Clock: n.opts.Clock, Logger: n.log})
 	if err != nil {
 		return err
 	}
-	n.rotation, err = federation.NewRotation(federation.RotationConfig{Authority: rotating{n}, Publisher: n.publisher, Partners: n.model.Partners})
+	n.rotation, err = federation.NewRotation(federation.RotationConfig{Authority: rotating{n}, Publisher: n.publisher, Partners: n.certified})
 	return err
 }
 
@@ -75,8 +77,25 @@ func (p publication) Current(context.Context) (federation.Document, error) {
 // Changed is closed at the next change of either.
 func (p publication) Changed() <-chan struct{} { return p.authority.Changed() }
 
-// fetchTrust asks a partner.
+// certified are the partners that prove themselves by certificates: none in mode open. A passphrase, which all partners may have, is
+// no proof of who tells of roots that count in other modes too.
+func (n *Node) certified(ctx context.Context) ([]mdc.Partner, error) {
+	if n.modes.now() == mdc.ModeOpen {
+		return nil, nil
+	}
+	return n.model.Partners(ctx)
+}
+
+// fetchTrust asks a partner. A link of mode open is refused at the far end, and here, where the mode may change meanwhile.
 func (n *Node) fetchTrust(ctx context.Context, clusterID string, sequence, number uint64, wait time.Duration) (federation.Document, error) {
+	d, err := n.askTrust(ctx, clusterID, sequence, number, wait)
+	if mode := n.modes.now(); err == nil && mode == mdc.ModeOpen {
+		return federation.Document{}, fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s now, in which nobody is believed about roots.", n.cfg.ClusterID, mode)
+	}
+	return d, err
+}
+
+func (n *Node) askTrust(ctx context.Context, clusterID string, sequence, number uint64, wait time.Duration) (federation.Document, error) {
 	var out wire.PeerTrust
 	query := url.Values{"after": {strconv.FormatUint(sequence, 10)}, "crl": {strconv.FormatUint(number, 10)}, "wait": {wait.String()}}
 	err := n.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/trust", Query: query, Out: &out, Timeout: wait + 10*time.Second})

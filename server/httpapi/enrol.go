@@ -9,6 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
@@ -22,6 +23,9 @@ func (s *Server) peerEnrolRoutes() []route {
 
 // enroll gives whoever shows a token the certificate that it is for. The token names the identity; the caller brings the key.
 func (s *Server) enroll(c *call) error {
+	if c.Request.TLS == nil {
+		return fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s; a join token needs TLS, and is not spent.", s.c.ClusterID, s.c.Mode())
+	}
 	var in wire.PeerEnroll
 	if err := c.decode(&in); err != nil {
 		return err

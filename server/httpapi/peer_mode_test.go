@@ -156,6 +156,13 @@ func TestOpenOnTheWire(t *testing.T) {
 	}
 	pairing := openAsk{now: now.Now, method: http.MethodPost, target: "/peer/v1/pair", body: `{"cluster_id":"FAKE","bundle":"{}","proof":""}`, header: post.header}
 	sendOpen(t, d, pairing, "").refused(t, http.StatusConflict, "mode_mismatch")
+	// Nobody tells of roots, or acknowledges any, by a passphrase that other partners have too, and no token's secret goes without TLS.
+	roots := openAsk{now: now.Now, method: http.MethodHead, target: "/peer/v1/trust?after=0&crl=0&wait=0s"}
+	if got := sendOpen(t, d, roots, proveOpen(key, roots)); got.status != http.StatusConflict {
+		t.Errorf("roots are told without TLS: %d", got.status)
+	}
+	enroll := openAsk{now: now.Now, method: http.MethodPost, target: "/peer/v1/enroll", body: `{"id":"x","purpose":"agent","secret":"","csr_pem":""}`, header: post.header}
+	sendOpen(t, d, enroll, "").refused(t, http.StatusConflict, "mode_mismatch")
 	if conn, err := tls.Dial("tcp", d.PeerAddress, &tls.Config{InsecureSkipVerify: true}); err == nil { //nolint:gosec // the test is the caller
 		_ = conn.Close()
 		t.Error("mode open takes TLS")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 )
 
 func (s *Server) peerTrustRoutes() []route {
@@ -17,6 +18,9 @@ func (s *Server) peerTrustRoutes() []route {
 // peerTrust answers a partner's question for what is newer than what it has. What it says to have, it has durably: that is its
 // acknowledgement, which the rotation of the root waits for.
 func (s *Server) peerTrust(c *call) error {
+	if c.Request.TLS == nil {
+		return fault.New(fault.Conflict, passphrase.CodeModeMismatch, "%s is in mode %s, in which nobody is told of roots, or believed about what he has.", s.c.ClusterID, s.c.Mode())
+	}
 	var faults []fault.Field
 	number := func(name string) uint64 {
 		n, err := strconv.ParseUint(c.Query(name), 10, 64)
