@@ -60,18 +60,20 @@ type publication struct{ authority *ca.Authority }
 
 var _ federation.Publication = publication{}
 
-// Current gives bundle and revocation list.
+// Current gives bundle and revocation list, the latter where there is one.
 func (p publication) Current(context.Context) (federation.Document, error) {
 	list := p.authority.CRL() // first: what is told of the roots is then never older than what signed it
 	bundle, sequence, err := p.authority.Bundle()
 	if err != nil {
 		return federation.Document{}, err
 	}
+	d := federation.Document{Sequence: sequence, Bundle: []byte(bundle)}
 	issuer, err := p.authority.ListIssuer(list)
-	if err != nil {
-		return federation.Document{}, err
+	if err != nil { // an external authority gave no list yet, or the one that is kept is another authority's: the roots are told all the same
+		return d, nil //nolint:nilerr // CRL's own trouble is told where lists are asked for
 	}
-	return federation.Document{Sequence: sequence, Bundle: []byte(bundle), Number: list.Number, Lists: []federation.List{{Issuer: issuer.Raw, List: list.DER}}}, nil
+	d.Number, d.Lists = list.Number, []federation.List{{Issuer: issuer.Raw, List: list.DER}}
+	return d, nil
 }
 
 // Changed is closed at the next change of either.

@@ -21,13 +21,15 @@ const (
 	listLife = 24 * time.Hour // thisUpdate to nextUpdate; a new list is made when half of it is over
 )
 
-// List is a certificate revocation list, signed by the issuing certificate. The number only grows, restarts included.
+// List is a certificate revocation list, signed by the issuing certificate. The number of one authority's lists only grows, restarts
+// and a change to another authority and back included.
 type List struct {
 	Number     uint64    `json:"number"`
 	ThisUpdate time.Time `json:"this_update"`
 	NextUpdate time.Time `json:"next_update"`
 	DER        []byte    `json:"der"`
-	Digest     string    `json:"digest"` // of the entries and the issuer, to see when it no longer says what is recorded
+	Digest     string    `json:"digest"`  // of the entries and the issuer, to see when it no longer says what is recorded
+	Highest    uint64    `json:"highest"` // number that any list had here before, of whichever authority
 }
 
 // CRL is the list in force.
@@ -116,7 +118,9 @@ func (a *Authority) refreshList(ctx context.Context) error {
 	defer a.listing.Unlock()
 	entries := a.listed()
 	now := a.config.Clock.Now().UTC().Truncate(time.Second)
-	l := revocationList{number: a.list.Load().Number + 1, thisUpdate: now, nextUpdate: now.Add(listLife), entries: entries}
+	was := a.list.Load()
+	highest := max(was.Number, was.Highest)
+	l := revocationList{number: highest + 1, thisUpdate: now, nextUpdate: now.Add(listLife), entries: entries}
 	der, err := a.backend.CRL(ctx, l)
 	if err != nil {
 		a.listTrouble.Store(&err)
@@ -126,8 +130,8 @@ func (a *Authority) refreshList(ctx context.Context) error {
 	if err != nil || made.Number == nil || !made.Number.IsUint64() {
 		return errors.Join(errors.New("read the new revocation list"), err)
 	}
-	fresh := List{Number: made.Number.Uint64(), ThisUpdate: made.ThisUpdate, NextUpdate: made.NextUpdate, DER: der, Digest: a.listDigest(entries)}
-	if !bytes.Equal(der, a.list.Load().DER) {
+	fresh := List{Number: made.Number.Uint64(), ThisUpdate: made.ThisUpdate, NextUpdate: made.NextUpdate, DER: der, Digest: a.listDigest(entries), Highest: highest}
+	if !bytes.Equal(der, was.DER) {
 		if err := a.keepList(ctx, fresh); err != nil {
 			return err
 		}
@@ -180,7 +184,7 @@ func (a *Authority) unrecorded(ctx context.Context, list *x509.RevocationList) (
 	return serials, err
 }
 
-// keepList writes the list, but never over one with a higher number.
+// keepList writes the list, but never over one of the same issuer with a higher number.
 func (a *Authority) keepList(ctx context.Context, fresh List) error {
 	raw, err := json.Marshal(fresh)
 	if err != nil {
@@ -195,7 +199,7 @@ func (a *Authority) keepList(ctx context.Context, fresh List) error {
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if kept.Number > fresh.Number {
+		if kept.Number > fresh.Number && sameSigner(kept.DER, fresh.DER) {
 			return fmt.Errorf("the kept list has number %d, the new one %d", kept.Number, fresh.Number)
 		}
 		return w.Put([]byte(listKey), raw, 0)
@@ -204,6 +208,13 @@ func (a *Authority) keepList(ctx context.Context, fresh List) error {
 		return fmt.Errorf("write revocation list: %w", err)
 	}
 	return nil
+}
+
+// sameSigner says whether two lists name one issuing key. An authority that takes another's place counts for itself.
+func sameSigner(a, b []byte) bool {
+	x, err := x509.ParseRevocationList(a)
+	y, wrong := x509.ParseRevocationList(b)
+	return err == nil && wrong == nil && bytes.Equal(x.AuthorityKeyId, y.AuthorityKeyId)
 }
 
 // forgetEnded drops revocations of certificates that ended by themselves; the store drops them by their life.

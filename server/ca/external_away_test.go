@@ -288,13 +288,14 @@ func TestARevocationAtTheExternalAuthority(t *testing.T) {
 }
 
 // TestAChangeToAnExternalAuthority: the root is another one, the sequence of the bundle grows both ways, the leaves are new, and what
-// the former authority issued is on record still.
+// the former authority issued is on record still. Each authority's list comes into force whatever number the other's had, and its own
+// numbers go on where they were: partners refuse one that went back (FLT-22).
 func TestAChangeToAnExternalAuthority(t *testing.T) {
 	t.Parallel()
 	s := stepCA(t, catest.Options{})
 	b := externalBench(t, s)
 	there := b.config.External
-	var sequences []uint64
+	var sequences, numbers []uint64
 	var roots []string
 	for _, x := range []*ca.External{nil, there, nil, there} {
 		b.config.External = x
@@ -313,7 +314,31 @@ func TestAChangeToAnExternalAuthority(t *testing.T) {
 		if err := verify(a, a.PeerCertificate(), b.clock.Now()); err != nil {
 			t.Error(err)
 		}
+		for range 5 {
+			if x != nil {
+				break
+			}
+			issued, err := a.Issue(t.Context(), somebody, ca.Request{Profile: ca.ProfileAgent, Name: "a-1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Revoke(t.Context(), somebody, ca.Withdrawal{Serials: []string{issued.Serial}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.KeepUp(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.ListIssuer(a.CRL()); err != nil {
+			t.Errorf("list %d of the authority in force: %v", a.CRL().Number, err)
+		}
+		if x == nil {
+			numbers = append(numbers, a.CRL().Number)
+		}
 		closed(t, a)
+	}
+	if numbers[1] <= numbers[0] {
+		t.Errorf("the embedded authority's list went from number %d to %d", numbers[0], numbers[1])
 	}
 	if roots[0] != roots[2] || roots[1] != roots[3] || roots[0] == roots[1] {
 		t.Error("wrong roots")

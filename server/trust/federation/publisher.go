@@ -19,7 +19,7 @@ const MaxWait = 25 * time.Second
 
 // Publication is what this data center tells of its own trust.
 type Publication interface {
-	// Current gives all of it, of one moment.
+	// Current gives all of it, of one moment; without lists while there are none to tell.
 	Current(ctx context.Context) (Document, error)
 	// Changed gives a channel that is closed at the next change. It is taken before Current.
 	Changed() <-chan struct{}
@@ -98,6 +98,9 @@ func (p *Publisher) Offer(ctx context.Context, clusterID string, sequence, numbe
 				return Document{}, err
 			}
 			first = false
+		}
+		if d.Lists == nil {
+			d.Number = number // there is no list to tell now: those that it has stay
 		}
 		if d.Sequence != sequence || d.Number != number {
 			return newer(d, sequence, number), nil
