@@ -54,7 +54,7 @@ func TestCrossedChainIsWhatOpenSSLTakes(t *testing.T) {
 }
 
 // TestRotationOfAShallowRoot: FLT-21. The root that an earlier version made takes only one authority below it. It is replaced all the
-// same, with a restart in between, and whoever knows either root believes the leaves until it is retired.
+// same, with a restart in between that replaces the issuing certificate as well, and whoever knows either root believes the leaves until it is retired.
 func TestRotationOfAShallowRoot(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -68,7 +68,11 @@ func TestRotationOfAShallowRoot(t *testing.T) {
 		}
 		step(t, a.Publish)
 		step(t, a.Switch)
+		if issuer, err := a.ListIssuer(a.CRL()); err != nil || issuer.CheckSignatureFrom(a.Roots()[1]) != nil {
+			t.Errorf("rotation %d: the list comes with an issuer that is not below the present root: %v", rotation, err)
+		}
 		_ = a.Close()
+		b.clock.Advance(4*365*day + day) // the issuing certificate is replaced too
 		a = b.open(t)
 		for i, root := range a.Roots() {
 			for _, c := range []*tls.Certificate{a.PeerCertificate(), a.WebCertificate()} {

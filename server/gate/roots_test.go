@@ -92,7 +92,7 @@ func (h *rooted) give() {
 func TestGateFollowsTheRoots(t *testing.T) {
 	t.Parallel()
 	h := newRooted(t)
-	at := h.open()
+	at, idle := h.open(), h.open() // idle has no connection before the end
 	ctx, stop := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	var requests, failed atomic.Int64
@@ -130,6 +130,9 @@ func TestGateFollowsTheRoots(t *testing.T) {
 	more()
 	if got := h.get(h.open()); got != http.StatusOK {
 		t.Errorf("with the new root alone: %d", got)
+	}
+	if got := h.get(idle); got != http.StatusOK {
+		t.Errorf("a gate that connects for the first time since the rotation began: %d", got)
 	}
 	stop()
 	busy.Wait()
