@@ -170,6 +170,18 @@ func TestReset(t *testing.T) {
 	)
 }
 
+// TestDataCenterSource: the data source shows what the resource declares of sessions and users (CAMS-10).
+func TestDataCenterSource(t *testing.T) {
+	_, provider := start(t)
+	const at = "data.concord_data_center.x"
+	source := block(`data "concord_data_center" "x"`, `depends_on = [concord_data_center.x]`)
+	acceptance(t,
+		resource.TestStep{Config: provider + block(`resource "concord_data_center" "x"`, `cluster_id = "NYDC"`) + source, Check: resource.TestCheckResourceAttr(at, "session_capacity", "0")},
+		resource.TestStep{Config: provider + block(`resource "concord_data_center" "x"`, `cluster_id = "NYDC"`, `session_capacity = 1000`, `availability = "passive"`) + source,
+			Check: resource.ComposeTestCheckFunc(resource.TestCheckResourceAttr(at, "session_capacity", "1000"), resource.TestCheckResourceAttr(at, "availability", "passive"))},
+	)
+}
+
 // TestInUse: what others refer to is not deleted, and the error names them.
 func TestInUse(t *testing.T) {
 	s, provider := start(t)

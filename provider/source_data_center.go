@@ -30,23 +30,24 @@ func (s *dataCenterSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What the data center that the provider's endpoint is says of itself.",
 		Attributes: map[string]schema.Attribute{
-			"id":             computed("The cluster id."),
-			"cluster_id":     computed("Cluster id from the server's configuration file."),
-			"display_name":   computed("Name to show to people."),
-			"role":           computed("`standalone`, `master` or `clone`."),
-			"write_enabled":  schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether administrators may change replicated objects here."},
-			"security_mode":  computed("How partners prove themselves at the peer listener."),
-			"write_requires": computed("Who must have a change before this data center, as the master, acknowledges it: `local` or `majority`."),
-			"availability":   computed("Whether it should get users: `active`, `hot_standby` or `passive`."),
-			"state":          computed("`active`, `bootstrapping` or `replication_ready`."),
-			"epoch":          schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
-			"epoch_holder":   computed("Cluster id of the master of this epoch."),
-			"last_sequence":  schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that this data center has."},
-			"digest":         computed("Digest over all replicated objects: data centers that are in step show the same one at the same sequence."),
-			"peer_url":       computed("Address of the peer listener, `https://host:port`, where partners come in."),
-			"runtime_url":    computed("Address of the runtime listener, `https://host:port`, where people sign in and agents ask."),
-			"node_name":      computed("Name of the node that answered."),
-			"version":        computed("Version of the server that answered."),
+			"id":               computed("The cluster id."),
+			"cluster_id":       computed("Cluster id from the server's configuration file."),
+			"display_name":     computed("Name to show to people."),
+			"role":             computed("`standalone`, `master` or `clone`."),
+			"write_enabled":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether administrators may change replicated objects here."},
+			"security_mode":    computed("How partners prove themselves at the peer listener."),
+			"write_requires":   computed("Who must have a change before this data center, as the master, acknowledges it: `local` or `majority`."),
+			"availability":     computed("Whether it should get users: `active`, `hot_standby` or `passive`."),
+			"session_capacity": schema.Int64Attribute{Computed: true, MarkdownDescription: "How many sessions it holds at most, on all of its nodes together; `0`: no limit."},
+			"state":            computed("`active`, `bootstrapping` or `replication_ready`."),
+			"epoch":            schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
+			"epoch_holder":     computed("Cluster id of the master of this epoch."),
+			"last_sequence":    schema.Int64Attribute{Computed: true, MarkdownDescription: "Number of the last change that this data center has."},
+			"digest":           computed("Digest over all replicated objects: data centers that are in step show the same one at the same sequence."),
+			"peer_url":         computed("Address of the peer listener, `https://host:port`, where partners come in."),
+			"runtime_url":      computed("Address of the runtime listener, `https://host:port`, where people sign in and agents ask."),
+			"node_name":        computed("Name of the node that answered."),
+			"version":          computed("Version of the server that answered."),
 		},
 	}
 }
@@ -60,6 +61,7 @@ type dataCenterSourceModel struct {
 	SecurityMode  types.String `tfsdk:"security_mode"`
 	WriteRequires types.String `tfsdk:"write_requires"`
 	Availability  types.String `tfsdk:"availability"`
+	Capacity      types.Int64  `tfsdk:"session_capacity"`
 	State         types.String `tfsdk:"state"`
 	Epoch         types.Int64  `tfsdk:"epoch"`
 	EpochHolder   types.String `tfsdk:"epoch_holder"`
@@ -77,6 +79,9 @@ func (m *dataCenterSourceModel) fill(v wire.DataCenterView) {
 		Role: types.StringValue(v.Role), WriteEnabled: orFalse(v.WriteEnabled), SecurityMode: types.StringValue(v.SecurityMode),
 		WriteRequires: types.StringValue(v.WriteRequires), Availability: types.StringValue(v.Availability), State: types.StringValue(v.State), Epoch: number(v.Epoch), EpochHolder: types.StringValue(v.EpochHolder),
 		LastSequence: number(v.LastSequence), Digest: types.StringValue(v.Digest), PeerURL: types.StringValue(v.PeerURL),
-		RuntimeURL: types.StringValue(v.RuntimeURL), NodeName: types.StringValue(v.NodeName), Version: types.StringValue(v.Version),
+		RuntimeURL: types.StringValue(v.RuntimeURL), NodeName: types.StringValue(v.NodeName), Version: types.StringValue(v.Version), Capacity: types.Int64Value(0),
+	}
+	if v.SessionCapacity != nil {
+		m.Capacity = types.Int64Value(int64(*v.SessionCapacity))
 	}
 }

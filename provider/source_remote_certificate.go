@@ -48,8 +48,8 @@ func (s *remoteCertificateSource) Schema(_ context.Context, _ datasource.SchemaR
 		Attributes: map[string]schema.Attribute{
 			"id":      schema.StringAttribute{Computed: true, MarkdownDescription: "The address."},
 			"address": schema.StringAttribute{Required: true, Validators: []validator.String{attr.HostPort()}, MarkdownDescription: "`host:port` of the server. It is the data center that connects, so its own rule of outbound addresses counts."},
-			"fingerprint_sha256": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.SHA256()},
-				MarkdownDescription: "SHA-256 of the certificate that is expected, in lower-case hex. When nothing that the server presents has it, the roots that a peer listener publishes are looked at; when none of those has it either, reading fails."},
+			"fingerprint_sha256": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.Fingerprint()},
+				MarkdownDescription: "SHA-256 of the certificate that is expected, in hex: in either case, with or without colons, as `openssl x509 -fingerprint -sha256` prints it. When nothing that the server presents has it, the roots that a peer listener publishes are looked at; when none of those has it either, reading fails."},
 			"certificate_pem": schema.StringAttribute{Computed: true, MarkdownDescription: "The certificate with that fingerprint, for `concord_trusted_certificate`; null without `fingerprint_sha256`."},
 			"tls_version":     schema.StringAttribute{Computed: true, MarkdownDescription: "`TLS 1.2` or `TLS 1.3`."},
 			"partner":         schema.StringAttribute{Computed: true, MarkdownDescription: "Cluster id of the partner that the server would be taken for now; null for none."},
@@ -114,7 +114,7 @@ func (s *remoteCertificateSource) Read(ctx context.Context, req datasource.ReadR
 		return
 	}
 	v, err := s.inspect(ctx, m.Address.ValueString(), false)
-	want := m.Fingerprint.ValueString()
+	want := attr.PlainFingerprint(m.Fingerprint.ValueString())
 	found := presentedPEM(v.Certificates, want)
 	if err == nil && want != "" && found == "" {
 		var b wire.TrustInspection

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,11 @@ func TestRemoteCertificate(t *testing.T) {
 		return ny.block("concord") + block(`data "concord_remote_certificate" "x"`, append([]string{`address = "` + ldc.PeerAddress + `"`}, lines...)...)
 	}
 	declared := source(`fingerprint_sha256 = "`+own.FingerprintsSHA256[0]+`"`) + block(`resource "concord_trusted_certificate" "x"`, `name = "ldc"`, `certificate_pem = `+at+`.certificate_pem`, `partner = "LDC"`)
+	var pairs []string // as openssl prints it
+	for pair := range slices.Chunk([]byte(strings.ToUpper(own.FingerprintsSHA256[0])), 2) {
+		pairs = append(pairs, string(pair))
+	}
+	printed := strings.ReplaceAll(declared, own.FingerprintsSHA256[0], strings.Join(pairs, ":"))
 	acceptance(t,
 		resource.TestStep{Config: source(), Check: resource.ComposeTestCheckFunc(
 			resource.TestCheckResourceAttr(at, "certificates.#", "2"), resource.TestCheckResourceAttr(at, "certificates.0.names.0", "spiffe://ldc/node/ldc1"),
@@ -45,6 +51,8 @@ func TestRemoteCertificate(t *testing.T) {
 		resource.TestStep{Config: strings.Replace(source(), ldc.PeerAddress, "169.254.169.254:80", 1), ExpectError: regexp.MustCompile(words(`never connects to`))},
 		resource.TestStep{Config: declared, Check: resource.TestCheckResourceAttr("concord_trusted_certificate.x", "fingerprint_sha256", own.FingerprintsSHA256[0])},
 		resource.TestStep{Config: declared, Check: resource.TestCheckResourceAttr(at, "leads_to.0", "ldc")},
+		resource.TestStep{Config: printed, Check: resource.TestCheckResourceAttr("concord_trusted_certificate.x", "fingerprint_sha256", own.FingerprintsSHA256[0])},
+		resource.TestStep{Config: printed, PlanOnly: true},
 	)
 }
 

@@ -4,6 +4,8 @@ package wire
 const (
 	ResultPass = "pass"
 	ResultFail = "fail"
+	// ResultSkipped is of single checks only: one that was not made, and that is no failure.
+	ResultSkipped = "skipped"
 )
 
 // PartnerTest is POST /v1/partners/{cluster_id}/test, and one direction of it POST /peer/v1/test.
@@ -17,7 +19,7 @@ type PartnerTest struct {
 type PartnerCheck struct {
 	Name      string `json:"name"`      // resolve, connect, tls, identity, passphrase, version, clock, mode, agreement
 	Direction string `json:"direction"` // outbound: from the data center that was asked; inbound: from the partner to it
-	Result    string `json:"result"`    // pass or fail
+	Result    string `json:"result"`    // pass, fail or skipped
 	Detail    string `json:"detail"`
 }
 

@@ -38,10 +38,13 @@ func ClusterID() validator.String {
 		"must be 1 to 63 letters and digits, starting with a letter")
 }
 
-// SHA256 accepts a fingerprint.
-func SHA256() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[0-9a-f]{64}$`), "must be a SHA-256: 64 hex digits in lower case, without colons")
+// Fingerprint accepts a SHA-256 as it is copied from another tool: in any case, with or without colons between the bytes.
+func Fingerprint() validator.String {
+	return stringvalidator.RegexMatches(regexp.MustCompile(`^([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31})$`), "must be a SHA-256: 64 hex digits, with or without colons between the bytes")
 }
+
+// PlainFingerprint gives what Fingerprint accepts in lower case and without colons, as the server writes it.
+func PlainFingerprint(s string) string { return strings.ToLower(strings.ReplaceAll(s, ":", "")) }
 
 // HostPort accepts host:port.
 func HostPort() validator.String {

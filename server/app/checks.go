@@ -70,6 +70,15 @@ func (m modeFacts) Bits(h mdc.PassphraseHolder, kind mdc.Kind) (float64, bool) {
 	return m.n.passphrases.Bits(h, kind)
 }
 
+// Unproved says why the pairing in force is not one under the passphrase that is declared now.
+func (m modeFacts) Unproved(ctx context.Context, clusterID string) string {
+	st, err := m.n.pairings.State(ctx, clusterID)
+	if err != nil || !st.Paired || st.Current {
+		return ""
+	}
+	return st.Reason
+}
+
 // Unpaired says why there is no pairing.
 func (m modeFacts) Unpaired(ctx context.Context, clusterID string) string {
 	st, err := m.n.pairings.State(ctx, clusterID)

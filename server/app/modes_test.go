@@ -189,6 +189,42 @@ func TestPassphraseThatDiffers(t *testing.T) {
 	testkit.InStep(ny, ldn)
 }
 
+// TestPassphraseThatIsNotProved: a passphrase that is declared over a pairing and is not the partner's leaves the link as it is, and validate
+// warns until it is put right (OAM-07, MSS-07).
+func TestPassphraseThatIsNotProved(t *testing.T) {
+	t.Parallel()
+	all := testkit.Start(t, "NYDC", "LDC")
+	ny, ldn := all[0], all[1]
+	testkit.LinkBy("simple", phrase, ny, ldn)
+	warned := func() (out []wire.Finding) {
+		var v wire.Validation
+		ny.Get("/v1/validate", &v)
+		if v.Result != wire.ResultPass {
+			t.Errorf("the link works: %+v", v.Findings)
+		}
+		for _, f := range v.Findings {
+			if f.Code == "passphrase_not_proved" {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	if got := warned(); len(got) != 0 {
+		t.Errorf("while it is proved: %+v", got)
+	}
+	ny.Shares(ldn, "another passphrase, and long enough")
+	ny.Within(testkit.Limit, "the proof is refused", func() bool {
+		var v wire.PartnerView
+		ny.Get("/v1/partners/LDC", &v)
+		return v.Paired && strings.Contains(v.PairingError, "Declare the same passphrase")
+	})
+	if got := warned(); len(got) != 1 || got[0].Severity != "warning" || got[0].Subject != "partner ldc" || !strings.Contains(got[0].Detail, "same passphrase") {
+		t.Errorf("while it is not proved: %+v", got)
+	}
+	ny.Shares(ldn, phrase)
+	ny.Within(testkit.Limit, "the warning goes", func() bool { return len(warned()) == 0 })
+}
+
 // TestOpenThatIsNoLongerAllowed: a node whose file stopped allowing mode open keeps its peer listener under TLS, and says so (SEC-40).
 func TestOpenThatIsNoLongerAllowed(t *testing.T) {
 	t.Parallel()

@@ -112,7 +112,7 @@ func (p prober) TestBack(ctx context.Context, clusterID string) ([]topology.Chec
 	err := p.links.do(ctx, clusterID, client.Request{Method: http.MethodPost, Path: "/peer/v1/test", Out: &out, Timeout: 20 * time.Second})
 	var checks []topology.Check
 	for _, c := range out.Checks {
-		checks = append(checks, topology.Check{Name: c.Name, Direction: topology.Inbound, Pass: c.Result == wire.ResultPass, Detail: c.Detail})
+		checks = append(checks, topology.Check{Name: c.Name, Direction: topology.Inbound, Pass: c.Result == wire.ResultPass, Skipped: c.Result == wire.ResultSkipped, Detail: c.Detail})
 	}
 	return checks, err
 }

@@ -48,7 +48,21 @@ func (a *Authority) permitted(r store.Reader, rec Record, t act) error {
 	if t.lift || t.own {
 		return nil
 	}
-	return absent(r, blockPrefix+rec.Identity, "identity_revoked", "This identity was revoked. An administrator has to issue it a certificate once (concord trust issue); after that it is renewed, and can enrol with another join token.")
+	return unblocked(r, rec.Identity)
+}
+
+// MayEnrol refuses, as an enrolment would, an identity that a revocation blocks; a name that no certificate can have is for others
+// to refuse. fault.Conflict identity_revoked.
+func (a *Authority) MayEnrol(ctx context.Context, p Profile, name string) error {
+	s, err := p.shape(a.config.ClusterID, name, nil)
+	if err != nil {
+		return nil //nolint:nilerr // nothing is blocked under such a name
+	}
+	return a.config.Store.View(ctx, func(r store.Reader) error { return unblocked(r, s.id) })
+}
+
+func unblocked(r store.Reader, identity string) error {
+	return absent(r, blockPrefix+identity, "identity_revoked", "This identity was revoked. An administrator has to issue it a certificate once (concord trust issue); after that it is renewed, and can enrol with another join token.")
 }
 
 func absent(r store.Reader, key, code, message string) error {

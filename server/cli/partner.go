@@ -41,7 +41,7 @@ func (p *program) partnerList(t *target) *cobra.Command {
 
 func (p *program) partnerTest(t *target) *cobra.Command {
 	return &cobra.Command{Use: "test CLUSTER-ID", Short: "Test a data center step by step, in both directions", Args: usageArgs(cobra.ExactArgs(1)),
-		Long: "Tests each step from the data center at the endpoint to the partner, and has the partner test its\nway back. It changes nothing. Exit code 3 says that a step failed.",
+		Long: "Tests each step from the data center at the endpoint to the partner, and has the partner test its\nway back. It changes nothing. Exit code 3 says that a step failed; one that the partner does not let\nbe made is skipped, which is no failure.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			var v wire.PartnerTest
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "partners", args[0], "test"), Out: &v, Timeout: partnerTestTime}); err != nil {

@@ -39,7 +39,7 @@ func (p *program) printBundle(v wire.TrustBundle, output string) error {
 	r := v.Rotation
 	roots := make([][]string, len(r.Roots))
 	for i, root := range r.Roots {
-		roots[i] = []string{root.FingerprintSHA256, root.Status, root.ExpiresAt.UTC().Format("2006-01-02")}
+		roots[i] = []string{short(root.FingerprintSHA256), root.Status, root.ExpiresAt.UTC().Format("2006-01-02")}
 	}
 	partners := make([][]string, len(r.Partners))
 	for i, one := range r.Partners {

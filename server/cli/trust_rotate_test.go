@@ -63,8 +63,13 @@ func TestRotateByHand(t *testing.T) {
 	t.Parallel()
 	r := newRotor(t)
 	first := r.ny.Rotation().Roots[0].FingerprintSHA256
-	r.wants(cli.ExitFine, "bundle", "DATA CENTER SEQUENCE PHASE NEXT STEP READY NYDC 1 stable publish yes",
-		first+" issuing "+r.ny.Rotation().Roots[0].ExpiresAt.Format("2006-01-02"), "PARTNER HAS SEQUENCE CURRENT LDC 1 yes")
+	table := r.wants(cli.ExitFine, "bundle", "DATA CENTER SEQUENCE PHASE NEXT STEP READY NYDC 1 stable publish yes",
+		first[:16]+" issuing "+r.ny.Rotation().Roots[0].ExpiresAt.Format("2006-01-02"), "PARTNER HAS SEQUENCE CURRENT LDC 1 yes")
+	for line := range strings.Lines(table) {
+		if len(line) > 81 {
+			t.Errorf("wider than a terminal of 80 columns: %q", line)
+		}
+	}
 	r.wants(cli.ExitUsage, "rotate --all --force", "each step waits")
 	r.wants(cli.ExitUsage, "rotate --all --step switch", "each step waits")
 	r.wants(cli.ExitUsage, "rotate now", "now")

@@ -46,7 +46,10 @@ func partnerTest(clusterID string, checks []topology.Check) wire.PartnerTest {
 	out := wire.PartnerTest{ID: clusterID, Result: wire.ResultPass, Checks: []wire.PartnerCheck{}}
 	for _, check := range checks {
 		result := wire.ResultPass
-		if !check.Pass {
+		switch {
+		case check.Skipped:
+			result = wire.ResultSkipped
+		case !check.Pass:
 			result, out.Result = wire.ResultFail, wire.ResultFail
 		}
 		out.Checks = append(out.Checks, wire.PartnerCheck{Name: check.Name, Direction: check.Direction, Result: result, Detail: check.Detail})

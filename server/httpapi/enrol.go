@@ -21,6 +21,12 @@ func (s *Server) peerEnrolRoutes() []route {
 	}
 }
 
+// enrolProfile is the profile of the certificate that a token of this purpose buys; false for one that buys none.
+func enrolProfile(purpose string) (p ca.Profile, ok bool) {
+	p, ok = map[string]ca.Profile{wire.JoinNode: ca.ProfileNode, wire.JoinAgent: ca.ProfileAgent, wire.JoinAdministrator: ca.ProfileAdministrator}[purpose]
+	return p, ok
+}
+
 // enroll gives whoever shows a token the certificate that it is for. The token names the identity; the caller brings the key.
 func (s *Server) enroll(c *call) error {
 	if c.Request.TLS == nil {
@@ -30,7 +36,7 @@ func (s *Server) enroll(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	profile, ok := map[string]ca.Profile{wire.JoinNode: ca.ProfileNode, wire.JoinAgent: ca.ProfileAgent, wire.JoinAdministrator: ca.ProfileAdministrator}[in.Purpose]
+	profile, ok := enrolProfile(in.Purpose)
 	if !ok {
 		return fault.InvalidFields("The body cannot be accepted.", []fault.Field{{Pointer: "/purpose", Detail: "has to be node, agent or administrator"}})
 	}

@@ -193,7 +193,8 @@ func TestTokenBounds(t *testing.T) {
 	}
 }
 
-// TestTokenDoesNotOutliveARevocation: an identity that is revoked after its token was made is not brought back by the token.
+// TestTokenDoesNotOutliveARevocation: an identity that is revoked after its token was made is not brought back by the token,
+// and gets no other one until an administrator has issued it a certificate (TAM-06).
 func TestTokenDoesNotOutliveARevocation(t *testing.T) {
 	d := start(t)
 	d.Certify("agent", "web", "")
@@ -205,7 +206,20 @@ func TestTokenDoesNotOutliveARevocation(t *testing.T) {
 	if _, err := enroll(t, token, csr); !fault.Is(err, fault.Conflict) {
 		t.Errorf("got %v", err)
 	}
-	d.Certify("agent", "web", "") // an administrator may
+	var before, after wire.Page[wire.JoinTokenView]
+	d.Get("/v1/trust/join-tokens", &before)
+	asked := client.Request{Method: http.MethodPost, Path: "/v1/trust/join-tokens", In: wire.JoinTokenRequest{Purpose: wire.JoinAgent, Name: "web"}}
+	_, err := d.Do(asked)
+	wantFault(t, err, fault.Conflict, "identity_revoked")
+	if err != nil && !strings.Contains(err.Error(), "concord trust issue") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
+	if d.Get("/v1/trust/join-tokens", &after); len(after.Items) != len(before.Items) {
+		t.Errorf("a token was made: %+v", after.Items)
+	}
+	joinToken(t, d, wire.JoinTokenRequest{Purpose: wire.JoinAdministrator, Name: "web"}) // another identity of that name
+	d.Certify("agent", "web", "")                                                        // an administrator may
+	joinToken(t, d, wire.JoinTokenRequest{Purpose: wire.JoinAgent, Name: "web"})
 }
 
 // TestTokenTextIsParsedStrictly: what is no token is refused without being repeated.

@@ -35,6 +35,11 @@ func (s *Server) makeJoinToken(c *call) error {
 	if err != nil {
 		return err
 	}
+	if profile, ok := enrolProfile(in.Purpose); ok { // whoever held such a token would only spend it
+		if err := s.c.Authority.MayEnrol(c.Request.Context(), profile, order.Name); err != nil {
+			return err
+		}
+	}
 	t, secret, err := s.c.Desk.Make(c.Request.Context(), c.enroller(), order)
 	if err != nil {
 		return err

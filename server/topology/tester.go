@@ -33,6 +33,9 @@ const (
 	CheckAgreement  = "agreement"  // the replication agreement between the two, if any, works
 )
 
+// codeNotManaged is the code of a refusal for want of allow_management.
+const codeNotManaged = "management_not_allowed"
+
 const (
 	testTime = 15 * time.Second // for one direction
 	maxSkew  = 30 * time.Second // beyond it proofs that carry a time are refused
@@ -43,6 +46,7 @@ type Check struct {
 	Name      string
 	Direction string
 	Pass      bool
+	Skipped   bool   // it was not made, and that is no failure; Pass is false then
 	Detail    string // what was found, or why it fails and what to do
 }
 
@@ -86,13 +90,15 @@ func (t *Tester) Test(ctx context.Context, clusterID string) ([]Check, error) {
 		return nil, err
 	}
 	if failed(checks, CheckIdentity) {
-		return append(checks, Check{CheckConnect, Inbound, false, "not tested: " + clusterID + " cannot be asked"}), nil
+		return append(checks, Check{Name: CheckConnect, Direction: Inbound, Detail: "not tested: " + clusterID + " cannot be asked"}), nil
 	}
 	asking, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
 	back, err := t.c.Prober.TestBack(asking, clusterID)
 	if err != nil {
-		return append(checks, Check{CheckConnect, Inbound, false, "not tested: " + safe(err)}), nil
+		// A partner that may not be managed from here has decided so; of the link that says nothing.
+		skipped := fault.CodeOf(err) == codeNotManaged
+		return append(checks, Check{Name: CheckConnect, Direction: Inbound, Skipped: skipped, Detail: "not tested: " + safe(err)}), nil
 	}
 	for _, c := range back {
 		c.Direction = Inbound
@@ -261,9 +267,9 @@ func failed(checks []Check, name string) bool {
 }
 
 func pass(name, format string, args ...any) Check {
-	return Check{name, Outbound, true, fmt.Sprintf(format, args...)}
+	return Check{Name: name, Direction: Outbound, Pass: true, Detail: fmt.Sprintf(format, args...)}
 }
 
 func fail(name, format string, args ...any) Check {
-	return Check{name, Outbound, false, fmt.Sprintf(format, args...)}
+	return Check{Name: name, Direction: Outbound, Detail: fmt.Sprintf(format, args...)}
 }

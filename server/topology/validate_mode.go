@@ -16,6 +16,8 @@ type Modes interface {
 	Bits(h mdc.PassphraseHolder, kind mdc.Kind) (bits float64, ok bool)
 	// Unpaired says why roots were not exchanged with a partner of mode simple; "" when they were.
 	Unpaired(ctx context.Context, clusterID string) string
+	// Unproved says why the roots in use were exchanged under another passphrase than the one declared now; "" when they were not.
+	Unproved(ctx context.Context, clusterID string) string
 }
 
 // passphrases looks at the security mode and at what it is proved by (OAM-41, MSS-06, MSS-07).
@@ -87,6 +89,10 @@ func (r *report) passphrase(ctx context.Context, own *mdc.DataCenter, h holder) 
 	if p, ok := h.o.(*mdc.Partner); ok && own.SecurityMode == mdc.ModeSimple {
 		if why := r.v.c.Modes.Unpaired(ctx, p.ClusterID); why != "" {
 			r.add(SeverityError, "not_paired", subject, sentence(why), "Declare the same passphrase on both sides; test with concord partner test "+p.ClusterID+".")
+		}
+		if why := r.v.c.Modes.Unproved(ctx, p.ClusterID); why != "" {
+			r.add(SeverityWarning, "passphrase_not_proved", subject, "The link works by roots that were exchanged under a former passphrase; the one that is declared now is not proved: "+why,
+				"Declare the same passphrase on both sides, with a new version; test with concord partner test "+p.ClusterID+".")
 		}
 	}
 }
