@@ -43,7 +43,7 @@ func (p *program) trustCertificates(t *target) *cobra.Command {
 	f.StringVar(&identity, "identity", "", "only of this `URI`, or first name of a web server")
 	f.StringVar(&name, "name", "", "only with this `NAME` among its names")
 	f.StringVar(&status, "status", "", "only `STATUS`: valid, expired, revoked")
-	f.StringVar(&before, "expiring-before", "", "only what ends before this `TIME` (RFC 3339, a day, or from now such as 720h)")
+	f.StringVar(&before, "expiring-before", "", "only what ends before `TIME`: RFC 3339, a day, or 720h")
 	return c
 }
 

@@ -32,6 +32,11 @@ func TestCloneThatDoesNotAnswer(t *testing.T) {
 	agreementAs(t, ny, "the clone follows", func(st wire.ReplicationStatus, a wire.AgreementStatus) bool {
 		return st.Healthy && a.State == "ready" && a.ClockSkew != nil && a.LagSeconds != nil
 	})
+	ld.Within(testkit.Limit, "the clone has heard of its master", func() bool {
+		var p wire.PartnerView
+		ld.Get("/v1/partners/NYDC", &p)
+		return p.Reachable
+	})
 	ny.Stop()
 	if a := admin(t, ld, http.MethodPost, "/v1/data-center/promote", `{"force":true}`); a.status != http.StatusOK {
 		t.Fatalf("forced promotion: %d %s", a.status, a.body)
