@@ -72,13 +72,13 @@ func (s *Server) serveOpen(w http.ResponseWriter, r *http.Request, next http.Han
 	}
 	id, signed, sum, err := s.c.Gate.Admit(r.Context(), tokens[0], passphrase.Message{Method: r.Method, Target: r.RequestURI, Fields: fields})
 	if err == nil {
+		s.c.Proved(r.Context(), id) // from here on a removal of the partner ends the connection
 		err = provedBody(w, r, sum)
 	}
 	if err != nil {
 		refuse(w, r, next, err)
 		return
 	}
-	s.c.Proved(r.Context(), id)
 	answer := &provedAnswer{ResponseWriter: w, signed: signed, method: r.Method}
 	next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), passageKey{}, passage{partner: id})))
 	answer.close() // not after a panic: the answer is to be seen as broken off
