@@ -142,7 +142,7 @@ func (e *Engine) decidePlace(ctx context.Context, q request, own Held, before []
 			all.add(h, false)
 		}
 	}
-	return e.fit(ctx, all.sorted(e.log), own, p)
+	return e.fit(ctx, q, all.sorted(e.log), own, p)
 }
 
 // holders collects sign-ons once each.
@@ -179,7 +179,7 @@ func (h *holders) sorted(log *revocation.Log) []Held {
 }
 
 // fit says whether own is within the limit, after ending the oldest where the policy says so.
-func (e *Engine) fit(ctx context.Context, all []Held, own Held, p *mdc.SessionPolicy) (bool, error) {
+func (e *Engine) fit(ctx context.Context, q request, all []Held, own Held, p *mdc.SessionPolicy) (bool, error) {
 	excess := len(all) - p.MaxSessionsPerUser
 	if excess <= 0 {
 		return true, nil
@@ -189,11 +189,34 @@ func (e *Engine) fit(ctx context.Context, all []Held, own Held, p *mdc.SessionPo
 		return rank < p.MaxSessionsPerUser, nil
 	}
 	for _, h := range all[:excess] {
+		if other, err := e.ofAnother(ctx, h.SSOID, q.Store, q.User); err != nil {
+			return false, err
+		} else if other {
+			continue
+		}
 		if _, err := e.revoke(ctx, h.SSOID, h.At.Add(revocation.MaxLifetime)); err != nil {
 			return false, err
 		}
 	}
 	return rank >= excess, nil
+}
+
+// errHeld says that a partner counts what no data center counts. It is then as good as silent.
+var errHeld = fmt.Errorf("%w: it counts sign-ons that no data center makes", ErrRefused)
+
+// sound checks a partner's answer: what it names may be ended here, and a revocation that no data center makes would be refused
+// by every partner, with all that lie behind it.
+func (a *ReserveAnswer) sound(now time.Time) bool {
+	if len(a.Live) > maxHeld || len(a.Reserved) > maxHeld {
+		return false
+	}
+	for _, h := range slices.Concat(a.Live, a.Reserved) {
+		_, ok := parse128(string(h.SSOID))
+		if !ok || h.At.After(now.Add(4*revocation.Skew)) || now.Sub(h.At) > revocation.MaxLifetime+4*revocation.Skew {
+			return false
+		}
+	}
+	return true
 }
 
 // reserveAtPartners asks all partners at once within the wait budget, or releases; silent when one of them did not answer.
@@ -210,6 +233,9 @@ func (e *Engine) reserveAtPartners(ctx context.Context, q request, release bool,
 			a, err := e.cfg.Peers.Reserve(ctx, partner, ReserveRequest{Store: q.Store, User: q.User, SSOID: q.SSOID, At: q.At, Release: release})
 			mu.Lock()
 			defer mu.Unlock()
+			if err == nil && !a.sound(e.now()) {
+				err = errHeld
+			}
 			if err == nil {
 				answers = append(answers, a)
 				return

@@ -261,3 +261,44 @@ func TestCapacityWhenMoved(t *testing.T) {
 	want(t, "after it moved", w.browser().trySignIn("NYDC", "bob"), "")
 	want(t, "no way back", b.visit("NYDC").Rule, session.ChallengeCapacity)
 }
+
+// SEC-47: a partner that counts what no data center makes ends nothing, keeps nobody out, and does not spoil what this data center
+// tells the others; one that counts another person's sign-on does not get it ended.
+func TestLimitWithALiar(t *testing.T) {
+	valid := mdc.SSOID("AAAAAAAAAAAAAAAAAAAAAA")
+	for name, lie := range map[string]func(a *session.ReserveAnswer, now time.Time){
+		"no id": func(a *session.ReserveAnswer, now time.Time) { a.Live = []session.Held{{SSOID: "x", At: now}} },
+		"in years": func(a *session.ReserveAnswer, now time.Time) {
+			a.Reserved = []session.Held{{SSOID: valid, At: now.AddDate(1, 0, 0)}}
+		},
+		"years ago": func(a *session.ReserveAnswer, now time.Time) {
+			a.Reserved = []session.Held{{SSOID: valid, At: now.AddDate(-1, 0, 0)}}
+		},
+		"too many": func(a *session.ReserveAnswer, now time.Time) { a.Live = make([]session.Held, 100_000) },
+		"no id, busy": func(a *session.ReserveAnswer, now time.Time) {
+			a.Reserved = []session.Held{{SSOID: "/", At: now.Add(-time.Hour)}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "NYDC", "LDC")
+			w.set(limited(1, mdc.SessionsEndOldest, mdc.PartitionedLocal))
+			w.held = func(a *session.ReserveAnswer) { lie(a, w.clock.Now()) }
+			b := w.browser()
+			want(t, "sign-in", b.trySignIn("NYDC", "ann"), "")
+			w.sync()
+			want(t, "stands", b.visit("NYDC").Session != nil, true)
+			w.signOut("NYDC", b)
+			w.sync()
+			want(t, "ended at the partner", b.visit("LDC").Session == nil, true)
+		})
+	}
+	t.Run("another's", func(t *testing.T) {
+		w := newWorld(t, "NYDC", "LDC")
+		w.set(limited(1, mdc.SessionsEndOldest, mdc.PartitionedLocal))
+		bob := w.browser()
+		s := bob.signIn("NYDC", "bob").Session
+		w.held = func(a *session.ReserveAnswer) { a.Live = []session.Held{{SSOID: s.SSOID, At: s.AuthenticatedAt}} }
+		want(t, "sign-in", w.browser().trySignIn("NYDC", "ann"), "")
+		want(t, "bob stands", bob.visit("NYDC").Session != nil, true)
+	})
+}

@@ -164,6 +164,11 @@ func (e *Engine) EndSignOns(ctx context.Context, others Sisters, identityStore, 
 		if !choose(s) {
 			continue
 		}
+		if other, err := e.ofAnother(ctx, s.SSOID, identityStore, user); err != nil {
+			return r, ended, err
+		} else if other {
+			continue
+		}
 		if position, err = e.revoke(ctx, s.SSOID, earlier(s.ExpiresAt, e.now().Add(revocation.MaxLifetime))); err != nil {
 			return r, ended, err
 		}
@@ -174,6 +179,17 @@ func (e *Engine) EndSignOns(ctx context.Context, others Sisters, identityStore, 
 		r.DataCenters = e.acknowledged(ctx, position)
 	}
 	return r, ended, nil
+}
+
+// ofAnother says that a sign-on, which a partner counts among a person's, is known here to be somebody else's. Then it is not
+// ended in that person's name, whatever the partner says.
+func (e *Engine) ofAnother(ctx context.Context, sso mdc.SSOID, identityStore, user string) (bool, error) {
+	s, _, err := e.lookUp(ctx, "", sso)
+	if err != nil || s == nil || revocation.UserKey(s.Store, s.User) == revocation.UserKey(identityStore, user) {
+		return false, err
+	}
+	e.cfg.Logger.Warn("a partner counts somebody's sign-on as another's; it is not ended", "sso_id", sso, "user", user)
+	return true, nil
 }
 
 // HasSession says whether a sign-in cookie belongs to a session of this data center that may be used. It asks nobody else, changes

@@ -38,6 +38,7 @@ type world struct {
 	alter  func(*mdc.Session)                    // what partners make of a session that they give
 	people map[string]session.Person             // "A/store/user"
 	events func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
+	held   func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
 }
 
 type center struct {
@@ -251,6 +252,9 @@ func (p peers) Reserve(ctx context.Context, cluster string, q session.ReserveReq
 		return session.ReserveAnswer{}, err
 	}
 	a, err := c.Reserve(ctx, p.from, q)
+	if p.w.held != nil && err == nil {
+		p.w.held(&a)
+	}
 	return a, transport(err)
 }
 
