@@ -13,7 +13,7 @@ import (
 )
 
 // TestAfterPromotion: an apply after a promotion neither demotes the live master nor replaces the agreement that was turned
-// round; it says what to write, and with that written the plan is empty (design.md, decision on role).
+// round; it says what to write, and with that written the plan is empty.
 func TestAfterPromotion(t *testing.T) {
 	ny, ldc := twoSites(t)
 	before := linked(ny, ldc) + agreementBlock()

@@ -25,7 +25,7 @@ const (
 	roundTime     = 1500 * time.Millisecond
 )
 
-// The goals of performance.md for `authorize`.
+// The goals of `authorize` (docs/performance.md).
 func authorizeGoals() (rate, cpu, p99 goal) {
 	return goal{true, 0.90}, goal{false, 1.10}, goal{false, 1.30}
 }

@@ -84,7 +84,7 @@ func populate(ctx context.Context, dc config.DevDataCenter) (agentCookies []stri
 	return agentCookies, store.Close()
 }
 
-// enter is the way of a browser from the sign-in host to the agent's cookie (sessions.md "From the browser").
+// enter is the way of a browser from the sign-in host to the agent's cookie.
 func enter(ctx context.Context, e *session.Engine, f session.Found) (string, error) {
 	a := &mdc.Agent{Name: agentID, Hosts: []string{"https://" + appHost}}
 	location, flow, err := e.BeginFlow(a, session.Flow{Scheme: "https", Host: appHost, Target: "/"})

@@ -12,7 +12,7 @@ const (
 	maxFlows = 16
 )
 
-// MaxOpenFlows is how many sign-ins a browser may have open for one agent (sessions.md "Flow"); Concord refuses more.
+// MaxOpenFlows is how many sign-ins a browser may have open for one agent; Concord refuses more.
 const MaxOpenFlows = 5
 
 // Cookie is one cookie as it was sent: Raw is "name=value", nothing unquoted and nothing decoded.

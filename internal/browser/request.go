@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// IsNavigation says whether a browser wants a page to show (sessions.md "From the browser to the agent's cookie", 1). method is
+// IsNavigation says whether a browser wants a page to show. method is
 // the browser's, which is not always that of the request that carries its headers.
 func IsNavigation(method string, h http.Header) bool {
 	if mode := h.Values("Sec-Fetch-Mode"); len(mode) > 0 {

@@ -115,7 +115,7 @@ type SnapshotEnd struct {
 	Objects uint64 `json:"objects"`
 }
 
-// RetrieveRequest is POST /peer/v1/sessions/retrieve (sessions.md).
+// RetrieveRequest is POST /peer/v1/sessions/retrieve.
 type RetrieveRequest struct {
 	ID         string `json:"id"`
 	SSOID      string `json:"sso_id"`
@@ -227,7 +227,7 @@ type ReservedRef struct {
 	At    time.Time `json:"at"`
 }
 
-// Revocation is the durable end of a sign-on or of all of a user's (sessions.md "Sign-out").
+// Revocation is the durable end of a sign-on or of all of a user's.
 type Revocation struct {
 	Origin    string    `json:"origin"` // cluster id that made it
 	Sequence  uint64    `json:"sequence"`

@@ -111,7 +111,7 @@ func changedPolicy(t *testing.T, app testkit.Application, dcs []*testkit.DataCen
 	}
 }
 
-// TestACodeIsGoodOnce: issued at one data center, redeemed at another, replayed at both (sessions.md).
+// TestACodeIsGoodOnce: issued at one data center, redeemed at another, replayed at both.
 func TestACodeIsGoodOnce(t *testing.T) {
 	t.Parallel()
 	dcs := testkit.Start(t, "NYDC", "LDC")

@@ -257,7 +257,7 @@ func (k *link) judge(err error) error {
 }
 
 // refused says that a partner, or what answers in its place, does not accept us or is not who it should be; anything
-// else that failed counts as unreachable (sessions.md, Find step 6).
+// else that failed counts as unreachable (X3).
 func refused(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Forbidden, fault.Unauthenticated, fault.Invalid, fault.NotFound:

@@ -12,7 +12,7 @@ import (
 )
 
 // nodeKey wraps what must not lie on the disk in clear: CA keys, cookie keysets, the transport key. It is a file of 32
-// random bytes beside the stores, 0600, and in no backup of them (trust.md, SEC-71).
+// random bytes beside the stores, 0600, and in no backup of them (SEC-71).
 type nodeKey struct{ key []byte }
 
 // openNodeKey reads the key, or makes it when there is no state yet. Without the key the state is unreadable, so a lost

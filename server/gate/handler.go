@@ -72,7 +72,7 @@ func (g *Gate) authorize(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 // challenge sends a person to the sign-in page and tells a program that it is not signed in: a redirect would only make a
-// script read a form (sessions.md "From the browser to the agent's cookie", 1).
+// script read a form.
 func (g *Gate) challenge(w http.ResponseWriter, r *http.Request, a wire.AuthorizeAnswer, id string) {
 	addCookies(w, a.SetCookies)
 	if a.Location != "" && isNavigation(r) {

@@ -67,7 +67,7 @@ func TestAuthorizeRequest(t *testing.T) {
 	}
 }
 
-// Proves ASVS 16.5.3 and sessions.md step 1: a person is sent to sign in, a program gets 401, and the application sees neither.
+// Proves ASVS 16.5.3: a person is sent to sign in, a program gets 401, and the application sees neither.
 func TestChallenge(t *testing.T) {
 	h, c := simple(t)
 	c.say(200, wire.AuthorizeAnswer{Decision: wire.DecisionChallenge, Location: "https://login.example/login?request=R", SetCookies: []string{"concord_flow_portal_1=F; Path=/", "x=y"}})

@@ -27,7 +27,7 @@ const (
 	maxSecretFile = 4 << 10
 )
 
-// Load reads a gate's file (contract.md section 3). Paths in it are taken from the file's own folder. Every fault is
+// Load reads a gate's file. Paths in it are taken from the file's own folder. Every fault is
 // reported at once, as one Invalid "invalid_configuration" with a line "file:line,column: what" for each. Clock and Logger
 // are left for the caller.
 func Load(path string) (Config, error) {

@@ -68,7 +68,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 	}
 }
 
-// Proves contract.md section 3: unknown keys are refused with file, line and column, and every fault comes in one run.
+// Unknown keys are refused with file, line and column, and every fault comes in one run.
 func TestLoadReportsEveryFaultWithItsPlace(t *testing.T) {
 	path := write(t, map[string]string{"secret": "short\n", "gate.hcl": `cluster_id  = "NY-DC"
 agent       = "por tal"

@@ -10,8 +10,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
-// callback ends a sign-in: code, state and flow cookies go to Concord, which gives this agent's cookie and the way back
-// (sessions.md "From the browser to the agent's cookie", 4 and 5).
+// callback ends a sign-in: code, state and flow cookies go to Concord, which gives this agent's cookie and the way back.
 func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
 	if !allowed(w, r, http.MethodGet) {
 		g.refuse(w, r, id, wrongMethod())

@@ -10,7 +10,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
-// Proves sessions.md steps 4 and 5 on the agent's side: code, state and the flow cookies of this agent go to Concord, its
+// The agent's side of a sign-in: code, state and the flow cookies of this agent go to Concord, its
 // cookies and the way back to the browser.
 func TestCallback(t *testing.T) {
 	h, c := simple(t)

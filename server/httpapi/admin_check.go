@@ -33,7 +33,7 @@ func (s *Server) testPartner(c *call) error {
 	return c.answer(partnerTest(name, checks))
 }
 
-// peerTest makes this data center's own checks towards the partner that asks (trust.md "Who may call what").
+// peerTest makes this data center's own checks towards the partner that asks.
 func (s *Server) peerTest(c *call) error {
 	checks, err := s.c.Tester.Answer(c.Request.Context(), c.partner())
 	if err != nil {

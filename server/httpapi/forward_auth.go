@@ -15,7 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-// forwardRoutes are for web servers that ask about each request themselves (sessions.md "Forward-auth"). Every answer but an
+// forwardRoutes are for web servers that ask about each request themselves (docs/forward-auth.md). Every answer but an
 // allow is what the browser is to get, and none has more than one Set-Cookie, since nginx passes on one only. They authenticate
 // callers by headers of their own: HTTP Basic could be the browser's.
 func (s *Server) forwardRoutes() []route {

@@ -37,7 +37,7 @@ func (s *Server) answerReserved(c *call, f *forwarded) error {
 }
 
 // forwardCallback ends a sign-in in two steps, because an answer carries one cookie: first the agent's cookie for the code, then the
-// flow cookie's end and the way back (sessions.md "From the browser to the agent's cookie", 4 and 5).
+// flow cookie's end and the way back.
 func (s *Server) forwardCallback(c *call, f *forwarded) error {
 	if f.method != http.MethodGet {
 		return wrongMethod(c, http.MethodGet)

@@ -94,7 +94,7 @@ func TestOracleScripts(t *testing.T) {
 	want("setup", got, f, map[string]any{"enabled": "true", "ok": "true", "state": "READY"})
 }
 
-// HTTP Basic is taken on Oracle's routes only, and only with an administrator's token (contract.md section 4).
+// HTTP Basic is taken on Oracle's routes only, and only with an administrator's token.
 func TestOracleCredentials(t *testing.T) {
 	d := start(t)
 	ask := func(path, authorization string) answer {

@@ -11,7 +11,7 @@ import (
 
 const partnerKey = "concord.partner"
 
-// declarePeer lists every route of the peer listener. Who may call what: trust.md.
+// declarePeer lists every route of the peer listener. Each handler judges what its caller may ask.
 func (s *Server) declarePeer() {
 	o := &s.peer
 	o.add(

@@ -113,7 +113,7 @@ func retrieval(id, sso string) string {
 	return fmt.Sprintf(`{"id":%q,"sso_id":%q,"proof":%q,"for_cluster":"FAKE"}`, id, sso, base64.StdEncoding.EncodeToString(make([]byte, 16)))
 }
 
-// TestPartnersMayNotTakeWhatIsNotTheirs: a real partner that asks for more than trust.md gives it: another's agreement,
+// TestPartnersMayNotTakeWhatIsNotTheirs: a real partner that asks for more than it is given: another's agreement,
 // management without leave, the journal, a session whose proof it cannot show (SEC-47), bodies of another shape (SEC-60).
 func TestPartnersMayNotTakeWhatIsNotTheirs(t *testing.T) {
 	d := start(t)

@@ -53,7 +53,7 @@ func (s *Server) signIn(c *call, user, password, prior string) (session.Found, e
 	return found, nil
 }
 
-// authorize is the hot path: the session, then the policy (sessions.md "Authorize").
+// authorize is the hot path: the session, then the policy.
 func (s *Server) authorize(c *call) error {
 	var in wire.AuthorizeRequest
 	b, err := c.body()

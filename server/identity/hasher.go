@@ -14,7 +14,7 @@ import (
 // MaxPassword is the longest password or secret in bytes; a longer one is refused before any hashing (SEC-33).
 const MaxPassword = 1024
 
-// What new hashes cost: argon2id with t=2, m=19 MiB, p=1 (OWASP ASVS 5.0, reliability.md "Passwords").
+// What new hashes cost: argon2id with t=2, m=19 MiB, p=1 (OWASP ASVS 5.0).
 const (
 	hashMemory = 19 << 10 // KiB
 	hashPasses = 2

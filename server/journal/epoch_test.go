@@ -33,7 +33,7 @@ func misfit(t testing.TB, l *journal.Log, at mdc.Position) (why string) {
 }
 
 // TestRaise: a promotion is the first record of its epoch. A clone that stands exactly at its base goes on over it; one that
-// stands elsewhere does not (SEC-50, trust.md "Epoch and promotion").
+// stands elsewhere does not (SEC-50).
 func TestRaise(t *testing.T) {
 	t.Parallel()
 	master, _ := open(t, "NYDC")

@@ -18,7 +18,7 @@ const (
 )
 
 // ParseCertificates reads 1 to 8 PEM certificates. A private key, anything that is no certificate, and text between the
-// blocks are refused; the error never repeats the input, so a pasted key is not logged (trust.md, SEC-68).
+// blocks are refused; the error never repeats the input, so a pasted key is not logged (SEC-68).
 func ParseCertificates(text string) ([]*x509.Certificate, error) {
 	if len(text) > MaxTrustedPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", MaxTrustedPEM)

@@ -13,7 +13,7 @@ const (
 	RoleClone      = "clone"      // follows a master
 )
 
-// Security modes of the peer listener (OAM-41, trust.md "Modes").
+// Security modes of the peer listener (OAM-41).
 const (
 	ModeOpen   = "open"
 	ModeSimple = "simple"
@@ -51,7 +51,7 @@ type DataCenter struct {
 
 	LockTimeout   Duration `json:"lock_timeout"`   // how long an administrator's lock lasts that says nothing else (MSS-05)
 	Availability  string   `json:"availability"`   // whether load balancers should send users here (OAM-08)
-	WriteRequires string   `json:"write_requires"` // counts where this data center is the master (trust.md "Epoch and promotion")
+	WriteRequires string   `json:"write_requires"` // counts where this data center is the master
 
 	SessionCapacity int `json:"session_capacity"` // sessions that this data center holds at most, on all its nodes together; 0 = no limit (CAMS-10)
 }

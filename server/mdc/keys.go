@@ -17,7 +17,7 @@ func Purposes() []string {
 	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor, PurposeGito}
 }
 
-// Keyset is a Tink AEAD keyset for one purpose, made by the master for the whole topology (trust.md "Keys for cookies").
+// Keyset is a Tink AEAD keyset for one purpose, made by the master for the whole topology.
 type Keyset struct {
 	Purpose string `json:"purpose"`
 	Keyset  []byte `json:"keyset"` // Tink's JSON serialization, in clear: the kind is Secret, so it is wrapped wherever it is kept or sent

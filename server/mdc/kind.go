@@ -119,7 +119,7 @@ type Position struct {
 	Digest   string `json:"digest"`   // hex SHA-256 of the set digest over all replicated objects
 }
 
-// Epoch counts masterships; compared by Number, then by ClusterID (trust.md "Epoch and promotion").
+// Epoch counts masterships; compared by Number, then by ClusterID.
 type Epoch struct {
 	Number    uint64 `json:"number"`
 	ClusterID string `json:"cluster_id"`

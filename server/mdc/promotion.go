@@ -9,8 +9,7 @@ import (
 )
 
 // Promotion says that a data center became the master: it begins an epoch. It is the first record of that epoch's journal
-// and stays a replicated object, so that every copy holds the whole chain of epochs it came from (trust.md "Epoch and
-// promotion").
+// and stays a replicated object, so that every copy holds the whole chain of epochs it came from.
 type Promotion struct {
 	Epoch     Epoch     `json:"epoch"` // its ClusterID is the promoter
 	Base      Position  `json:"base"`  // where the promoter stood, in the epoch before

@@ -20,7 +20,7 @@ type Origin struct {
 	SessionID SessionID `json:"session_id"`
 }
 
-// Session is one sign-in in one data center (OAM-18, sessions.md "Session").
+// Session is one sign-in in one data center (OAM-18).
 type Session struct {
 	ID              SessionID         `json:"id"`
 	ProofHash       []byte            `json:"proof_hash"` // SHA-256 of the proof; never listed

@@ -8,7 +8,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 )
 
-// BenchmarkDecide shows that a decision costs the same with 10 and with 10,000 policies (performance.md decide-policies-slope).
+// BenchmarkDecide shows that a decision costs the same with 10 and with 10,000 policies.
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

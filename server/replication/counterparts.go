@@ -34,7 +34,7 @@ func (f *Feed) Counterparts(ctx context.Context) (ids []string, err error) {
 }
 
 // AdmitCounterpart refuses everybody but those whom Counterparts gives. Both directions count: after a promotion the former
-// master may have what the new one still lacks (trust.md "Who may call what"). A clone that has registered the credential of
+// master may have what the new one still lacks. A clone that has registered the credential of
 // its agreement has to show it (OAM-50); a master has none to show.
 func (f *Feed) AdmitCounterpart(ctx context.Context, by Caller) error {
 	var wrong string // an agreement whose credential was not shown

@@ -152,8 +152,8 @@ func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Pos
 	return page, err
 }
 
-// admit refuses everybody but the target of an enabled agreement of this side that shows the agreement's credential (trust.md
-// "Who may call what", OAM-50).
+// admit refuses everybody but the target of an enabled agreement of this side that shows the agreement's credential
+// (OAM-50).
 func (f *Feed) admit(s *journal.Snapshot, by Caller, agreement string) error {
 	err := admit(s, by.ClusterID, agreement)
 	if err == nil {

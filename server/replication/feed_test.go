@@ -14,7 +14,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// Proves trust.md "Who may call what": journal and snapshot are for the target of an enabled agreement only.
+// Journal and snapshot are for the target of an enabled agreement only.
 func TestFeedAdmits(t *testing.T) {
 	_, master, clone := pair(t)
 	clone.stop()

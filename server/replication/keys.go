@@ -14,7 +14,7 @@ import (
 
 const keyPlace = "h/k"
 
-// Keys is this data center's X25519 HPKE key pair (RFC 9180, HKDF-SHA256, AES-256-GCM; trust.md "Keys for cookies").
+// Keys is this data center's X25519 HPKE key pair (RFC 9180, HKDF-SHA256, AES-256-GCM).
 // Safe for concurrent use.
 type Keys struct{ private hpke.PrivateKey }
 

@@ -85,7 +85,7 @@ func (f *Follower) status(s *journal.Snapshot, a *mdc.Agreement, seen map[string
 }
 
 // Ready says whether this data center has caught up with its masters since it started, or cannot reach them and serves
-// the copy that it has; reason says what is missing (design.md "Behaviour under trouble").
+// the copy that it has; reason says what is missing.
 func (f *Follower) Ready(ctx context.Context) (ok bool, reason string, err error) {
 	ok = true
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {

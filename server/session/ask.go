@@ -60,7 +60,7 @@ func (e *Engine) ask(ctx context.Context, c *claim, jti string) (outcome, error)
 	return o, nil
 }
 
-// candidates are the partners to ask, in order (sessions.md "Find", 4).
+// candidates are the partners to ask, in order.
 func (e *Engine) candidates(ctx context.Context, c *claim) ([]string, error) {
 	to, err := e.wentTo(ctx, c)
 	return c.visited(to, e.cfg.ClusterID, e.cfg.Partners.List()), err

@@ -1,5 +1,5 @@
 // Package session signs people in once and lets every data center find the sign-on: it creates, finds, adopts, times out and
-// ends sessions, and makes the sealed cookies and codes that browsers carry between them (sessions.md).
+// ends sessions, and makes the sealed cookies and codes that browsers carry between them (docs/sessions.md).
 //
 // It owns the sessions store whole and, through session/revocation, the prefix r/ of the state store. httpapi calls it for
 // people, agents and partners; app wires it, calls CatchUp before the data center says it is ready, Run for as long as it

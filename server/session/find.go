@@ -9,7 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// find is the rule of sessions.md "Find the session for a cookie" from step 2 on, for a claim that was sealed here or by a
+// find looks for the session of a cookie, for a claim that was sealed here or by a
 // partner. r is nil when the person must sign in; rule says why. given is the answer of a partner that was asked already,
 // or nil. An error means that this data center could not decide.
 func (e *Engine) find(ctx context.Context, c *claim, given *outcome) (r *resident, rule string, err error) {

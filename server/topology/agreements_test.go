@@ -242,7 +242,7 @@ func TestOverwrite(t *testing.T) {
 	wantCode(t, err, "not_found")
 }
 
-// Proves OAM-04, SEC-45 and design.md section 5: a clone refuses writes of replicated kinds and says where to go, takes
+// Proves OAM-04 and SEC-45: a clone refuses writes of replicated kinds and says where to go, takes
 // local ones, and keeps its state over a restart.
 func TestCloneRefusesWrites(t *testing.T) {
 	w := newWorld(t)

@@ -28,8 +28,8 @@ func (m *Mastership) Standing(ctx context.Context, caller string) (out Standing,
 	return out, err
 }
 
-// Present takes a member's standing; s.ClusterID is the one that the caller's certificate proves. A later epoch that holds
-// what trust.md asks for is acted upon before this returns. Faults as of prove, and not_a_member.
+// Present takes a member's standing; s.ClusterID is the one that the caller's certificate proves. A later epoch with
+// a whole proof is acted upon before this returns. Faults as of prove, and not_a_member.
 func (m *Mastership) Present(ctx context.Context, s Standing) error {
 	if len(s.Promotions) > maxChain {
 		return fault.New(fault.TooLarge, "chain_too_long", "The chain has more than %d promotions.", maxChain)

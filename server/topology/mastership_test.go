@@ -409,7 +409,7 @@ func TestPausedMaster(t *testing.T) {
 	}
 }
 
-// TestPresent: what a presented epoch must prove (trust.md). None of these fences the master.
+// TestPresent: what a presented epoch must prove. None of these fences the master.
 func TestPresent(t *testing.T) {
 	t.Parallel()
 	_, s := topologyOf(t, 2)

@@ -41,7 +41,7 @@ func TestCreateResumes(t *testing.T) {
 	}
 }
 
-// Proves OAM-53 and contract.md section 4 (force): without its clone a master's half goes only by force, and the clone
+// Proves OAM-53: without its clone a master's half goes only by force, and the clone
 // finds out. An agreement cannot be changed behind the clone's back.
 func TestCloneCannotBeReached(t *testing.T) {
 	w := newWorld(t)

@@ -22,7 +22,7 @@ const (
 	MaxBatch = 500
 )
 
-// Entry is one revocation (sessions.md "Sign-out").
+// Entry is one revocation.
 type Entry struct {
 	Origin    string    `json:"origin"`   // cluster id that made it
 	Sequence  uint64    `json:"sequence"` // of the origin, without gaps, from 1
