@@ -114,9 +114,9 @@ func (s *Signer) refresh(ctx context.Context, asked map[string]time.Time) {
 
 // ask takes a partner's keys over. What it said before stays where it cannot be asked or says nonsense.
 func (s *Signer) ask(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	keys, err := s.c.Partners.AssertionKeys(ctx, id)
+	keys, err := s.c.Partners.AssertionKeys(asking, id)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,10 @@ func (s *Signer) ask(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("encode keys of %s: %w", id, err)
 	}
-	return s.c.Store.Update(ctx, func(w store.Writer) error { return w.Put([]byte(partnerPrefix+mdc.FoldName(id)), text, 0) })
+	// What was taken over is written although the node may be stopping: after a start it could not be asked for again at once.
+	writing, done := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+	defer done()
+	return s.c.Store.Update(writing, func(w store.Writer) error { return w.Put([]byte(partnerPrefix+mdc.FoldName(id)), text, 0) })
 }
 
 // sound refuses keys that a partner may not publish: of another kind, or under another's cluster id, which would let it speak as
