@@ -32,6 +32,7 @@ func rules() []rule {
 		rule{"internal/bundle", nil},
 		rule{"internal/fault", nil},
 		rule{"internal/clock", nil},
+		rule{"internal/privatekey", nil},
 		rule{"internal/failpoint", nil},
 		rule{"server/outbound", []string{"internal/fault"}},
 		rule{"server/meeting", []string{"server/mdc"}},
@@ -45,19 +46,19 @@ func rules() []rule {
 		rule{"internal/demo", []string{"internal/client", "internal/wire", "internal/fault", "internal/clock", "server/config"}},
 		rule{"internal/genschema", []string{"provider"}},
 		rule{"internal/genopenapi", []string{"server/httpapi", "server/mdc", "internal/wire"}},
-		rule{"provider", []string{"internal/client", "internal/wire", "internal/fault"}},
+		rule{"provider", []string{"internal/client", "internal/wire", "internal/fault", "internal/privatekey"}},
 		rule{"", []string{"provider"}}, // the provider's main.go
 		rule{"server", []string{"server/cli"}},
 		rule{"server/cli", []string{"server/app", "server/config", "server/gate", "internal"}},
 		rule{"server/app", []string{"server", "internal"}},
 		rule{"server/config", []string{"server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser")...)},
+		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser", "internal/privatekey")...)},
 		rule{"server/console", low},
 		rule{"server/gate", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "internal/clock", "server/mdc"}},
 		rule{"server/audit", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/journal", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/store", []string{"server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/mdc", []string{"internal/fault", "internal/clock"}},
+		rule{"server/mdc", []string{"internal/fault", "internal/clock", "internal/privatekey"}},
 	)
 }
 

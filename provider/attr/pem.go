@@ -4,17 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 )
 
 var (
@@ -103,7 +103,7 @@ func certificates(text string) ([]byte, error) {
 	if len(text) > maxPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", maxPEM)
 	}
-	if strings.Contains(strings.ToUpper(text), "PRIVATE KEY") || privateKey(text) {
+	if privatekey.In(text) {
 		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 	}
 	var der []byte
@@ -119,7 +119,7 @@ func certificates(text string) ([]byte, error) {
 		if n++; n > maxCertificates {
 			return nil, fmt.Errorf("holds more than %d certificates", maxCertificates)
 		}
-		if isKey(block.Bytes) {
+		if privatekey.In(string(block.Bytes)) {
 			return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
@@ -131,17 +131,4 @@ func certificates(text string) ([]byte, error) {
 		return nil, errors.New("holds no certificate")
 	}
 	return der, nil
-}
-
-// privateKey says whether text is a key as base64 without its frame, as when filebase64 was meant to be file.
-func privateKey(text string) bool {
-	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
-	return err == nil && isKey(der)
-}
-
-func isKey(der []byte) bool {
-	_, pkcs8 := x509.ParsePKCS8PrivateKey(der)
-	_, pkcs1 := x509.ParsePKCS1PrivateKey(der)
-	_, ec := x509.ParseECPrivateKey(der)
-	return pkcs8 == nil || pkcs1 == nil || ec == nil
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -10,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 )
 
 // maxInFile is the most certificates that one file gives, as the server has it.
@@ -34,7 +35,7 @@ func certificatesIn(file string) ([]fileCertificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if holdsKey([]byte(text)) {
+	if privatekey.In(text) {
 		return nil, fmt.Errorf("%s holds a private key; give the file with the certificate. Nothing was sent", file)
 	}
 	if c, err := x509.ParseCertificate([]byte(text)); err == nil {
@@ -47,7 +48,7 @@ func certificatesIn(file string) ([]fileCertificate, error) {
 			break
 		}
 		rest = after
-		if block.Type != "CERTIFICATE" || holdsKey(block.Bytes) {
+		if block.Type != "CERTIFICATE" || privatekey.In(string(block.Bytes)) {
 			return nil, fmt.Errorf("%s holds something that is no certificate; nothing was sent", file)
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
@@ -62,18 +63,6 @@ func certificatesIn(file string) ([]fileCertificate, error) {
 		return nil, fmt.Errorf("%s holds no certificate, neither PEM nor DER", file)
 	}
 	return all, nil
-}
-
-// holdsKey says whether b is a private key, as far as that can be told: PEM of any kind, OpenSSH, PuTTY, or DER.
-func holdsKey(b []byte) bool {
-	upper := bytes.ToUpper(b)
-	if bytes.Contains(upper, []byte("PRIVATE KEY")) || bytes.Contains(upper, []byte("PUTTY-USER-KEY-FILE")) || bytes.HasPrefix(b, []byte("openssh-key-v1")) {
-		return true
-	}
-	_, pkcs8 := x509.ParsePKCS8PrivateKey(b)
-	_, pkcs1 := x509.ParsePKCS1PrivateKey(b)
-	_, ec := x509.ParseECPrivateKey(b)
-	return pkcs8 == nil || pkcs1 == nil || ec == nil
 }
 
 func (p *program) trustFingerprint(t *target) *cobra.Command {

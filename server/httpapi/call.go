@@ -13,9 +13,9 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
-	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // call is one request on its way through a handler.
@@ -218,7 +218,7 @@ func (c *call) logger() *slog.Logger {
 
 // clip keeps a caller's text short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
-	if mdc.HoldsPrivateKey(s) || strings.Contains(s, "-----BEGIN") {
+	if privatekey.In(s) || strings.Contains(s, "-----BEGIN") {
 		return "[a private key]"
 	}
 	if len(s) > 120 {

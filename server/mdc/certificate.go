@@ -8,6 +8,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+
+	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 )
 
 // Kinds of trusted certificates.
@@ -23,8 +25,8 @@ func ParseCertificates(text string) ([]*x509.Certificate, error) {
 	if len(text) > MaxTrustedPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", MaxTrustedPEM)
 	}
-	if HoldsPrivateKey(text) {
-		return nil, errPrivateKey()
+	if privatekey.In(text) {
+		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 	}
 	var out []*x509.Certificate
 	for rest := bytes.TrimSpace([]byte(text)); len(rest) > 0; rest = bytes.TrimSpace(rest) {
@@ -35,8 +37,8 @@ func ParseCertificates(text string) ([]*x509.Certificate, error) {
 		if block.Type != "CERTIFICATE" {
 			return nil, fmt.Errorf("holds a PEM block that is no certificate (%q)", clip(block.Type))
 		}
-		if isPrivateKey(block.Bytes) {
-			return nil, errPrivateKey()
+		if privatekey.In(string(block.Bytes)) {
+			return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 )
 
 // MaxName is the longest name of an object, in bytes.
@@ -97,7 +98,7 @@ func (c *checks) hostPort(pointer, s string) {
 // clip keeps a value short in a fault. A key that was pasted into the wrong place is not repeated at all.
 func clip(s string) string {
 	switch {
-	case HoldsPrivateKey(s):
+	case privatekey.In(s):
 		return "[a private key]"
 	case strings.Contains(s, "-----BEGIN"):
 		return "[a PEM text]"

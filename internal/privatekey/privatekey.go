@@ -1,22 +1,19 @@
-package mdc
+// Package privatekey tells a private key from what was meant to be pasted. The server, the command line and the provider ask it
+// before they read a certificate, so that a key that was taken for one is refused where it is, and repeated nowhere (SEC-68).
+package privatekey
 
 import (
 	"bytes"
 	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"strings"
 )
 
-func errPrivateKey() error {
-	return errors.New("holds a private key; give the certificate only, and consider that key as exposed")
-}
-
-// HoldsPrivateKey says whether a text that was pasted holds a private key, as far as that can be told: PEM of any kind, also
+// In says whether a text that was pasted holds a private key, as far as that can be told: PEM of any kind, also
 // encrypted, OpenSSH's and PuTTY's files, and DER, bare or as base64 without its frame (SEC-68).
-func HoldsPrivateKey(text string) bool {
+func In(text string) bool {
 	upper := strings.ToUpper(text)
-	if strings.Contains(upper, "PRIVATE KEY") || strings.Contains(upper, "PUTTY-USER-KEY-FILE") || isPrivateKey([]byte(text)) {
+	if strings.Contains(upper, "PRIVATE KEY") || strings.Contains(upper, "PUTTY-USER-KEY-FILE") || isKey([]byte(text)) {
 		return true
 	}
 	bare := strings.Map(func(r rune) rune {
@@ -26,14 +23,14 @@ func HoldsPrivateKey(text string) bool {
 		return r
 	}, text)
 	for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		if der, err := e.DecodeString(bare); err == nil && isPrivateKey(der) {
+		if der, err := e.DecodeString(bare); err == nil && isKey(der) {
 			return true
 		}
 	}
 	return false
 }
 
-func isPrivateKey(der []byte) bool {
+func isKey(der []byte) bool {
 	if bytes.HasPrefix(der, []byte("openssh-key-v1")) {
 		return true
 	}
