@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/pem"
-	"os/exec"
 	"testing"
 
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 )
 
@@ -15,9 +15,7 @@ import (
 // knows either, and after that of who knows the second.
 func TestCrossedChainIsWhatOpenSSLTakes(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Skip("openssl is not in PATH")
-	}
+	testkit.Tool(t, "apt-get install openssl", "openssl")
 	a := newBench(t).open(t)
 	step(t, a.Publish)
 	dir := t.TempDir()

@@ -297,10 +297,7 @@ func audited(t *testing.T, d *testkit.DataCenter, text string) (out []string) {
 // TestForgedCertificatesByOpenSSL: another TLS library than ours, as the peer: a sound certificate is answered, and of the forged
 // ones none (SEC-41); names of servers that are odd change nothing (SEC-42).
 func TestForgedCertificatesByOpenSSL(t *testing.T) {
-	program, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not in PATH")
-	}
+	program := testkit.Tool(t, "apt-get install openssl", "openssl")
 	d := start(t)
 	good, other, stranger := forgedAt(t, d)
 	dir := t.TempDir()
