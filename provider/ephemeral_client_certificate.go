@@ -23,25 +23,10 @@ var (
 )
 
 // clientCertificate is a certificate with a key that the server makes. Neither is ever in a plan or a state.
-type clientCertificate struct {
-	kind
-	client *client.Client // nil while the provider block holds unknown values
-}
+type clientCertificate struct{ opened }
 
 func newClientCertificate() ephemeral.EphemeralResource {
-	return &clientCertificate{kind: kind{name: "client_certificate", noun: "client certificate", path: []string{"v1", "certificates"}, numbered: true}}
-}
-
-// Metadata names the type.
-func (e *clientCertificate) Metadata(_ context.Context, req ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
-	resp.TypeName = req.ProviderTypeName + "_" + e.name
-}
-
-// Configure takes the client over.
-func (e *clientCertificate) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	if c, ok := req.ProviderData.(*connection); ok {
-		e.client = c.client
-	}
+	return &clientCertificate{opened{kind: kind{name: "client_certificate", noun: "client certificate", path: []string{"v1", "certificates"}, numbered: true}}}
 }
 
 // Schema describes the ephemeral resource.

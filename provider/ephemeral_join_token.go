@@ -28,25 +28,10 @@ var (
 )
 
 // joinToken is a one-time token. Its text is never in a plan or a state.
-type joinToken struct {
-	kind
-	client *client.Client // nil while the provider block holds unknown values
-}
+type joinToken struct{ opened }
 
 func newJoinToken() ephemeral.EphemeralResource {
-	return &joinToken{kind: kind{name: "join_token", noun: "join token", path: []string{"v1", "trust", "join-tokens"}}}
-}
-
-// Metadata names the type.
-func (e *joinToken) Metadata(_ context.Context, req ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
-	resp.TypeName = req.ProviderTypeName + "_" + e.name
-}
-
-// Configure takes the client over.
-func (e *joinToken) Configure(_ context.Context, req ephemeral.ConfigureRequest, _ *ephemeral.ConfigureResponse) {
-	if c, ok := req.ProviderData.(*connection); ok {
-		e.client = c.client
-	}
+	return &joinToken{opened{kind: kind{name: "join_token", noun: "join token", path: []string{"v1", "trust", "join-tokens"}}}}
 }
 
 // Schema describes the ephemeral resource.
