@@ -50,7 +50,7 @@ func (s *Store) VerifyCaller(cs *tls.ConnectionState, role Role, operators *x509
 	}
 	sn, now, leaf := s.current.Load(), s.config.Clock.Now(), cs.PeerCertificates[0]
 	key := called{sha256.Sum256(leaf.Raw), role, operators}
-	c, ok := sn.caller(key, now)
+	c, ok := sn.callers.get(key, now)
 	if !ok {
 		var err error
 		if c, err = s.checkCaller(sn, cs.PeerCertificates, key, now); err != nil {
@@ -62,7 +62,7 @@ func (s *Store) VerifyCaller(cs *tls.ConnectionState, role Role, operators *x509
 		return Caller{}, s.turnAway(role, refuse(CodeRevokedCertificate, "revoked", nil))
 	}
 	if !ok {
-		sn.keepCaller(key, c)
+		sn.callers.keep(key, c)
 	}
 	return c, nil
 }
@@ -160,31 +160,6 @@ func (s *Store) turnAway(role Role, err error) error {
 		message = "The client certificate is not trusted: it must be issued for clients, by the authority of the data center that it names, with a key of today's length (RSA 2048, a curve of 256 bits), and be sent with the certificates between it and the root."
 	}
 	return &fault.Error{Kind: fault.Unauthenticated, Code: f.Code, Message: message, Err: err}
-}
-
-// caller gives the kept result for a leaf while it is valid.
-func (sn *snapshot) caller(k called, now time.Time) (Caller, bool) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	c, ok := sn.callers[k]
-	if ok && now.After(c.ExpiresAt) {
-		delete(sn.callers, k)
-		return Caller{}, false
-	}
-	return c, ok
-}
-
-// keepCaller remembers a success, as keep does. A snapshot that trusts nobody keeps nothing.
-func (sn *snapshot) keepCaller(k called, c Caller) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	if sn.callers == nil {
-		return
-	}
-	if len(sn.callers) >= maxVerified {
-		clear(sn.callers)
-	}
-	sn.callers[k] = c
 }
 
 // HintingTLS is base with a request for a client certificate that gives the names of the authorities whose certificates are of use, so that browsers

@@ -3,14 +3,9 @@ package trust
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"sync"
-	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
-
-// maxVerified bounds the cache of one snapshot: a partner's authority could otherwise fill our memory with fresh leaves.
-const maxVerified = 4096
 
 // fingerprint is the SHA-256 of a certificate's DER.
 type fingerprint [sha256.Size]byte
@@ -19,9 +14,8 @@ type fingerprint [sha256.Size]byte
 type snapshot struct {
 	partners map[string]*partner // by cluster id in lower case
 
-	mu       sync.Mutex // guards verified and callers
-	verified map[seen]Peer
-	callers  map[called]Caller
+	peers   verified[seen, Peer]
+	callers verified[called, Caller]
 }
 
 // partner is one registered data center with its own anchors.
@@ -42,7 +36,8 @@ type seen struct {
 
 // build sorts declared and learned certificates into the partners they are for. One that cannot be read is left out, and said.
 func (s *Store) build(partners []mdc.Partner, certificates []mdc.TrustedCertificate, learned map[string]Learned) *snapshot {
-	sn := &snapshot{partners: make(map[string]*partner, len(partners)), verified: map[seen]Peer{}, callers: map[called]Caller{}}
+	sn := &snapshot{partners: make(map[string]*partner, len(partners))}
+	sn.peers.kept, sn.callers.kept = map[seen]Peer{}, map[called]Caller{}
 	for _, t := range certificates {
 		if _, err := mdc.ParseCertificates(t.CertificatePEM); err != nil {
 			s.config.Logger.Warn("trusted certificate left out", "name", t.Name, "error", err)
@@ -74,25 +69,3 @@ func (p *partner) add(c *x509.Certificate) {
 }
 
 func (sn *snapshot) partner(id string) *partner { return sn.partners[mdc.FoldName(id)] }
-
-// known gives the kept result for a leaf while it is valid.
-func (sn *snapshot) known(k seen, now time.Time) (Peer, bool) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	v, ok := sn.verified[k]
-	if ok && now.After(v.ExpiresAt) {
-		delete(sn.verified, k)
-		return Peer{}, false
-	}
-	return v, ok
-}
-
-// keep remembers a success. Failures are not kept: anybody can cause them, without end.
-func (sn *snapshot) keep(k seen, v Peer) {
-	sn.mu.Lock()
-	defer sn.mu.Unlock()
-	if len(sn.verified) >= maxVerified {
-		clear(sn.verified)
-	}
-	sn.verified[k] = v
-}

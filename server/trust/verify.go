@@ -45,14 +45,14 @@ func (s *Store) Verify(cs *tls.ConnectionState, usage x509.ExtKeyUsage) (Peer, e
 	}
 	sn, now, leaf := s.current.Load(), s.config.Clock.Now(), cs.PeerCertificates[0]
 	key := seen{leaf: sha256.Sum256(leaf.Raw), usage: usage}
-	if p, ok := sn.known(key, now); ok {
+	if p, ok := sn.peers.get(key, now); ok {
 		return p, nil
 	}
 	p, err := sn.check(cs.PeerCertificates, key, now)
 	if err != nil {
 		return Peer{}, err
 	}
-	sn.keep(key, p)
+	sn.peers.keep(key, p)
 	return p, nil
 }
 
