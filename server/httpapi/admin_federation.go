@@ -9,6 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
+	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
 )
 
 func (s *Server) federationRoutes() []route {
@@ -74,7 +75,7 @@ func (s *Server) rotate(c *call) error {
 		return err
 	}
 	switch in.Step {
-	case "", "publish", "switch", "retire", "cancel":
+	case "", federation.StepPublish, federation.StepSwitch, federation.StepRetire, federation.StepCancel:
 	default:
 		return fault.InvalidFields("The step cannot be accepted.", []fault.Field{{Pointer: "/step", Detail: "must be publish, switch, retire or cancel, or be left out for the one that is due"}})
 	}
