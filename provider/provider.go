@@ -94,6 +94,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
+		newSecurityDomain,
 		newSetting, newOverride, newPackage,
 		newCertificate,
 	}

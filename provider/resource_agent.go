@@ -56,6 +56,7 @@ func (r *agentResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 			"certificate_identities": schema.SetAttribute{Optional: true, ElementType: types.StringType,
 				Validators:          []validator.Set{setvalidator.NoNullValues(), setvalidator.SizeBetween(1, 64), setvalidator.ValueStringsAre(attr.AgentIdentity())},
 				MarkdownDescription: "Certificates that may ask as this agent, instead of its secret: each exactly `spiffe://CLUSTER/agent/NAME`, with the issuing data center's cluster id in lower case and this agent's name. One that is listed is accepted in every data center that trusts the issuing one; one that is taken off is refused at its next request."},
+			"security_domain": securityDomainAttribute(),
 			"secret_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(16, 1024), stringvalidator.AlsoRequires(path.MatchRoot("secret_wo_version"))},
 				MarkdownDescription: "Secret with which the agent signs in, 16 to 1,024 characters. It is sent when the agent is created and when `secret_wo_version` changes, and is kept nowhere in Terraform."},
@@ -113,6 +114,7 @@ type agentModel struct {
 	StartPage      types.String  `tfsdk:"start_page"`
 	CookieLifetime attr.Duration `tfsdk:"cookie_lifetime"`
 	Identities     []string      `tfsdk:"certificate_identities"`
+	Domain         types.String  `tfsdk:"security_domain"`
 	Secret         types.String  `tfsdk:"secret_wo"`
 	SecretVersion  types.Int64   `tfsdk:"secret_wo_version"`
 }
@@ -123,7 +125,7 @@ func (m *agentModel) secretVersion() types.Int64 { return m.SecretVersion }
 
 func (m *agentModel) body(config *agentModel, secrets bool) any {
 	a := wire.Agent{Name: m.Name.ValueString(), Hosts: m.Hosts, StartPage: m.StartPage.ValueString(), CookieLifetime: m.CookieLifetime.ValueString(),
-		CertificateIdentities: m.Identities}
+		CertificateIdentities: m.Identities, SecurityDomain: m.Domain.ValueString()}
 	if secrets {
 		a.Secret = config.Secret.ValueString()
 	}
@@ -135,6 +137,7 @@ func (m *agentModel) fill(v wire.AgentView) {
 	m.Name = types.StringValue(v.Name)
 	m.Hosts = keepSet(m.Hosts, v.Hosts)
 	m.Identities = keepSet(m.Identities, v.CertificateIdentities)
+	m.Domain = keepText(m.Domain, v.SecurityDomain)
 	m.StartPage = keepText(m.StartPage, v.StartPage)
 	m.CookieLifetime = keepSpan(m.CookieLifetime, v.CookieLifetime)
 }

@@ -38,7 +38,8 @@ func (r *applicationResource) Schema(_ context.Context, _ resource.SchemaRequest
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "An application: the hosts it has, and how each part of it is protected. A path that no resource covers is denied. Applications are replicated: declare them on the master.",
 		Attributes: map[string]schema.Attribute{
-			"id": idAttribute("The application's name; also what it is imported by."),
+			"id":              idAttribute("The application's name; also what it is imported by."),
+			"security_domain": securityDomainAttribute(),
 			"name": schema.StringAttribute{Required: true, Validators: []validator.String{attr.Name()},
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the application. A new name is a new application."},
@@ -64,8 +65,8 @@ func applicationResourceAttributes() map[string]schema.Attribute {
 		"protection": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("protected"),
 			Validators:          []validator.String{stringvalidator.OneOf("protected", "public", "excluded")},
 			MarkdownDescription: "`protected`: signed in, and the authorization policy allows it (the default). `public`: anyone, and the application is told who is signed in. `excluded`: anyone, and no session is looked at."},
-		"authentication_scheme": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.OneOf("password")},
-			MarkdownDescription: "How to sign in for it; this version has `password`, which is also the default."},
+		"authentication_scheme": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.Name()},
+			MarkdownDescription: "Name of the `concord_authentication_scheme` by which to sign in for it; by default `password`, which is there without being declared: the password form against the local identity store. Only where `protection` is `protected`."},
 		"authorization_policy": schema.StringAttribute{Optional: true, Validators: []validator.String{attr.Name()},
 			MarkdownDescription: "Name of the `concord_authorization_policy` that decides who may use it; by default every signed-in user. Only where `protection` is `protected`."},
 	}
@@ -77,6 +78,7 @@ type applicationModel struct {
 	Name      types.String                        `tfsdk:"name"`
 	Hosts     []string                            `tfsdk:"hosts"`
 	Resources map[string]applicationResourceModel `tfsdk:"resources"`
+	Domain    types.String                        `tfsdk:"security_domain"`
 }
 
 type applicationResourceModel struct {
@@ -91,7 +93,7 @@ func (m *applicationModel) key() string          { return m.Name.ValueString() }
 func (m *applicationModel) ident() *types.String { return &m.ID }
 
 func (m *applicationModel) body(*applicationModel, bool) any {
-	a := wire.Application{Name: m.Name.ValueString(), Hosts: m.Hosts, Resources: map[string]wire.Resource{}}
+	a := wire.Application{Name: m.Name.ValueString(), Hosts: m.Hosts, Resources: map[string]wire.Resource{}, SecurityDomain: m.Domain.ValueString()}
 	for name, r := range m.Resources {
 		a.Resources[name] = wire.Resource{Paths: r.Paths, Methods: r.Methods, Protection: r.Protection.ValueString(),
 			AuthenticationScheme: r.AuthenticationScheme.ValueString(), AuthorizationPolicy: r.AuthorizationPolicy.ValueString()}
@@ -111,4 +113,5 @@ func (m *applicationModel) fill(v wire.ApplicationView) {
 			AuthorizationPolicy:  keepText(was.AuthorizationPolicy, r.AuthorizationPolicy)}
 	}
 	m.Resources = keepMap(m.Resources, now)
+	m.Domain = keepText(m.Domain, v.SecurityDomain)
 }

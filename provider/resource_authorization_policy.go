@@ -45,6 +45,7 @@ func (r *policyResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 			"name": schema.StringAttribute{Required: true, Validators: []validator.String{attr.Name()},
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 				MarkdownDescription: "Name of the policy. A new name is a new policy."},
+			"security_domain": securityDomainAttribute(),
 			"rules": schema.ListNestedAttribute{Required: true,
 				Validators:          []validator.List{listvalidator.NoNullValues(), listvalidator.SizeAtMost(1000)},
 				MarkdownDescription: "Rules, in order, up to 1,000. An empty list denies everyone.",
@@ -60,9 +61,10 @@ func (r *policyResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 
 type policyModel struct {
 	noSecret
-	ID    types.String `tfsdk:"id"`
-	Name  types.String `tfsdk:"name"`
-	Rules []ruleModel  `tfsdk:"rules"`
+	ID     types.String `tfsdk:"id"`
+	Name   types.String `tfsdk:"name"`
+	Rules  []ruleModel  `tfsdk:"rules"`
+	Domain types.String `tfsdk:"security_domain"`
 }
 
 type ruleModel struct {
@@ -75,7 +77,7 @@ func (m *policyModel) key() string          { return m.Name.ValueString() }
 func (m *policyModel) ident() *types.String { return &m.ID }
 
 func (m *policyModel) body(*policyModel, bool) any {
-	p := wire.AuthorizationPolicy{Name: m.Name.ValueString(), Rules: []wire.Rule{}}
+	p := wire.AuthorizationPolicy{Name: m.Name.ValueString(), Rules: []wire.Rule{}, SecurityDomain: m.Domain.ValueString()}
 	for _, r := range m.Rules {
 		p.Rules = append(p.Rules, wire.Rule{Effect: r.Effect.ValueString(), Users: r.Users, Groups: r.Groups})
 	}
@@ -94,4 +96,5 @@ func (m *policyModel) fill(v wire.AuthorizationPolicyView) {
 		now = append(now, ruleModel{Effect: types.StringValue(r.Effect), Users: keepSet(was.Users, r.Users), Groups: keepSet(was.Groups, r.Groups)})
 	}
 	m.Rules = now
+	m.Domain = keepText(m.Domain, v.SecurityDomain)
 }

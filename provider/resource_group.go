@@ -41,6 +41,7 @@ func (r *groupResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				MarkdownDescription: "Name of the group: 1 to 128 of letters, digits and `. _ @ + -`. A new name is a new group."},
 			"description": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtMost(1024)},
 				MarkdownDescription: "What the group is for, up to 1,024 characters."},
+			"security_domain": securityDomainAttribute(),
 		},
 	}
 }
@@ -50,17 +51,19 @@ type groupModel struct {
 	ID          types.String `tfsdk:"id"`
 	Name        types.String `tfsdk:"name"`
 	Description types.String `tfsdk:"description"`
+	Domain      types.String `tfsdk:"security_domain"`
 }
 
 func (m *groupModel) key() string          { return m.Name.ValueString() }
 func (m *groupModel) ident() *types.String { return &m.ID }
 
 func (m *groupModel) body(*groupModel, bool) any {
-	return wire.Group{Name: m.Name.ValueString(), Description: m.Description.ValueString()}
+	return wire.Group{Name: m.Name.ValueString(), Description: m.Description.ValueString(), SecurityDomain: m.Domain.ValueString()}
 }
 
 func (m *groupModel) fill(v wire.GroupView) {
 	m.ID = keepName(m.ID, v.ID)
 	m.Name = types.StringValue(v.Name)
 	m.Description = keepText(m.Description, v.Description)
+	m.Domain = keepText(m.Domain, v.SecurityDomain)
 }

@@ -54,6 +54,7 @@ func (r *userResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				MarkdownDescription: "Further facts about the user, told to applications: up to 100 names, each with a text of up to 1,024 characters."},
 			"enabled": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(true),
 				MarkdownDescription: "Whether the user may sign in; default `true`."},
+			"security_domain": securityDomainAttribute(),
 			"password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(8, 1024), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 				MarkdownDescription: "Password, 8 to 1,024 characters. It is sent when the user is created and when `password_wo_version` changes, and is kept nowhere in Terraform. Without one the user cannot sign in with a password."},
@@ -72,6 +73,7 @@ type userModel struct {
 	Groups          []string          `tfsdk:"groups"`
 	Attributes      map[string]string `tfsdk:"attributes"`
 	Enabled         types.Bool        `tfsdk:"enabled"`
+	Domain          types.String      `tfsdk:"security_domain"`
 	Password        types.String      `tfsdk:"password_wo"`
 	PasswordVersion types.Int64       `tfsdk:"password_wo_version"`
 }
@@ -82,7 +84,7 @@ func (m *userModel) secretVersion() types.Int64 { return m.PasswordVersion }
 
 func (m *userModel) body(config *userModel, secrets bool) any {
 	u := wire.User{Name: m.Name.ValueString(), DisplayName: m.DisplayName.ValueString(), Email: m.Email.ValueString(),
-		Groups: m.Groups, Attributes: m.Attributes, Enabled: m.Enabled.ValueBoolPointer()}
+		Groups: m.Groups, Attributes: m.Attributes, Enabled: m.Enabled.ValueBoolPointer(), SecurityDomain: m.Domain.ValueString()}
 	if secrets {
 		u.Password = config.Password.ValueString()
 	}
@@ -97,4 +99,5 @@ func (m *userModel) fill(v wire.UserView) {
 	m.Groups = keepSet(m.Groups, v.Groups)
 	m.Attributes = keepMap(m.Attributes, v.Attributes)
 	m.Enabled = orFalse(v.Enabled)
+	m.Domain = keepText(m.Domain, v.SecurityDomain)
 }

@@ -210,6 +210,8 @@ type User struct {
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	Enabled     *bool             `json:"enabled,omitempty"`
 	Password    string            `json:"password,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // UserView is a user as it is answered; Password is always empty.
@@ -222,6 +224,8 @@ type UserView struct {
 type Group struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // GroupView is a group as it is answered.
@@ -235,6 +239,8 @@ type Application struct {
 	Name      string              `json:"name"`
 	Hosts     []string            `json:"hosts"`
 	Resources map[string]Resource `json:"resources,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // Resource is a set of paths of an application.
@@ -257,6 +263,8 @@ type ApplicationView struct {
 type AuthorizationPolicy struct {
 	Name  string `json:"name"`
 	Rules []Rule `json:"rules"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // Rule is one rule of an authorization policy.
@@ -282,6 +290,8 @@ type Agent struct {
 	Secret         string   `json:"secret,omitempty"`
 	// CertificateIdentities are the URI names of certificates that may ask as this agent: spiffe://<cluster id in lower case>/agent/<agent>.
 	CertificateIdentities []string `json:"certificate_identities,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // AgentView is an agent as it is answered; Secret is always empty.

@@ -7,7 +7,33 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
+
+// guards gives the rules of each kind that need more than the object.
+func (n *Node) guards() map[string]configuration.Guard {
+	guards := map[string]configuration.Guard{}
+	for kind, g := range topology.Guards(n.cfg.ClusterID) {
+		guards[kind] = g
+	}
+	guards[mdc.PackageKind().Name] = n.contentIsHere
+	guards[mdc.DataCenterKind().Name] = both(guards[mdc.DataCenterKind().Name], n.modeGuard)
+	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
+	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
+	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
+	guards[mdc.OverrideKind().Name] = n.overrideFits
+	return guards
+}
+
+// both is one rule after another.
+func both(first, second configuration.Guard) configuration.Guard {
+	return func(tx *journal.Tx, was, will mdc.Object) error {
+		if err := first(tx, was, will); err != nil {
+			return err
+		}
+		return second(tx, was, will)
+	}
+}
 
 // Session policy and agents must fit one another (OAM-16, OAM-26, OAM-27): whichever is written second is refused with the
 // reason. Both are compared as they count in this data center, under its overrides. The way back to the defaults is open.

@@ -11,10 +11,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
-	"github.com/concord-access/terraform-provider-concord/server/console"
-	"github.com/concord-access/terraform-provider-concord/server/enrolment"
-	"github.com/concord-access/terraform-provider-concord/server/httpapi"
-	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
@@ -215,120 +211,12 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	return err
 }
 
-func (n *Node) wireHTTP(context.Context) error {
-	hasher, err := identity.NewHasher(identity.HasherConfig{})
-	if err != nil {
-		return err
-	}
-	counter := identity.NewCounter(n.opts.Clock)
-	users, err := identity.New(identity.Config{Users: n.model, Hasher: hasher, Clock: n.opts.Clock, Logger: n.log,
-		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: counter, silent: map[string]time.Time{},
-			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
-	if err != nil {
-		return err
-	}
-	// Agents' secrets have turns of their own: a flood of sign-ins must not keep a gate from its first check.
-	agentHasher, err := identity.NewHasher(identity.HasherConfig{})
-	if err != nil {
-		return err
-	}
-	secrets, err := identity.NewSecrets(identity.SecretsConfig{Hasher: agentHasher})
-	if err != nil {
-		return err
-	}
-	guards := map[string]configuration.Guard{}
-	for kind, g := range topology.Guards(n.cfg.ClusterID) {
-		guards[kind] = g
-	}
-	guards[mdc.PackageKind().Name] = n.contentIsHere
-	guards[mdc.DataCenterKind().Name] = both(guards[mdc.DataCenterKind().Name], n.modeGuard)
-	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
-	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
-	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
-	guards[mdc.OverrideKind().Name] = n.overrideFits
-	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
-		Hash: hasher.Hash, Master: n.partners.MasterAddress, Guards: guards, Clock: n.opts.Clock, Wrapper: n.key,
-		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
-	if err != nil {
-		return err
-	}
-	tester, validator, err := n.checks()
-	if err != nil {
-		return err
-	}
-	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock})
-	if err != nil {
-		return err
-	}
-	inspector, err := n.inspector()
-	if err != nil {
-		return err
-	}
-	theme, err := readTheme(n.cfg.Pages)
-	if err != nil {
-		return err
-	}
-	pages, err := console.New(theme)
-	if err != nil {
-		return err
-	}
-	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
-		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Proved: n.callers.proved, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
-		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Sisters: sisters{partnerIDs{n.model, n.log}, n.links}, Users: users, Guesses: counter, AgentSecrets: secrets, Model: n.model, Pages: pages})
-	return err
-}
-
-// both is one rule after another.
-func both(first, second configuration.Guard) configuration.Guard {
-	return func(tx *journal.Tx, was, will mdc.Object) error {
-		if err := first(tx, was, will); err != nil {
-			return err
-		}
-		return second(tx, was, will)
-	}
-}
-
-// endsSignOns says whether a change of a user ends that user's sign-ons: who is disabled, deleted or given another password
-// must not stay, nor come back when the name is enabled or given again (SEC-12).
-func endsSignOns(was, will mdc.Object) bool {
-	before, ok := was.(*mdc.User)
-	if !ok || before == nil {
-		return false
-	}
-	after, ok := will.(*mdc.User)
-	if !ok || after == nil {
-		return true
-	}
-	return before.Enabled && !after.Enabled || before.Password.Hash != "" && after.Password.Hash != before.Password.Hash
-}
-
-// endSignOns ends them everywhere, before the change is written.
-func (n *Node) endSignOns(ctx context.Context, was, _ mdc.Object) error {
-	return n.engine.EndUser(ctx, mdc.LocalStore, was.ObjectName())
-}
-
 // audit records an administrator's act that changes no configuration, durably before the act.
 func (n *Node) audit(ctx context.Context, actor configuration.Actor, action, target string) error {
 	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	return n.state.Update(ctx, func(tx store.Writer) error {
 		return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 	})
-}
-
-// directory is the identity stores of this data center, as the session engine asks them.
-type directory struct{ model *model }
-
-// User finds a person in the local store.
-func (d directory) User(ctx context.Context, identityStore, name string) (session.Person, bool, error) {
-	if identityStore != mdc.LocalStore {
-		return session.Person{}, false, nil
-	}
-	u, found, err := d.model.User(ctx, name)
-	if err != nil || !found {
-		return session.Person{}, false, err
-	}
-	return session.Person{Name: u.Name, Groups: u.Groups, Attributes: u.Attributes, Enabled: u.Enabled, Replicated: true}, true, nil
 }
 
 // partnerIDs lists the registered partners.

@@ -32,15 +32,41 @@ func dangling(v *journal.Snapshot, o mdc.Object, except map[string]bool) (fields
 		if kind.Singleton || except[place(kind, ref.Name)] {
 			continue
 		}
-		_, found, err := v.Body(kind, ref.Name)
+		body, found, err := v.Body(kind, ref.Name)
 		if err != nil {
 			return nil, err
 		}
 		if !found {
 			fields = append(fields, fault.Field{Pointer: ref.Pointer, Detail: fmt.Sprintf("there is no %s named %q", ref.Kind, ref.Name)})
+			continue
+		}
+		foreign, err := foreign(o, kind, body)
+		if err != nil {
+			return nil, err
+		}
+		if foreign != "" {
+			fields = append(fields, fault.Field{Pointer: ref.Pointer, Detail: fmt.Sprintf("the %s %q belongs to the security domain %q, so only that domain's objects may use it", ref.Kind, ref.Name, foreign)})
 		}
 	}
 	return fields, nil
+}
+
+// foreign names the security domain of a referred object where o may not use it: its objects are there for that domain
+// alone (CAMS-04). What belongs to the whole topology uses what belongs to it.
+func foreign(o mdc.Object, kind mdc.Kind, body []byte) (domain string, err error) {
+	by, ok := o.(mdc.Owned)
+	if !ok {
+		return "", nil
+	}
+	used, err := kind.Decode(body)
+	if err != nil {
+		return "", err
+	}
+	of, ok := used.(mdc.Owned)
+	if !ok || of.Owner() == "" || of.Owner() == by.Owner() {
+		return "", nil
+	}
+	return of.Owner(), nil
 }
 
 // place is an object's kind and key in one word.

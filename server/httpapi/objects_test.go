@@ -182,6 +182,28 @@ func TestReferencesAreKept(t *testing.T) {
 	d.Delete("/v1/groups/staff")
 }
 
+// CAMS-04: what belongs to a security domain is used within it, and a domain that owns something stays.
+func TestObjectsOfADomainAreUsedWithinIt(t *testing.T) {
+	d := start(t)
+	d.Put("/v1/security-domains/finance", wire.SecurityDomain{Name: "finance"})
+	d.Put("/v1/security-domains/care", wire.SecurityDomain{Name: "care"})
+	d.Put("/v1/groups/clerks", wire.Group{Name: "clerks", SecurityDomain: "finance"})
+	d.Put("/v1/groups/staff", wire.Group{Name: "staff"})
+	for _, body := range []string{
+		`{"name":"u","groups":["staff","clerks"]}`,
+		`{"name":"u","groups":["staff","clerks"],"security_domain":"care"}`,
+	} {
+		p := admin(t, d, http.MethodPut, "/v1/users/u", body).refused(t, http.StatusBadRequest, "invalid_input")
+		if len(p.Errors) != 1 || p.Errors[0].Pointer != "/groups/0" || !strings.Contains(p.Errors[0].Detail, `"finance"`) {
+			t.Errorf("%s: %+v", body, p.Errors)
+		}
+	}
+	d.Put("/v1/users/u", wire.User{Name: "u", Groups: []string{"staff", "clerks"}, SecurityDomain: "finance"})
+	admin(t, d, http.MethodDelete, "/v1/security-domains/finance", "").refused(t, http.StatusConflict, "in_use")
+	d.Delete("/v1/security-domains/care")
+	admin(t, d, http.MethodPut, "/v1/groups/g", `{"name":"g","security_domain":"care"}`).refused(t, http.StatusBadRequest, "invalid_input")
+}
+
 // TestSecretsAreKeptWhenTheyAreNotSent: a PUT or PATCH without the password leaves it, with another one replaces it.
 func TestSecretsAreKeptWhenTheyAreNotSent(t *testing.T) {
 	d := start(t)

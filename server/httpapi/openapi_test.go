@@ -186,10 +186,15 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		t.Fatal(err)
 	}
 	bodies := []struct{ collection, name, body, patch string }{
-		{"groups", "g", `{"name":"g"}`, `{"description":"d"}`},
+		{"security-domains", "d", `{"name":"d"}`, `{"description":"d"}`},
+		{"groups", "g", `{"name":"g","security_domain":"d"}`, `{"description":"d","security_domain":null}`},
 		{"users", "u", `{"name":"u","password":"long enough","groups":["g"]}`, `{"email":"u@example.com"}`},
 		{"authorization-policies", "p", `{"name":"p","rules":[{"effect":"allow","groups":["g"]}]}`, `{"rules":[{"effect":"allow"}]}`},
 		{"applications", "a", `{"name":"a","hosts":["a.example"],"resources":{"r":{"paths":["/**"],"authorization_policy":"p"}}}`, `{"resources":null}`},
+		{"identity-stores", "i", `{"name":"i","urls":["ldaps://i.example"]}`, `{"description":"d"}`},
+		{"authentication-schemes", "c", `{"name":"c","steps":[{"method":"password","identity_store":"i"}]}`, `{"level":2}`},
+		{"admin-roles", "ar", `{"name":"ar","permissions":[{"actions":["read"],"kinds":["*"]}],"groups":["g"]}`, `{"description":"d"}`},
+		{"admin-tokens", "at", `{"name":"at","roles":["ar"],"token":"0123456789abcdef0123456789abcdef","expires_at":"2030-01-01T00:00:00Z"}`, `{"description":"d"}`},
 		{"agents", "ag", `{"name":"ag","hosts":["https://a.example"],"secret":"0123456789abcdef"}`, `{"cookie_lifetime":"5m"}`},
 		{"packages", "k", `{"name":"k","sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"groups":["g"]}`, `{"file_name":"x.txt"}`},
 		{"settings", "s", `{"name":"s","value":"v"}`, `{"value":"w"}`},

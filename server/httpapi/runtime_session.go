@@ -9,6 +9,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 	"github.com/concord-access/terraform-provider-concord/server/session"
@@ -35,7 +36,7 @@ func (s *Server) authenticate(c *call) error {
 // signIn checks the password, makes the sign-on and sets its cookie.
 func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
 	ctx := c.Request.Context()
-	p, err := s.c.Users.Authenticate(ctx, user, password)
+	p, err := s.c.Users.Authenticate(ctx, identity.Attempt{User: user, Password: password, Source: remoteAddress(c)})
 	if err != nil {
 		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
 		return session.Found{}, err

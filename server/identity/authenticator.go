@@ -3,10 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
@@ -33,11 +30,6 @@ const (
 // Error gives the reason's word.
 func (r Reason) Error() string { return string(r) }
 
-// Users finds the users of the local identity store; names compare without case.
-type Users interface {
-	User(ctx context.Context, name string) (*mdc.User, bool, error)
-}
-
 // Config wires an Authenticator. Every field up to Logger is needed.
 type Config struct {
 	Users  Users
@@ -45,6 +37,14 @@ type Config struct {
 	Clock  clock.Clock
 	Logger *slog.Logger
 	Shared Shared // nil = this data center counts alone
+}
+
+// Attempt is what somebody says to sign in.
+type Attempt struct {
+	Store    string // name of the identity store; "" = mdc.LocalStore
+	User     string // as typed; spaces around it do not count
+	Password string
+	Source   string // address that it comes from; "" = not known
 }
 
 // Person is somebody who proved who they are.
@@ -56,10 +56,18 @@ type Person struct {
 	Level      int
 }
 
-// Authenticator checks passwords of the local identity store. Safe for concurrent use.
+// Store is the people of one identity store. Safe for concurrent use.
+type Store interface {
+	// Check says whose name and password these are. A refusal is its Reason without an error; an error means that the password
+	// was not looked at. account is folded. The work of a refusal does not tell which reason it has (SEC-31).
+	Check(ctx context.Context, account, password string) (p Person, refused Reason, err error)
+}
+
+// Authenticator checks passwords. Safe for concurrent use.
 type Authenticator struct {
 	Config
 	throttle *throttle
+	local    Store
 }
 
 // New makes an Authenticator; a missing part is refused.
@@ -67,14 +75,14 @@ func New(c Config) (*Authenticator, error) {
 	if c.Users == nil || c.Hasher == nil || c.Clock == nil || c.Logger == nil {
 		return nil, errors.New("make authenticator: users, hasher, clock and logger are needed")
 	}
-	return &Authenticator{Config: c, throttle: newThrottle()}, nil
+	return &Authenticator{Config: c, throttle: newThrottle(), local: &local{c.Users, c.Hasher, c.Logger}}, nil
 }
 
-// Authenticate says who gives user's password. Every refusal is the same fault, Unauthenticated "wrong_credentials", with
-// its Reason as the cause; Unavailable "busy" means that the password was not looked at. Spaces around user do not count.
-func (a *Authenticator) Authenticate(ctx context.Context, user, password string) (Person, error) {
-	account := mdc.FoldName(strings.Trim(user, " "))
-	if password == "" || len(password) > MaxPassword { // says nothing about the user, so it needs no equal work
+// Authenticate says who gives a password. Every refusal is the same fault, Unauthenticated "wrong_credentials", with
+// its Reason as the cause; Unavailable "busy" means that the password was not looked at.
+func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, error) {
+	account := mdc.FoldName(strings.Trim(t.User, " "))
+	if t.Password == "" || len(t.Password) > MaxPassword { // says nothing about the user, so it needs no equal work
 		return Person{}, wrong(WrongPassword)
 	}
 	g, ok := a.throttle.take(account, a.Clock.Now())
@@ -86,7 +94,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, user, password string)
 		a.throttle.giveBack(g)
 		return Person{}, wrong(TooManyChecks)
 	}
-	p, err := a.check(ctx, account, password)
+	p, err := a.check(ctx, t.Store, account, t.Password)
 	if !fault.Is(err, fault.Unauthenticated) {
 		a.throttle.giveBack(g)
 		uncount()
@@ -94,61 +102,27 @@ func (a *Authenticator) Authenticate(ctx context.Context, user, password string)
 	return p, err
 }
 
-// check does one argon2id in every branch.
-func (a *Authenticator) check(ctx context.Context, account, password string) (Person, error) {
-	u, err := a.find(ctx, account)
-	if err != nil {
-		return Person{}, err
+func (a *Authenticator) check(ctx context.Context, store, account, password string) (Person, error) {
+	at := a.store(store)
+	if at == nil {
+		return Person{}, fault.New(fault.Unavailable, "no_identity_store", "The directory of people is not known here. Tell your administrator.")
 	}
-	ok, reason, err := a.verify(ctx, u, password)
+	p, refused, err := at.Check(ctx, account, password)
 	switch {
 	case err != nil:
 		return Person{}, err
-	case reason != "":
-		return Person{}, wrong(reason)
-	case !ok:
-		return Person{}, wrong(WrongPassword)
-	case !u.Enabled:
-		return Person{}, wrong(UserDisabled)
+	case refused != "":
+		return Person{}, wrong(refused)
 	}
-	return person(u), nil
+	return p, nil
 }
 
-// find gives nil for a user who is not there; a name that nobody can have is not looked up.
-func (a *Authenticator) find(ctx context.Context, account string) (*mdc.User, error) {
-	if !mdc.ValidName(account) {
-		return nil, nil
+// store gives an identity store by its name; nil = there is none such.
+func (a *Authenticator) store(name string) Store {
+	if name == "" || name == mdc.LocalStore {
+		return a.local
 	}
-	u, found, err := a.Users.User(ctx, account)
-	if err != nil {
-		return nil, fmt.Errorf("find user: %w", err)
-	}
-	if !found {
-		return nil, nil
-	}
-	return u, nil
-}
-
-func (a *Authenticator) verify(ctx context.Context, u *mdc.User, password string) (ok bool, reason Reason, err error) {
-	switch {
-	case u == nil:
-		return false, UnknownUser, a.Hasher.Waste(ctx, password)
-	case u.Password.Hash == "":
-		return false, NoPassword, a.Hasher.Waste(ctx, password)
-	}
-	ok, err = a.Hasher.Verify(ctx, u.Password.Hash, password)
-	if errors.Is(err, errHash) {
-		a.Logger.Warn("stored password hash cannot be read", "user", u.Name)
-		return false, BadHash, a.Hasher.Waste(ctx, password)
-	}
-	return ok, "", err
-}
-
-// person copies what the session will keep, so that nobody shares maps with a cached object.
-func person(u *mdc.User) Person {
-	return Person{
-		Name: u.Name, Store: mdc.LocalStore, Groups: slices.Clone(u.Groups), Attributes: maps.Clone(u.Attributes), Level: LevelPassword,
-	}
+	return nil
 }
 
 func wrong(r Reason) error {

@@ -62,7 +62,7 @@ func TestAuthenticateGivesThePerson(t *testing.T) {
 	h := newHouse(t)
 	want := identity.Person{Name: "Bob", Store: "local", Groups: []string{"staff"}, Attributes: map[string]string{"a": "b"}, Level: 1}
 	for _, typed := range []string{"bob", "BOB", " bob "} {
-		got, err := h.auth.Authenticate(t.Context(), typed, "right-password")
+		got, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: typed, Password: "right-password"})
 		if err != nil {
 			t.Fatalf("%q: %v", typed, err)
 		}
@@ -70,7 +70,7 @@ func TestAuthenticateGivesThePerson(t *testing.T) {
 			t.Errorf("%q: %s", typed, d)
 		}
 	}
-	if p, err := h.auth.Authenticate(t.Context(), "old", "password"); err != nil || p.Name != "old" {
+	if p, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "old", Password: "password"}); err != nil || p.Name != "old" {
 		t.Errorf("old hash: %+v, %v", p, err)
 	}
 }
@@ -97,7 +97,7 @@ func TestRefusalsLookAlike(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, err := h.auth.Authenticate(t.Context(), c.user, c.password)
+			p, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: c.user, Password: c.password})
 			want := &fault.Error{Kind: fault.Unauthenticated, Code: "wrong_credentials", Message: "The user name or the password is wrong.", Err: c.why}
 			var got *fault.Error
 			if !errors.As(err, &got) || p.Name != "" {
@@ -117,7 +117,7 @@ func TestGuessesAreLimited(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			_, err := h.auth.Authenticate(t.Context(), []string{"Bob", "bob", "bob "}[i%3], "wrong-password")
+			_, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: []string{"Bob", "bob", "bob "}[i%3], Password: "wrong-password"})
 			if fault.CodeOf(err) != "wrong_credentials" {
 				t.Errorf("got %v", err)
 			}
@@ -127,16 +127,16 @@ func TestGuessesAreLimited(t *testing.T) {
 	if n := h.people.asked.Load(); n != 10 {
 		t.Errorf("%d checks reached the hash", n)
 	}
-	_, err := h.auth.Authenticate(t.Context(), "bob", "right-password")
+	_, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"})
 	if fault.CodeOf(err) != "wrong_credentials" || !errors.Is(err, identity.TooManyChecks) {
 		t.Errorf("right password while closed: %v", err)
 	}
 	h.clock.Advance(59 * time.Second)
-	if _, err := h.auth.Authenticate(t.Context(), "bob", "right-password"); !errors.Is(err, identity.TooManyChecks) {
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); !errors.Is(err, identity.TooManyChecks) {
 		t.Errorf("a second too early: %v", err)
 	}
 	h.clock.Advance(time.Second)
-	if _, err := h.auth.Authenticate(t.Context(), "bob", "right-password"); err != nil {
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); err != nil {
 		t.Errorf("a minute later: %v", err)
 	}
 }
@@ -144,14 +144,14 @@ func TestGuessesAreLimited(t *testing.T) {
 func TestRightPasswordsAndUnknownAccountsInTheLimit(t *testing.T) {
 	h := newHouse(t)
 	for range 15 {
-		if _, err := h.auth.Authenticate(t.Context(), "bob", "right-password"); err != nil {
+		if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); err != nil {
 			t.Fatalf("signing in often is no guessing: %v", err)
 		}
 	}
 	for range 12 {
-		_, _ = h.auth.Authenticate(t.Context(), "nobody", "some-password")
+		_, _ = h.auth.Authenticate(t.Context(), identity.Attempt{User: "nobody", Password: "some-password"})
 	}
-	if _, err := h.auth.Authenticate(t.Context(), "nobody", "some-password"); !errors.Is(err, identity.TooManyChecks) {
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "nobody", Password: "some-password"}); !errors.Is(err, identity.TooManyChecks) {
 		t.Errorf("an unknown account is closed like a known one, or it would be told apart: %v", err)
 	}
 }
@@ -161,11 +161,11 @@ func TestBusyHasherCostsNoGuess(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
-		if _, err := h.auth.Authenticate(gone, "bob", "right-password"); fault.Is(err, fault.Unauthenticated) || err == nil {
+		if _, err := h.auth.Authenticate(gone, identity.Attempt{User: "bob", Password: "right-password"}); fault.Is(err, fault.Unauthenticated) || err == nil {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if _, err := h.auth.Authenticate(t.Context(), "bob", "right-password"); err != nil {
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); err != nil {
 		t.Fatalf("checks that never ran were counted: %v", err)
 	}
 }
@@ -173,12 +173,12 @@ func TestBusyHasherCostsNoGuess(t *testing.T) {
 func TestClockSetBackClosesNobodyForLong(t *testing.T) {
 	h := newHouse(t)
 	for range 10 {
-		_, _ = h.auth.Authenticate(t.Context(), "bob", "wrong-password")
+		_, _ = h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "wrong-password"})
 	}
 	h.clock.Advance(-24 * time.Hour)
-	_, _ = h.auth.Authenticate(t.Context(), "bob", "right-password")
+	_, _ = h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"})
 	h.clock.Advance(time.Minute)
-	if _, err := h.auth.Authenticate(t.Context(), "bob", "right-password"); err != nil {
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); err != nil {
 		t.Fatalf("still closed: %v", err)
 	}
 }
@@ -186,7 +186,7 @@ func TestClockSetBackClosesNobodyForLong(t *testing.T) {
 func TestStoreErrorIsNoRefusal(t *testing.T) {
 	h := newHouse(t)
 	h.people.err = errors.New("disk on fire")
-	_, err := h.auth.Authenticate(t.Context(), "bob", "right-password")
+	_, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"})
 	if err == nil || fault.KindOf(err) != fault.Internal {
 		t.Fatalf("got %v", err)
 	}

@@ -32,7 +32,7 @@ func TestGuessesAreCountedTogether(t *testing.T) {
 	there := &elsewhere{counter: identity.NewCounter(h.clock)}
 	h.auth.Shared = there
 	try := func(password string) error {
-		_, err := h.auth.Authenticate(t.Context(), "Bob", password)
+		_, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "Bob", Password: password})
 		return err
 	}
 	for range 30 {

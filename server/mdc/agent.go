@@ -18,6 +18,8 @@ type Agent struct {
 	// CertificateIdentities are the certificates that may ask as this agent, beside its secret: exact URI names,
 	// spiffe://<cluster id in lower case>/agent/<agent>, of any data center.
 	CertificateIdentities []string `json:"certificate_identities,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // MinAgentSecret is the shortest agent secret, in bytes: it is checked fast, so it must not be guessable.
@@ -38,11 +40,14 @@ func AgentIdentity(id string) (clusterID, agent string, ok bool) {
 
 // AgentKind describes agents.
 func AgentKind() Kind {
-	return Kind{Name: "agent", Collection: "agents", Scope: Replicated, Overridable: true, New: func() Object { return &Agent{} }}
+	return Kind{Name: "agent", Collection: "agents", Scope: Replicated, Overridable: true, RefersTo: []string{"security_domain"}, New: func() Object { return &Agent{} }}
 }
 
 // ObjectName is the agent's name.
 func (a *Agent) ObjectName() string { return a.Name }
+
+// Owner is the security domain.
+func (a *Agent) Owner() string { return a.SecurityDomain }
 
 // Normalize orders hosts and identities.
 func (a *Agent) Normalize() {
@@ -56,6 +61,7 @@ func (a *Agent) Secrets() map[string]*Secret { return map[string]*Secret{"/secre
 func (a *Agent) Validate() []fault.Field {
 	var c checks
 	c.want(ValidAgentName(a.Name), "/name", "%q is no agent name: 1 to 64 of letters, digits and -", clip(a.Name))
+	c.domain(a.SecurityDomain)
 	c.want(len(a.Hosts) > 0 && len(a.Hosts) <= 100, "/hosts", "names %d origins; give 1 to 100", len(a.Hosts))
 	for i, h := range a.Hosts {
 		c.want(ValidOrigin(h), fmt.Sprintf("/hosts/%d", i), "%q is no origin; write scheme://host or scheme://host:port in lower case and nothing behind it", clip(h))
@@ -90,5 +96,5 @@ func (a *Agent) onOwnHost(page string) bool {
 	return false
 }
 
-// References gives none.
-func (a *Agent) References() []Reference { return nil }
+// References gives the domain.
+func (a *Agent) References() []Reference { return owned(a.SecurityDomain) }

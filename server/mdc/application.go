@@ -20,6 +20,8 @@ type Application struct {
 	Name      string              `json:"name"`
 	Hosts     []string            `json:"hosts"` // host or host:port, lower case; "*.example.com" stands for one label
 	Resources map[string]Resource `json:"resources,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // Resource is a set of paths of an application.
@@ -27,7 +29,7 @@ type Resource struct {
 	Paths                []string `json:"paths"`             // "/a/b" exactly, "/a/*" for one segment, "/a/**" for all below and /a itself
 	Methods              []string `json:"methods,omitempty"` // none = all known methods
 	Protection           string   `json:"protection"`
-	AuthenticationScheme string   `json:"authentication_scheme,omitempty"` // "" = password form
+	AuthenticationScheme string   `json:"authentication_scheme,omitempty"` // "" = SchemePassword
 	AuthorizationPolicy  string   `json:"authorization_policy,omitempty"`  // "" = any signed-in user
 }
 
@@ -38,11 +40,14 @@ func Methods() []string {
 
 // ApplicationKind describes applications.
 func ApplicationKind() Kind {
-	return Kind{Name: "application", Collection: "applications", Scope: Replicated, Overridable: true, RefersTo: []string{"authorization_policy"}, New: func() Object { return &Application{} }}
+	return Kind{Name: "application", Collection: "applications", Scope: Replicated, Overridable: true, RefersTo: []string{"security_domain", "authentication_scheme", "authorization_policy"}, New: func() Object { return &Application{} }}
 }
 
 // ObjectName is the application's name.
 func (a *Application) ObjectName() string { return a.Name }
+
+// Owner is the security domain.
+func (a *Application) Owner() string { return a.SecurityDomain }
 
 // Normalize orders hosts and methods; the order of paths has no meaning either.
 func (a *Application) Normalize() {
@@ -63,6 +68,7 @@ func (a *Application) Normalize() {
 func (a *Application) Validate() []fault.Field {
 	var c checks
 	c.name("/name", a.Name)
+	c.domain(a.SecurityDomain)
 	c.want(len(a.Hosts) > 0 && len(a.Hosts) <= 100, "/hosts", "names %d hosts; give 1 to 100", len(a.Hosts))
 	for i, h := range a.Hosts {
 		c.want(validHostPattern(h), fmt.Sprintf("/hosts/%d", i), "%q is no host: lower case, no scheme, no path, a port if it is not the default one", clip(h))
@@ -84,14 +90,20 @@ func (r Resource) validate(c *checks, at, key string) {
 		c.want(slices.Contains(Methods(), m), fmt.Sprintf("%s/methods/%d", at, i), "%q is not one of %s", clip(m), strings.Join(Methods(), ", "))
 	}
 	c.oneOf(at+"/protection", r.Protection, "", Protected, Public, Excluded)
-	c.want(r.Protection == Protected || r.Protection == "" || r.AuthorizationPolicy == "", at+"/authorization_policy", "means nothing where protection is %s", r.Protection)
-	c.oneOf(at+"/authentication_scheme", r.AuthenticationScheme, "", "password")
+	c.want(r.Protection == Protected || r.Protection == "" || r.AuthorizationPolicy == "", at+"/authorization_policy", "means nothing where protection is %q", clip(r.Protection))
+	if r.AuthenticationScheme != "" {
+		c.name(at+"/authentication_scheme", r.AuthenticationScheme)
+	}
+	c.want(r.Protection == Protected || r.Protection == "" || r.AuthenticationScheme == "", at+"/authentication_scheme", "means nothing where protection is %q", clip(r.Protection))
 }
 
-// References gives the authorization policies.
+// References gives the domain, the schemes and the authorization policies.
 func (a *Application) References() []Reference {
-	var out []Reference
+	out := owned(a.SecurityDomain)
 	for k, r := range a.Resources {
+		if r.AuthenticationScheme != "" && r.AuthenticationScheme != SchemePassword {
+			out = append(out, Reference{"authentication_scheme", r.AuthenticationScheme, "/resources/" + escape(k) + "/authentication_scheme"})
+		}
 		if r.AuthorizationPolicy != "" {
 			out = append(out, Reference{"authorization_policy", r.AuthorizationPolicy, "/resources/" + escape(k) + "/authorization_policy"})
 		}
@@ -124,68 +136,6 @@ func validPathPattern(p string) bool {
 		}
 	}
 	return true
-}
-
-// AuthorizationPolicy decides who may use a resource: the rules in order; a deny that fits wins over every allow; no fit is a deny.
-type AuthorizationPolicy struct {
-	Name  string `json:"name"`
-	Rules []Rule `json:"rules"`
-}
-
-// Rule fits a user who is named or is in one of the groups; a rule that names neither fits every signed-in user.
-type Rule struct {
-	Effect string   `json:"effect"` // allow or deny
-	Users  []string `json:"users,omitempty"`
-	Groups []string `json:"groups,omitempty"`
-}
-
-// Effects of a rule.
-const (
-	Allow = "allow"
-	Deny  = "deny"
-)
-
-// AuthorizationPolicyKind describes authorization policies.
-func AuthorizationPolicyKind() Kind {
-	return Kind{Name: "authorization_policy", Collection: "authorization-policies", Scope: Replicated, Overridable: true, RefersTo: []string{"group"}, New: func() Object { return &AuthorizationPolicy{} }}
-}
-
-// ObjectName is the policy's name.
-func (p *AuthorizationPolicy) ObjectName() string { return p.Name }
-
-// Normalize orders the sets inside each rule; the rules keep their order.
-func (p *AuthorizationPolicy) Normalize() {
-	for i := range p.Rules {
-		p.Rules[i].Users, p.Rules[i].Groups = sortedSet(p.Rules[i].Users), sortedSet(p.Rules[i].Groups)
-	}
-	if p.Rules == nil {
-		p.Rules = []Rule{}
-	}
-}
-
-// Validate checks the rules.
-func (p *AuthorizationPolicy) Validate() []fault.Field {
-	var c checks
-	c.name("/name", p.Name)
-	c.want(len(p.Rules) <= 1000, "/rules", "has more than 1,000 rules")
-	for i, r := range p.Rules {
-		at := fmt.Sprintf("/rules/%d", i)
-		c.oneOf(at+"/effect", r.Effect, Allow, Deny)
-		c.want(len(r.Users)+len(r.Groups) <= 1000, at, "names more than 1,000 users and groups")
-		for j, u := range r.Users {
-			c.name(fmt.Sprintf("%s/users/%d", at, j), u)
-		}
-	}
-	return c.fields
-}
-
-// References gives the groups; a user named in a rule need not exist yet.
-func (p *AuthorizationPolicy) References() []Reference {
-	var out []Reference
-	for i, r := range p.Rules {
-		out = append(out, references("group", fmt.Sprintf("/rules/%d/groups", i), r.Groups)...)
-	}
-	return out
 }
 
 func references(kind, pointer string, names []string) []Reference {

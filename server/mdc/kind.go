@@ -96,7 +96,8 @@ func Kinds() []Kind {
 	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
 		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
-		GroupKind(), UserKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
+		SecurityDomainKind(), GroupKind(), UserKind(), IdentityStoreKind(), AuthenticationSchemeKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
+		AdminRoleKind(), AdminTokenKind(),
 		SettingKind(), OverrideKind(), PackageKind(),
 	}
 	return slices.DeleteFunc(all, func(k Kind) bool { return failpoint.Without(failpoint.NoKind(k.Name)) })

@@ -21,6 +21,7 @@ func examples(t *testing.T) map[string]mdc.Object {
 	open := true
 	policy := mdc.DefaultSessionPolicy()
 	policy.ContinueOnSyncFailure, policy.SignInURL = true, "https://login.example.com"
+	until := time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
 	return map[string]mdc.Object{
 		"data_center":         &mdc.DataCenter{ClusterID: "NYDC", DisplayName: "New York", Role: mdc.RoleMaster, WriteEnabled: &open, SecurityMode: mdc.ModeCert, LockTimeout: mdc.Duration(18e10), WriteRequires: mdc.WriteMajority},
 		"partner_profile":     &mdc.PartnerProfile{AgentID: "concord-ny", AllowManagement: true},
@@ -36,14 +37,21 @@ func examples(t *testing.T) map[string]mdc.Object {
 		"override":        &mdc.Override{Kind: "setting", Name: "banner", Values: json.RawMessage(`{"value":"\"here\""}`)},
 		"promotion": &mdc.Promotion{Epoch: mdc.Epoch{Number: 2, ClusterID: "LDC"}, Base: mdc.Position{Epoch: mdc.Epoch{Number: 1, ClusterID: "NYDC"}, Sequence: 7, Digest: strings.Repeat("0", 64)},
 			Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Signature: make([]byte, 64)},
-		"group": &mdc.Group{Name: "staff", Description: "all"},
+		"group": &mdc.Group{Name: "staff", Description: "all", SecurityDomain: "finance"},
 		"user": &mdc.User{Name: "Ann", DisplayName: "Ann A.", Email: "ann@example.com", Groups: []string{"z", "a", "z"}, Attributes: map[string]string{"k": "v"},
-			Enabled: true, Password: mdc.Secret{Hash: "$argon2id$"}},
-		"authorization_policy": &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Deny, Users: []string{"eve"}}, {Effect: mdc.Allow, Groups: []string{"z", "a"}}}},
+			Enabled: true, Password: mdc.Secret{Hash: "$argon2id$"}, SecurityDomain: "finance"},
+		"authorization_policy": &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Deny, Users: []string{"eve"}}, {Effect: mdc.Allow, Groups: []string{"z", "a"}}}, SecurityDomain: "finance"},
 		"application": &mdc.Application{Name: "shop", Hosts: []string{"shop.example.com", "*.example.org:8443"}, Resources: map[string]mdc.Resource{
-			"all":  {Paths: []string{"/**"}, Methods: []string{"PUT", "GET"}, Protection: mdc.Protected, AuthenticationScheme: "password", AuthorizationPolicy: "p"},
-			"open": {Paths: []string{"/public/*", "/"}, Protection: mdc.Public}}},
-		"agent": &mdc.Agent{Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start", CookieLifetime: mdc.Duration(6e10), CertificateIdentities: []string{"spiffe://ldc/agent/shop", "spiffe://nydc/agent/shop"}, Secret: mdc.Secret{Hash: "$argon2id$"}},
+			"all":  {Paths: []string{"/**"}, Methods: []string{"PUT", "GET"}, Protection: mdc.Protected, AuthenticationScheme: "strong", AuthorizationPolicy: "p"},
+			"open": {Paths: []string{"/public/*", "/"}, Protection: mdc.Public}}, SecurityDomain: "finance"},
+		"agent":           &mdc.Agent{Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start", CookieLifetime: mdc.Duration(6e10), CertificateIdentities: []string{"spiffe://ldc/agent/shop", "spiffe://nydc/agent/shop"}, Secret: mdc.Secret{Hash: "$argon2id$"}, SecurityDomain: "finance"},
+		"security_domain": &mdc.SecurityDomain{Name: "finance", Description: "the money"},
+		"identity_store":  &mdc.IdentityStore{Name: "corp", Description: "all", SecurityDomain: "finance", URLs: []string{"ldaps://b", "ldaps://a"}},
+		"authentication_scheme": &mdc.AuthenticationScheme{Name: "strong", Description: "two", SecurityDomain: "finance", Level: 2,
+			Steps: []mdc.SchemeStep{{Method: mdc.MethodCertificate}, {Method: mdc.MethodPassword, IdentityStore: "corp"}}},
+		"admin_role": &mdc.AdminRole{Name: "care", Description: "help", SecurityDomain: "finance", Permissions: []mdc.Permission{{Actions: []string{mdc.ActionWrite, mdc.ActionRead}, Kinds: []string{"user"}, SecurityDomains: []string{"finance"}}},
+			Users: []string{"ann"}, Groups: []string{"staff"}, Certificates: []string{"spiffe://nydc/admin/ann"}},
+		"admin_token": &mdc.AdminToken{Name: "ci", Description: "pipeline", Roles: []string{"care"}, ExpiresAt: &until, Token: mdc.Secret{Hash: "$argon2id$"}},
 	}
 }
 
@@ -209,7 +217,11 @@ func TestHostileObjects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, o := range []mdc.Object{
 				&mdc.User{Name: bad, DisplayName: bad, Email: bad, Attributes: map[string]string{bad: bad}, Groups: []string{bad}},
-				&mdc.Group{Name: bad, Description: bad},
+				&mdc.Group{Name: bad, Description: bad, SecurityDomain: bad},
+				&mdc.SecurityDomain{Name: bad, Description: bad}, &mdc.IdentityStore{Name: bad, URLs: []string{bad}},
+				&mdc.AuthenticationScheme{Name: bad, Steps: []mdc.SchemeStep{{Method: bad, IdentityStore: bad}}},
+				&mdc.AdminRole{Name: bad, Permissions: []mdc.Permission{{Actions: []string{bad}, Kinds: []string{bad}, SecurityDomains: []string{bad}}}, Users: []string{bad}},
+				&mdc.AdminToken{Name: bad, Roles: []string{bad}},
 				&mdc.Agent{Name: bad, Hosts: []string{bad}, StartPage: bad, CertificateIdentities: []string{bad}},
 				&mdc.Application{Name: bad, Hosts: []string{bad + "/"}, Resources: map[string]mdc.Resource{bad: {Paths: []string{bad}, Methods: []string{bad}, Protection: bad, AuthenticationScheme: bad}}},
 				&mdc.AuthorizationPolicy{Name: bad, Rules: []mdc.Rule{{Effect: bad, Users: []string{bad}}}},

@@ -26,16 +26,21 @@ type User struct {
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	Enabled     bool              `json:"enabled"`
 	Password    Secret            `json:"password"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // UserKind describes users.
 func UserKind() Kind {
-	return Kind{Name: "user", Collection: "users", Scope: Replicated, FoldCase: true, RefersTo: []string{"group"},
+	return Kind{Name: "user", Collection: "users", Scope: Replicated, FoldCase: true, RefersTo: []string{"security_domain", "group"},
 		New: func() Object { return &User{Enabled: true} }}
 }
 
 // ObjectName is the user's name.
 func (u *User) ObjectName() string { return u.Name }
+
+// Owner is the security domain.
+func (u *User) Owner() string { return u.SecurityDomain }
 
 // Normalize orders the groups.
 func (u *User) Normalize() {
@@ -55,6 +60,7 @@ func (u *User) Validate() []fault.Field {
 	c.text("/display_name", u.DisplayName, 256)
 	c.text("/email", u.Email, 320)
 	c.want(u.Email == "" || strings.Count(u.Email, "@") == 1, "/email", "%q is no address", clip(u.Email))
+	c.domain(u.SecurityDomain)
 	c.want(len(u.Groups) <= MaxGroups, "/groups", "names more than %d groups", MaxGroups)
 	c.want(len(u.Attributes) <= MaxAttributes, "/attributes", "has more than %d entries", MaxAttributes)
 	for k, v := range u.Attributes {
@@ -68,22 +74,29 @@ func (u *User) Validate() []fault.Field {
 	return c.fields
 }
 
-// References gives the groups.
-func (u *User) References() []Reference { return references("group", "/groups", u.Groups) }
+// References gives the domain and the groups.
+func (u *User) References() []Reference {
+	return append(owned(u.SecurityDomain), references("group", "/groups", u.Groups)...)
+}
 
 // Group is a set of users; who belongs to it is said by each user.
 type Group struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+
+	SecurityDomain string `json:"security_domain,omitempty"`
 }
 
 // GroupKind describes groups.
 func GroupKind() Kind {
-	return Kind{Name: "group", Collection: "groups", Scope: Replicated, New: func() Object { return &Group{} }}
+	return Kind{Name: "group", Collection: "groups", Scope: Replicated, RefersTo: []string{"security_domain"}, New: func() Object { return &Group{} }}
 }
 
 // ObjectName is the group's name.
 func (g *Group) ObjectName() string { return g.Name }
+
+// Owner is the security domain.
+func (g *Group) Owner() string { return g.SecurityDomain }
 
 // Normalize has nothing to do.
 func (g *Group) Normalize() {}
@@ -92,12 +105,13 @@ func (g *Group) Normalize() {}
 func (g *Group) Validate() []fault.Field {
 	var c checks
 	c.name("/name", g.Name)
+	c.domain(g.SecurityDomain)
 	c.text("/description", g.Description, 1024)
 	return c.fields
 }
 
-// References gives none.
-func (g *Group) References() []Reference { return nil }
+// References gives the domain.
+func (g *Group) References() []Reference { return owned(g.SecurityDomain) }
 
 // escape writes s as one reference token of a JSON pointer (RFC 6901 section 3).
 func escape(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(s)) }

@@ -1,0 +1,4 @@
+import {
+  to = concord_security_domain.finance
+  id = "finance"
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/identity"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+)
+
+// people is how this node knows who somebody is.
+type people struct {
+	hasher  *identity.Hasher // of passwords
+	counter *identity.Counter
+	users   *identity.Authenticator
+	agents  *identity.Secrets
+}
+
+func (n *Node) people() (p people, err error) {
+	if p.hasher, err = identity.NewHasher(identity.HasherConfig{}); err != nil {
+		return p, err
+	}
+	p.counter = identity.NewCounter(n.opts.Clock)
+	p.users, err = identity.New(identity.Config{Users: n.model, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log,
+		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.counter, silent: map[string]time.Time{},
+			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
+	if err != nil {
+		return p, err
+	}
+	// Agents' secrets have turns of their own: a flood of sign-ins must not keep a gate from its first check.
+	hasher, err := identity.NewHasher(identity.HasherConfig{})
+	if err != nil {
+		return p, err
+	}
+	p.agents, err = identity.NewSecrets(identity.SecretsConfig{Hasher: hasher})
+	return p, err
+}
+
+// endsSignOns says whether a change of a user ends that user's sign-ons: who is disabled, deleted or given another password
+// must not stay, nor come back when the name is enabled or given again (SEC-12).
+func endsSignOns(was, will mdc.Object) bool {
+	before, ok := was.(*mdc.User)
+	if !ok || before == nil {
+		return false
+	}
+	after, ok := will.(*mdc.User)
+	if !ok || after == nil {
+		return true
+	}
+	return before.Enabled && !after.Enabled || before.Password.Hash != "" && after.Password.Hash != before.Password.Hash
+}
+
+// endSignOns ends them everywhere, before the change is written.
+func (n *Node) endSignOns(ctx context.Context, was, _ mdc.Object) error {
+	return n.engine.EndUser(ctx, mdc.LocalStore, was.ObjectName())
+}
+
+// directory is the identity stores of this data center, as the session engine asks them.
+type directory struct{ model *model }
+
+// User finds a person in the local store.
+func (d directory) User(ctx context.Context, identityStore, name string) (session.Person, bool, error) {
+	if identityStore != mdc.LocalStore {
+		return session.Person{}, false, nil
+	}
+	u, found, err := d.model.User(ctx, name)
+	if err != nil || !found {
+		return session.Person{}, false, err
+	}
+	return session.Person{Name: u.Name, Groups: u.Groups, Attributes: u.Attributes, Enabled: u.Enabled, Replicated: true}, true, nil
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"context"
+
+	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/enrolment"
+	"github.com/concord-access/terraform-provider-concord/server/httpapi"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+func (n *Node) wireHTTP(context.Context) error {
+	who, err := n.people()
+	if err != nil {
+		return err
+	}
+	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
+		Hash: who.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
+		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
+	if err != nil {
+		return err
+	}
+	tester, validator, err := n.checks()
+	if err != nil {
+		return err
+	}
+	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock})
+	if err != nil {
+		return err
+	}
+	inspector, err := n.inspector()
+	if err != nil {
+		return err
+	}
+	theme, err := readTheme(n.cfg.Pages)
+	if err != nil {
+		return err
+	}
+	pages, err := console.New(theme)
+	if err != nil {
+		return err
+	}
+	n.handlers, err = httpapi.New(httpapi.Config{
+		ClusterID:     n.cfg.ClusterID,
+		NodeName:      n.cfg.NodeName,
+		Version:       n.opts.Version,
+		Addresses:     n.Addresses,
+		Mode:          n.modes.now,
+		Pairings:      n.pairings,
+		Gate:          n.gate,
+		Insecure:      n.listeners[1].tls == nil,
+		Logger:        n.log,
+		Clock:         n.opts.Clock,
+		Tokens:        n.token,
+		AdminRoots:    n.listeners[0].clients.roots,
+		RuntimeRoots:  n.listeners[1].clients.roots,
+		Audit:         n.audit,
+		Readiness:     n.reasons,
+		Cursors:       n.keyring,
+		Epoch:         n.epochs.Epoch,
+		Journal:       n.journal,
+		Configuration: n.service,
+		Agreements:    n.agreement,
+		Mastership:    n.mastership,
+		MastershipKey: n.signer.Public(),
+		Partners:      n.partners,
+		Clones:        cloneCalls{n.links},
+		Refused:       n.refusals.note,
+		Proved:        n.callers.proved,
+		Tester:        tester,
+		Validator:     validator,
+		Inspector:     inspector,
+		Feed:          n.feed,
+		Follower:      n.follower,
+		Keys:          n.keys,
+		Blobs:         n.blobs,
+		Fetcher:       n.fetcher,
+		Trust:         n.trust,
+		Book:          n.book,
+		Publisher:     n.publisher,
+		Refresher:     n.refresher,
+		Rotation:      n.rotation,
+		Desk:          desk,
+		Joiner:        joiner{n.dialer.DialContext},
+		Authority:     n.authority,
+		Sessions:      n.engine,
+		Assertions:    n.assertions,
+		Sisters:       sisters{partnerIDs{n.model, n.log}, n.links},
+		Users:         who.users,
+		Guesses:       who.counter,
+		AgentSecrets:  who.agents,
+		Model:         n.model,
+		Pages:         pages,
+	})
+	return err
+}
