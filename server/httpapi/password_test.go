@@ -103,7 +103,11 @@ func TestImportedUsersSignIn(t *testing.T) {
 	nydc.Within(testkit.Limit, "the hash is made anew", func() bool {
 		return admin(t, nydc, http.MethodGet, "/v1/users/ann", "").header.Get("ETag") != tag.header.Get("ETag")
 	})
+	nydc.User("bob") // what ends after it is known there after it
 	testkit.InStep(both...)
+	testkit.NewBrowser(t, both...).SignIn(ldc, "bob")
+	nydc.Delete("/v1/users/bob")
+	ldc.Within(testkit.Limit, "bob is signed out", func() bool { return len(ldc.Sessions("bob")) == 0 })
 	if len(ldc.Sessions("ann")) != 1 {
 		t.Errorf("%d sign-ons are left", len(ldc.Sessions("ann")))
 	}

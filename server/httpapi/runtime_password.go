@@ -82,11 +82,11 @@ func (s *Server) passwordForm(c *call) error {
 	}
 	c.Header("Cache-Control", "no-store")
 	// A clone may not have the change yet: then the person signs in once more, which proves the new password to them too.
+	next := accountPath + "?done=" + doneChanged
 	if _, err := s.signIn(c, v.User, form["new"], ""); err != nil {
-		c.Redirect(http.StatusSeeOther, "/login?to="+toSessions)
-		return nil
+		next = "/login?to=" + toSessions
 	}
-	c.Redirect(http.StatusSeeOther, accountPath+"?done="+doneChanged)
+	c.Redirect(http.StatusSeeOther, next)
 	return nil
 }
 
