@@ -92,7 +92,7 @@ func (p *concord) Configure(ctx context.Context, req provider.ConfigureRequest, 
 // Resources lists every resource.
 func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
-		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy,
+		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
 		newSecurityDomain,
 		newSetting, newOverride, newPackage,

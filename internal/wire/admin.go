@@ -210,6 +210,9 @@ type User struct {
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	Enabled     *bool             `json:"enabled,omitempty"`
 	Password    string            `json:"password,omitempty"`
+	// ImportedHash takes a password's hash over from another system, instead of Password: bcrypt, {SSHA}, {SSHA256}, {SSHA512} or argon2id.
+	// It is hashed anew at the next sign-in.
+	ImportedHash string `json:"imported_hash,omitempty"`
 
 	SecurityDomain string `json:"security_domain,omitempty"`
 }

@@ -212,6 +212,8 @@ type ReserveAnswer struct {
 type SignInAttempt struct {
 	Account  string     `json:"account"`
 	Window   string     `json:"window"`              // always 1m
+	Source   string     `json:"source,omitempty"`    // hash of the browser or of the network that asks
+	Known    bool       `json:"known,omitempty"`     // the browser signed in to the account before
 	GiveBack *time.Time `json:"give_back,omitempty"` // at of a check that was no wrong password
 }
 

@@ -22,6 +22,7 @@ func (n *Node) guards() map[string]configuration.Guard {
 	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
 	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
 	guards[mdc.OverrideKind().Name] = n.overrideFits
+	guards[mdc.UserKind().Name] = strongEnough
 	return guards
 }
 

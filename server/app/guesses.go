@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -51,16 +52,16 @@ func (g *guesses) owner(account string) (owner string) {
 func (g *guesses) Share(limit int) int { return max(1, limit/(1+len(g.partners.List()))) }
 
 // Take asks the account's owner.
-func (g *guesses) Take(ctx context.Context, account string) (uncount func(), granted bool, err error) {
+func (g *guesses) Take(ctx context.Context, account, source string, known bool) (uncount func(), granted bool, err error) {
 	owner := g.owner(account)
 	if mdc.SameName(owner, g.self) {
-		at, ok := g.counter.Take(account)
+		at, ok := g.counter.Take(account, sourceMark(source), known)
 		return func() { g.counter.GiveBack(account, at) }, ok, nil
 	}
 	if g.isSilent(owner) {
 		return nil, false, errSilent
 	}
-	out, err := g.ask(ctx, owner, wire.SignInAttempt{Account: account, Window: "1m"})
+	out, err := g.ask(ctx, owner, wire.SignInAttempt{Account: account, Window: "1m", Source: sourceMark(source), Known: known})
 	if err != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -72,6 +73,15 @@ func (g *guesses) Take(ctx context.Context, account string) (uncount func(), gra
 			_, _ = g.ask(ctx, owner, wire.SignInAttempt{Account: account, Window: "1m", GiveBack: out.At})
 		}
 	}, out.Granted, nil
+}
+
+// sourceMark tells sources apart at a partner without telling where people are.
+func sourceMark(source string) string {
+	if source == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("source of a sign-in\x00" + source))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 func (g *guesses) isSilent(owner string) bool {

@@ -24,6 +24,7 @@ type model struct {
 	lastPartners atomic.Pointer[[]string]
 
 	policy   cached[mdc.SessionPolicy]
+	strength cached[mdc.PasswordPolicy]
 	index    cached[policy.Index]
 	center   cached[mdc.DataCenter]
 	profile  cached[mdc.PartnerProfile]
@@ -48,6 +49,9 @@ func (m *model) changed(changes []journal.Change) {
 		all := c.Kind == ""
 		if all || c.Kind == "session_policy" {
 			m.policy.drop()
+		}
+		if all || c.Kind == "password_policy" {
+			m.strength.drop()
 		}
 		if all || c.Kind == "application" || c.Kind == "authorization_policy" {
 			m.index.drop()
@@ -185,6 +189,13 @@ func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
 			return nil, err
 		}
 		return policy.Compile(apps, policies)
+	})
+}
+
+// PasswordPolicy gives what new passwords must be.
+func (m *model) PasswordPolicy(ctx context.Context) (*mdc.PasswordPolicy, error) {
+	return m.strength.get(func() (*mdc.PasswordPolicy, error) {
+		return loadOne[mdc.PasswordPolicy](ctx, m.log, mdc.PasswordPolicyKind(), mdc.SingletonName)
 	})
 }
 

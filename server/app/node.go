@@ -100,6 +100,7 @@ type Node struct {
 	fetcher     *blob.Fetcher
 	ready       readiness
 	listeners   [3]*listener // admin, runtime, peer
+	people      people
 	handlers    *httpapi.Server
 }
 

@@ -15,14 +15,16 @@ type people struct {
 	counter *identity.Counter
 	users   *identity.Authenticator
 	agents  *identity.Secrets
+	changes *passwords
 }
 
-func (n *Node) people() (p people, err error) {
+func (n *Node) openPeople() (p people, err error) {
+	p.changes = newPasswords(n)
 	if p.hasher, err = identity.NewHasher(identity.HasherConfig{}); err != nil {
 		return p, err
 	}
 	p.counter = identity.NewCounter(n.opts.Clock)
-	p.users, err = identity.New(identity.Config{Users: n.model, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log,
+	p.users, err = identity.New(identity.Config{Users: n.model, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
 		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.counter, silent: map[string]time.Time{},
 			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
 	if err != nil {
@@ -48,7 +50,7 @@ func endsSignOns(was, will mdc.Object) bool {
 	if !ok || after == nil {
 		return true
 	}
-	return before.Enabled && !after.Enabled || before.Password.Hash != "" && after.Password.Hash != before.Password.Hash
+	return before.Enabled && !after.Enabled || before.Password.Hash != "" && after.Password.Hash != before.Password.Hash && !after.Password.Same()
 }
 
 // endSignOns ends them everywhere, before the change is written.

@@ -12,12 +12,12 @@ import (
 )
 
 func (n *Node) wireHTTP(context.Context) error {
-	who, err := n.people()
-	if err != nil {
+	var err error
+	if n.people, err = n.openPeople(); err != nil {
 		return err
 	}
 	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
-		Hash: who.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
+		Hash: n.people.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {
 		return err
@@ -88,9 +88,11 @@ func (n *Node) wireHTTP(context.Context) error {
 		Sessions:      n.engine,
 		Assertions:    n.assertions,
 		Sisters:       sisters{partnerIDs{n.model, n.log}, n.links},
-		Users:         who.users,
-		Guesses:       who.counter,
-		AgentSecrets:  who.agents,
+		Users:         n.people.users,
+		Passwords:     n.people.changes,
+		Proxies:       n.cfg.Runtime.TrustedProxies,
+		Guesses:       n.people.counter,
+		AgentSecrets:  n.people.agents,
 		Model:         n.model,
 		Pages:         pages,
 	})

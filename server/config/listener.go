@@ -14,7 +14,7 @@ import (
 
 func listenerSchema() *hcl.BodySchema {
 	return &hcl.BodySchema{
-		Attributes: []hcl.AttributeSchema{{Name: "address", Required: true}, {Name: "advertise"}},
+		Attributes: []hcl.AttributeSchema{{Name: "address", Required: true}, {Name: "advertise"}, {Name: "trusted_proxies"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "tls"}},
 	}
 }
@@ -65,6 +65,7 @@ func (d *decoder) listener(b *hcl.Block, l *Listener, allowOpen bool) (at hcl.Ra
 	}
 	l.Address, l.Advertise = address, address
 	d.advertise(c, l, at, ok)
+	l.TrustedProxies = d.ranges(c, "trusted_proxies")
 	if t := d.only(c, "tls"); t != nil {
 		l.TLS = d.tls(t, b.Labels[0], allowOpen)
 	}

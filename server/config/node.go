@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"path/filepath"
 	"time"
 )
@@ -50,6 +51,8 @@ type Listener struct {
 	Address   string // host:port to bind; port 0 lets the system choose
 	Advertise string // host:port that others are told; Address when the file does not say
 	TLS       TLS
+	// TrustedProxies are who may say in X-Forwarded-For where a request comes from.
+	TrustedProxies []netip.Prefix
 }
 
 // TLS says what a listener shows. The zero value means: a certificate of the node's own CA.

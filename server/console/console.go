@@ -44,7 +44,7 @@ func New(theme Theme) (*Pages, error) {
 	own := template.FuncMap{"machine": machine,
 		"style": func() template.CSS { return template.CSS(p.css) }, //nolint:gosec // our own file, and an administrator's that has no <
 		"brand": func() string { return name }, "logo": func() bool { return len(theme.Logo) > 0 }}
-	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "sessions", "error"} {
+	for _, name := range []string{"login", "signed_in", "logout", "signed_out", "sessions", "password", "error"} {
 		t, err := template.New("layout.html").Funcs(own).ParseFS(templates, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
@@ -77,6 +77,9 @@ func (p *Pages) SignedOut(w io.Writer, d SignedOut) error { return p.render(w, "
 
 // Sessions writes a person's own sign-ins. Its forms post token and sso, or token and others, to /account/sessions.
 func (p *Pages) Sessions(w io.Writer, d Sessions) error { return p.render(w, "sessions", d) }
+
+// Password renders the page on which people change their password.
+func (p *Pages) Password(w io.Writer, d Password) error { return p.render(w, "password", d) }
 
 // Error writes what went wrong and what to do about it.
 func (p *Pages) Error(w io.Writer, d Error) error { return p.render(w, "error", d) }

@@ -113,6 +113,10 @@ func every(p *console.Pages, s string) map[string]func(io.Writer) error {
 		"sessions, one": func(w io.Writer) error {
 			return p.Sessions(w, console.Sessions{Page: none, User: s, Token: s, SignOns: []console.SignOn{{ID: s, This: true, SignedIn: now, LastUsed: now}}})
 		},
+		"password": func(w io.Writer) error {
+			return p.Password(w, console.Password{Page: foot, User: s, Token: s, Error: s, AtNew: true, Least: 8})
+		},
+		"password, kept elsewhere": func(w io.Writer) error { return p.Password(w, console.Password{Page: none, User: s, Foreign: true}) },
 		"error": func(w io.Writer) error {
 			return p.Error(w, console.Error{Page: foot, Title: s, Sentence: s, WhatToDo: s, Link: s, LinkText: s, RequestID: s})
 		},

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -72,6 +73,20 @@ type Sessions struct {
 	More    bool     // there are more than are listed
 	Notice  string   // what the last click did; "" = nothing to say
 }
+
+// Password fills the page on which people change their password.
+type Password struct {
+	Page
+	User    string
+	Token   string // form token, returned in the field "token"
+	Foreign bool   // the password is kept by another directory; there is no form
+	Error   string // a sentence about the last attempt; "" = first attempt
+	AtNew   bool   // Error is about the new password, not about the present one
+	Least   int    // characters of a new password
+}
+
+// Hint says what a new password must be.
+func (d Password) Hint() string { return d.Say("password.hint", strconv.Itoa(d.Least)) }
 
 // SignOn is one sign-in of the person.
 type SignOn struct {

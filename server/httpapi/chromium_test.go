@@ -145,6 +145,12 @@ func TestPagesInARealBrowser(t *testing.T) {
 				t.Errorf("ended the others: at %s with %d left", c.Where(), len(both[1].Sessions("ann")))
 			}
 			look(t, c, screen, "05-sessions-ended")
+			c.Click(`a[href="/account/password"]`)
+			look(t, c, screen, "11-password")
+			tabs(t, c, 4)
+			c.Do(chromedp.SendKeys(`input[name="current"]`, testkit.Password, chromedp.ByQuery), chromedp.SendKeys(`input[name="new"]`, better, chromedp.ByQuery), chromedp.SendKeys(`input[name="repeat"]`, better+"!", chromedp.ByQuery))
+			c.Press("\r", true)
+			look(t, c, screen, "12-passwords-differ")
 			c.Open(d.RuntimeURL + "/login?request=broken")
 			look(t, c, screen, "06-broken-link")
 			both[1].Stop()

@@ -40,7 +40,7 @@ func (s *Server) enroll(c *call) error {
 	if !ok {
 		return fault.InvalidFields("The body cannot be accepted.", []fault.Field{{Pointer: "/purpose", Detail: "has to be node, agent or administrator"}})
 	}
-	t, err := s.c.Desk.Redeem(c.Request.Context(), enrolment.Show{ID: in.ID, Purpose: in.Purpose, From: remoteAddress(c), RequestID: c.GetString(requestIDKey), Proves: enrolment.Holds(in.Secret)})
+	t, err := s.c.Desk.Redeem(c.Request.Context(), enrolment.Show{ID: in.ID, Purpose: in.Purpose, From: s.remoteAddress(c), RequestID: c.GetString(requestIDKey), Proves: enrolment.Holds(in.Secret)})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"io"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -55,4 +56,9 @@ func AnswerPage(w http.ResponseWriter, accept string, p wire.JournalPage) error 
 	g, _ := gin.CreateTestContext(w)
 	g.Request = &http.Request{Header: http.Header{"Accept": {accept}}}
 	return (&call{Context: g}).answerPage(p)
+}
+
+// ForwardedFor is where a request of peer comes from, by its headers.
+func ForwardedFor(peer string, h http.Header, proxies []netip.Prefix) string {
+	return forwardedFor(peer, h, proxies)
 }

@@ -132,7 +132,7 @@ func (s *Server) peerJoin(c *call) error {
 		return fault.New(fault.Forbidden, "join_token_refused", "Joining needs TLS 1.3 from end to end.")
 	}
 	m := meeting.Meeting{Exporter: exporter, Caller: in.ClusterID, Answerer: s.c.ClusterID, CallerBundle: []byte(in.Bundle), AnswererBundle: []byte(own.Bundle)}
-	t, err := s.c.Desk.Redeem(c.Request.Context(), enrolment.Show{ID: in.ID, Purpose: enrolment.DataCenter, Name: in.ClusterID, From: remoteAddress(c), RequestID: c.GetString(requestIDKey),
+	t, err := s.c.Desk.Redeem(c.Request.Context(), enrolment.Show{ID: in.ID, Purpose: enrolment.DataCenter, Name: in.ClusterID, From: s.remoteAddress(c), RequestID: c.GetString(requestIDKey),
 		Proves: func(key []byte) bool { return m.Proved(key, meeting.Caller, in.Proof) }})
 	if err != nil {
 		return err

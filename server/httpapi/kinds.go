@@ -21,6 +21,7 @@ type kindRoutes struct {
 	out  any                                      // zero value of the view
 	page any                                      // zero value of a page of views
 	view func(c *call, o mdc.Object) (any, error) // nil: the view is the object without its secrets, and its id
+	made func(in any, o mdc.Object) error         // finishes an object from what was sent; nil = it is finished
 	over bool                                     // the object lies over another one and is addressed by that one's kind and name
 }
 
@@ -242,6 +243,9 @@ func (k kindRoutes) object(in any) (mdc.Object, error) {
 	o := k.kind.New()
 	if err := json.Unmarshal(b, o); err != nil {
 		return nil, fault.New(fault.Invalid, "invalid_input", "The %s cannot be accepted: %s.", k.kind.Name, clip(err.Error()))
+	}
+	if k.made != nil {
+		return o, k.made(in, o)
 	}
 	return o, nil
 }

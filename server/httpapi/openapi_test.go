@@ -217,7 +217,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 			steps = append(steps, step{"DELETE", "/v1/" + b.collection + "/{name}", "/v1/" + b.collection + "/" + b.name, "", 204})
 		}
 	}
-	for path, body := range map[string]string{"/v1/session-policy": `{"lifetime":"2h"}`, "/v1/partner-profile": `{"agent_id":"mesh","allow_management":true}`, "/v1/data-center": `{"cluster_id":"NYDC","role":"master"}`} {
+	for path, body := range map[string]string{"/v1/session-policy": `{"lifetime":"2h"}`, "/v1/password-policy": `{"min_length":10}`, "/v1/partner-profile": `{"agent_id":"mesh","allow_management":true}`, "/v1/data-center": `{"cluster_id":"NYDC","role":"master"}`} {
 		steps = append(steps, step{"PUT", path, "", body, 200}, step{"GET", path, "", "", 200}, step{"PATCH", path, "", body, 200}, step{"DELETE", path, "", "", 204}, step{"PUT", path, "", body, 200})
 	}
 	steps = append(steps, mastershipSteps()...)
@@ -418,6 +418,9 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"GET", "/account/sessions", "", "", 303}, open},
 		{step{"GET", "/account/sessions", "", "", 200}, http.Header{"Cookie": {basket(t, d)}}},
 		{step{"POST", "/account/sessions", "", url.Values{"token": {form.Hidden.Get("token")}, "others": {"1"}}.Encode(), 303}, cookies},
+		{step{"GET", "/account/password", "", "", 303}, open},
+		{step{"GET", "/account/password", "", "", 200}, http.Header{"Cookie": {basket(t, d)}}},
+		{step{"POST", "/account/password", "", url.Values{"token": {form.Hidden.Get("token")}}.Encode(), 303}, cookies},
 		{step{"GET", "/favicon.ico", "", "", 200}, open},
 		{step{"GET", "/", "", "", 303}, open},
 		{step{"POST", "/login", "", url.Values{"token": {form.Hidden.Get("token")}, "request": {""}, "user": {"ann"}, "password": {testkit.Password}}.Encode(), 303}, cookies},

@@ -76,7 +76,7 @@ func loginAgain(form map[string]string) string {
 
 // destination lets through the pages of this host that a sign-in may lead to, by name and never by address (SEC-27).
 func destination(to string) string {
-	if to == toSessions {
+	if to == toSessions || to == toPassword {
 		return to
 	}
 	return ""

@@ -3,12 +3,16 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // peerAccountRoutes answer partners on whose page a person looks at their own sign-ons.
 func (s *Server) peerAccountRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/peer/v1/sessions/of-user", summary: "Which sign-ons of a person are known here", in: wire.SignOnsOf{}, out: wire.SignOns{}, handle: s.peerSignOns}}
+	return []route{{method: http.MethodPost, path: "/peer/v1/sessions/of-user", summary: "Which sign-ons of a person are known here", in: wire.SignOnsOf{}, out: wire.SignOns{}, handle: s.peerSignOns},
+		{method: http.MethodPost, path: "/peer/v1/accounts/password", summary: "Change the password of a person who gave both to a clone; for clones of this master", in: wire.PasswordChange{}, status: http.StatusNoContent, handle: s.peerPassword}}
 }
 
 func (s *Server) peerSignOns(c *call) error {
@@ -25,4 +29,28 @@ func (s *Server) peerSignOns(c *call) error {
 		out.SignOns = append(out.SignOns, wire.SignOn{SSOID: string(v.SSOID), ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, LastAccess: v.LastAccess, ExpiresAt: v.ExpiresAt})
 	}
 	return c.answer(out)
+}
+
+// peerPassword changes a person's password for a clone of this master, or hashes it anew. The password that the clone gives is
+// looked at here and counts as a guess here: a clone that was taken over can change nobody's who does not sign in at it.
+func (s *Server) peerPassword(c *call) error {
+	var in wire.PasswordChange
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	by, _, err := c.counterpart()
+	if err != nil {
+		return err
+	}
+	if s.c.Mode() == mdc.ModeOpen {
+		return fault.New(fault.Forbidden, "mode_open", "This link is not encrypted, so no password is taken over it.")
+	}
+	if err := s.c.Feed.AdmitCounterpart(c.Request.Context(), by); err != nil {
+		return err
+	}
+	if err := s.c.Passwords.ChangeFor(c.Request.Context(), identity.Attempt{User: in.User, Password: in.Password, Source: in.Source}, in.NewPassword); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
 }

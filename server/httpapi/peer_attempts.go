@@ -18,14 +18,14 @@ func (s *Server) peerSignInAttempts(c *call) error {
 	if err := s.c.Sessions.CheckPartner(c.partner()); err != nil {
 		return err
 	}
-	if !mdc.ValidName(in.Account) || in.Window != attemptWindow {
+	if len(in.Source) > 64 || !mdc.ValidName(in.Account) || in.Window != attemptWindow {
 		return fault.New(fault.Invalid, "invalid_input", "Give an account and the window %s.", attemptWindow)
 	}
 	if in.GiveBack != nil {
 		s.c.Guesses.GiveBack(in.Account, *in.GiveBack)
 		return c.answer(wire.SignInGrant{Granted: true})
 	}
-	at, granted := s.c.Guesses.Take(in.Account)
+	at, granted := s.c.Guesses.Take(in.Account, in.Source, in.Known)
 	if !granted {
 		return c.answer(wire.SignInGrant{})
 	}

@@ -81,6 +81,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
 		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"ann"}`, 200},
 		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"a b"}`, 400},
+		{"POST", "/peer/v1/accounts/password", "", `{"user":"ann","password":"x"}`, 403},
 		{"POST", "/peer/v1/sessions/events", "", `{"events":[]}`, 204},
 		{"POST", "/peer/v1/sessions/last-access", "", `{"sessions":[{"sso_id":"AAAAAAAAAAAAAAAAAAAAAA"}]}`, 200},
 		{"POST", "/peer/v1/sessions/reserve", "", fmt.Sprintf(`{"store":"local","user":"ann","sso_id":"AAAAAAAAAAAAAAAAAAAAAA","at":%q}`, time.Now().UTC().Format(time.RFC3339Nano)), 200},

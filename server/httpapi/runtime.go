@@ -46,6 +46,7 @@ func (s *Server) declareRuntime() {
 		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, handle: s.home},
 	)
 	o.add(s.accountRoutes()...)
+	o.add(s.passwordRoutes()...)
 	o.add(s.forwardRoutes()...)
 	o.add(s.keySetRoutes()...)
 	s.describes(o, &s.runtimeDoc, true)

@@ -31,18 +31,18 @@ func (s *Server) accountRoutes() []route {
 }
 
 // visitor is the person of the browser's sign-in cookie; without one the browser is on its way to the sign-in page.
-func (s *Server) visitor(c *call) (found session.Found, ok bool, err error) {
+func (s *Server) visitor(c *call, to string) (found session.Found, ok bool, err error) {
 	cookie, _ := s.signInCookie(c)
 	if found, err = s.c.Sessions.Visit(c.Request.Context(), cookie); err != nil || found.Session != nil {
 		return found, err == nil, err
 	}
 	c.Header("Cache-Control", "no-store")
-	c.Redirect(http.StatusSeeOther, "/login?to="+toSessions)
+	c.Redirect(http.StatusSeeOther, "/login?to="+to)
 	return found, false, nil
 }
 
 func (s *Server) accountPage(c *call) error {
-	found, ok, err := s.visitor(c)
+	found, ok, err := s.visitor(c, toSessions)
 	if err != nil || !ok {
 		return err
 	}
@@ -58,8 +58,8 @@ func (s *Server) accountPage(c *call) error {
 	}
 	s.setCookies(c, append(cookies, found.SetCookies...))
 	d := console.Sessions{Page: s.foot(c), User: v.User, Token: token, Silent: list.Silent, More: list.More}
-	if done := c.Query("done"); done == doneEnded || done == doneLater || done == doneGone {
-		d.Notice = d.Say("sessions." + done)
+	if done := c.Query("done"); done == doneEnded || done == doneLater || done == doneGone || done == doneChanged {
+		d.Notice = d.Say(phraseOfDone(done))
 	}
 	for _, o := range list.All {
 		d.SignOns = append(d.SignOns, console.SignOn{ID: string(o.SSOID), This: o.SSOID == v.SSOID, Address: o.ClientAddress, SignedIn: o.AuthenticatedAt,
@@ -77,7 +77,7 @@ func (s *Server) accountForm(c *call) error {
 	if (form["sso"] == "") == (form["others"] == "") {
 		return errForm()
 	}
-	found, ok, err := s.visitor(c)
+	found, ok, err := s.visitor(c, toSessions)
 	if err != nil || !ok {
 		return err
 	}
@@ -95,6 +95,13 @@ func (s *Server) accountForm(c *call) error {
 	c.Header("Cache-Control", "no-store")
 	c.Redirect(http.StatusSeeOther, accountPath+"?done="+doneOf(r, ended))
 	return nil
+}
+
+func phraseOfDone(done string) string {
+	if done == doneChanged {
+		return "password.changed"
+	}
+	return "sessions." + done
 }
 
 func doneOf(r session.Receipt, ended int) string {

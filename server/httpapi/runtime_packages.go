@@ -97,8 +97,11 @@ func afterSignIn(form map[string]string) string {
 	if name := packageName(form["package"]); name != "" {
 		return "/packages/" + url.PathEscape(name)
 	}
-	if destination(form["to"]) == toSessions {
+	switch destination(form["to"]) {
+	case toSessions:
 		return accountPath
+	case toPassword:
+		return passwordPath
 	}
 	return "/login"
 }

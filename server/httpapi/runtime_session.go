@@ -3,13 +3,11 @@ package httpapi
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
-	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 	"github.com/concord-access/terraform-provider-concord/server/session"
@@ -36,13 +34,13 @@ func (s *Server) authenticate(c *call) error {
 // signIn checks the password, makes the sign-on and sets its cookie.
 func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
 	ctx := c.Request.Context()
-	p, err := s.c.Users.Authenticate(ctx, identity.Attempt{User: user, Password: password, Source: remoteAddress(c)})
+	p, err := s.c.Users.Authenticate(ctx, s.attempt(c, user, password))
 	if err != nil {
 		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
 		return session.Found{}, err
 	}
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
-		Store: p.Store, Level: p.Level, ClientAddress: remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
+		Store: p.Store, Level: p.Level, ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
 		return found, err
 	}
@@ -50,7 +48,12 @@ func (s *Server) signIn(c *call, user, password, prior string) (session.Found, e
 		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
 	}
 	s.figures.signIns.WithLabelValues("ok").Inc()
-	s.setCookies(c, found.SetCookies)
+	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
+	remember, err := s.c.Sessions.RememberDevice(device, p.Store, p.Name)
+	if err != nil {
+		return session.Found{}, err
+	}
+	s.setCookies(c, append(found.SetCookies, remember...))
 	return found, nil
 }
 
@@ -231,13 +234,4 @@ func onlyCookie(c *call, name string) (string, bool) {
 		return "", false
 	}
 	return found[0].Value, true
-}
-
-// remoteAddress is the address at the other end of the connection; forwarded headers are anybody's words.
-func remoteAddress(c *call) string {
-	host, _, err := net.SplitHostPort(c.Request.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -79,10 +80,23 @@ type Config struct {
 	Assertions    *assertion.Signer
 	Sisters       session.Sisters // who else may know a person's sign-ons
 	Users         *identity.Authenticator
+	Passwords     Passwords
+	Proxies       []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
 	Guesses       *identity.Counter // what partners ask about
 	AgentSecrets  *identity.Secrets
 	Model         Model
 	Pages         *console.Pages
+}
+
+// Passwords changes what people sign in with.
+type Passwords interface {
+	// Change gives a person who proves the present password another one, everywhere; "" hashes the present one anew. Faults:
+	// Unauthenticated wrong_credentials; Invalid invalid_input at /new_password; Unavailable; Conflict contended.
+	Change(ctx context.Context, a identity.Attempt, next string) error
+	// ChangeFor is Change for a clone, at its master: Conflict not_master elsewhere.
+	ChangeFor(ctx context.Context, a identity.Attempt, next string) error
+	// Policy is what a new password must be.
+	Policy(ctx context.Context) (*mdc.PasswordPolicy, error)
 }
 
 // Sealer seals list cursors, so that a caller cannot make one up (SEC-73).

@@ -37,6 +37,8 @@ type Config struct {
 	Clock  clock.Clock
 	Logger *slog.Logger
 	Shared Shared // nil = this data center counts alone
+	// Rehash is told of a right password whose hash was is Stale. It must not wait. nil = nobody.
+	Rehash func(user, was, plain string)
 }
 
 // Attempt is what somebody says to sign in.
@@ -45,6 +47,7 @@ type Attempt struct {
 	User     string // as typed; spaces around it do not count
 	Password string
 	Source   string // address that it comes from; "" = not known
+	Device   string // id of a browser that signed in to this account before; "" = none is proved
 }
 
 // Person is somebody who proved who they are.
@@ -67,6 +70,7 @@ type Store interface {
 type Authenticator struct {
 	Config
 	throttle *throttle
+	pauses   *pauses
 	local    Store
 }
 
@@ -75,7 +79,7 @@ func New(c Config) (*Authenticator, error) {
 	if c.Users == nil || c.Hasher == nil || c.Clock == nil || c.Logger == nil {
 		return nil, errors.New("make authenticator: users, hasher, clock and logger are needed")
 	}
-	return &Authenticator{Config: c, throttle: newThrottle(), local: &local{c.Users, c.Hasher, c.Logger}}, nil
+	return &Authenticator{Config: c, throttle: newThrottle(), pauses: newPauses(), local: &local{c.Users, c.Hasher, c.Logger, c.Rehash}}, nil
 }
 
 // Authenticate says who gives a password. Every refusal is the same fault, Unauthenticated "wrong_credentials", with
@@ -85,20 +89,29 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 	if t.Password == "" || len(t.Password) > MaxPassword { // says nothing about the user, so it needs no equal work
 		return Person{}, wrong(WrongPassword)
 	}
-	g, ok := a.throttle.take(account, a.Clock.Now())
+	by := t.by()
+	if !a.pauses.over(account, by, a.Clock.Now()) {
+		return Person{}, wrong(TooManyChecks)
+	}
+	g, ok := a.throttle.take(account, by, a.Clock.Now())
 	if !ok { // unknown accounts run dry like known ones: that it comes faster tells nothing
 		return Person{}, wrong(TooManyChecks)
 	}
-	uncount, ok := a.share(ctx, account, g)
+	uncount, ok := a.share(ctx, account, by, g)
 	if !ok {
 		a.throttle.giveBack(g)
 		return Person{}, wrong(TooManyChecks)
 	}
 	p, err := a.check(ctx, t.Store, account, t.Password)
-	if !fault.Is(err, fault.Unauthenticated) {
-		a.throttle.giveBack(g)
-		uncount()
+	switch {
+	case fault.Is(err, fault.Unauthenticated):
+		a.pauses.wrong(account, by, a.Clock.Now())
+		return p, err
+	case err == nil:
+		a.pauses.right(account, by)
 	}
+	a.throttle.giveBack(g)
+	uncount()
 	return p, err
 }
 

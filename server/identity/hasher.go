@@ -65,10 +65,10 @@ func (h *Hasher) Hash(ctx context.Context, plain string) (phc string, err error)
 	return d.encode(), nil
 }
 
-// Verify says whether plain gives phc, whatever parameters phc was made with. Faults as of Hash; a phc that cannot be read
+// Verify says whether plain gives hash, whatever its form and parameters (parseStored). Faults as of Hash; one that cannot be read
 // is an error without a fault.
-func (h *Hasher) Verify(ctx context.Context, phc, plain string) (ok bool, err error) {
-	d, err := parse(phc)
+func (h *Hasher) Verify(ctx context.Context, hash, plain string) (ok bool, err error) {
+	d, err := parseStored(hash)
 	if err != nil {
 		return false, fmt.Errorf("read stored hash: %w", err)
 	}

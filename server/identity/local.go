@@ -21,6 +21,7 @@ type local struct {
 	users  Users
 	hasher *Hasher
 	log    *slog.Logger
+	rehash func(user, was, plain string) // nil = hashes stay as they are
 }
 
 var _ Store = (*local)(nil)
@@ -41,6 +42,9 @@ func (l *local) Check(ctx context.Context, account, password string) (Person, Re
 		return Person{}, WrongPassword, nil
 	case !u.Enabled:
 		return Person{}, UserDisabled, nil
+	}
+	if l.rehash != nil && Stale(u.Password.Hash) {
+		l.rehash(u.Name, u.Password.Hash, password)
 	}
 	return person(u), "", nil
 }

@@ -24,7 +24,7 @@ const (
 	lanesMemory = 8 // KiB of memory for each lane, at least (RFC 9106 section 3.1)
 )
 
-var errHash = errors.New("no argon2id PHC string that Concord accepts")
+var errHash = errors.New("no password hash that Concord accepts: argon2id as a PHC string, bcrypt of cost 14 at most, {SSHA}, {SSHA256} or {SSHA512}")
 
 // parameters of argon2id (RFC 9106 section 3.1).
 type parameters struct {

@@ -17,11 +17,11 @@ type elsewhere struct {
 }
 
 func (e *elsewhere) Share(limit int) int { return limit / 3 }
-func (e *elsewhere) Take(_ context.Context, account string) (func(), bool, error) {
+func (e *elsewhere) Take(_ context.Context, account, source string, known bool) (func(), bool, error) {
 	if e.away {
 		return nil, false, errors.New("away")
 	}
-	at, ok := e.counter.Take(account)
+	at, ok := e.counter.Take(account, source, known)
 	return func() { e.counter.GiveBack(account, at) }, ok, nil
 }
 
@@ -41,7 +41,7 @@ func TestGuessesAreCountedTogether(t *testing.T) {
 		}
 	}
 	for range 7 { // at another data center
-		there.counter.Take("BOB")
+		there.counter.Take("BOB", "", false)
 	}
 	for i := range 3 {
 		if err := try("wrong-password"); !errors.Is(err, identity.WrongPassword) {
@@ -66,15 +66,15 @@ func TestGuessesAreCountedTogether(t *testing.T) {
 // A check is given back once, by whoever took it.
 func TestCounterGivesBack(t *testing.T) {
 	c := identity.NewCounter(clock.NewManual(time.Unix(1e9, 0)))
-	at, _ := c.Take("ann")
+	at, _ := c.Take("ann", "", false)
 	c.GiveBack("ann", at)
 	c.GiveBack("ann", at.Add(time.Second))
 	for range 10 {
-		if _, ok := c.Take("ann"); !ok {
+		if _, ok := c.Take("ann", "", false); !ok {
 			t.Fatal("given back too little")
 		}
 	}
-	if _, ok := c.Take("ann"); ok {
+	if _, ok := c.Take("ann", "", false); ok {
 		t.Error("given back too much")
 	}
 }

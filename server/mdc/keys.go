@@ -10,11 +10,12 @@ const (
 	PurposeCode   = "code"
 	PurposeCursor = "cursor"
 	PurposeGito   = "inactivity" // the inactivity cookie on the common domain
+	PurposeDevice = "device"     // the cookie of a browser that signed in before
 )
 
 // Purposes lists every purpose that has a keyset.
 func Purposes() []string {
-	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor, PurposeGito}
+	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor, PurposeGito, PurposeDevice}
 }
 
 // Keyset is a Tink AEAD keyset for one purpose, made by the master for the whole topology.

@@ -96,7 +96,7 @@ func Kinds() []Kind {
 	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
 		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
-		SecurityDomainKind(), GroupKind(), UserKind(), IdentityStoreKind(), AuthenticationSchemeKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
+		PasswordPolicyKind(), SecurityDomainKind(), GroupKind(), UserKind(), IdentityStoreKind(), AuthenticationSchemeKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
 		AdminRoleKind(), AdminTokenKind(),
 		SettingKind(), OverrideKind(), PackageKind(),
 	}

@@ -45,6 +45,7 @@ func examples(t *testing.T) map[string]mdc.Object {
 			"all":  {Paths: []string{"/**"}, Methods: []string{"PUT", "GET"}, Protection: mdc.Protected, AuthenticationScheme: "strong", AuthorizationPolicy: "p"},
 			"open": {Paths: []string{"/public/*", "/"}, Protection: mdc.Public}}, SecurityDomain: "finance"},
 		"agent":           &mdc.Agent{Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start", CookieLifetime: mdc.Duration(6e10), CertificateIdentities: []string{"spiffe://ldc/agent/shop", "spiffe://nydc/agent/shop"}, Secret: mdc.Secret{Hash: "$argon2id$"}, SecurityDomain: "finance"},
+		"password_policy": &mdc.PasswordPolicy{MinLength: 12, MinStrength: 3},
 		"security_domain": &mdc.SecurityDomain{Name: "finance", Description: "the money"},
 		"identity_store":  &mdc.IdentityStore{Name: "corp", Description: "all", SecurityDomain: "finance", URLs: []string{"ldaps://b", "ldaps://a"}},
 		"authentication_scheme": &mdc.AuthenticationScheme{Name: "strong", Description: "two", SecurityDomain: "finance", Level: 2,

@@ -68,7 +68,7 @@ func (u *User) Validate() []fault.Field {
 		c.text("/attributes/"+escape(k), v, MaxAttributeValue)
 	}
 	if p, ok := u.Password.Plain(); ok {
-		c.want(len(p) >= 8, "/password", "is shorter than 8 characters")
+		c.want(len(p) >= MinPassword, "/password", "is shorter than %d characters", MinPassword)
 		c.want(len(p) <= 1024, "/password", "is longer than 1,024 bytes")
 	}
 	return c.fields

@@ -51,11 +51,18 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 // It prints and logs as "[redacted]" (SEC-68).
 type Secret struct {
 	plain string
-	Hash  string // PHC string of argon2id, or "" when none is set
+	Hash  string // as identity writes or reads it, or "" when none is set
+	same  bool   // only the way of hashing changed
 }
 
 // NewSecret holds plain text that is still to be hashed.
 func NewSecret(plain string) Secret { return Secret{plain: plain} }
+
+// Rehashed holds another hash of the plain text that an object has already.
+func Rehashed(hash string) Secret { return Secret{Hash: hash, same: true} }
+
+// Same says that the plain text stayed, though the hash is another.
+func (s Secret) Same() bool { return s.same }
 
 // Plain gives the plain text and whether there is one.
 func (s Secret) Plain() (string, bool) { return s.plain, s.plain != "" }

@@ -41,6 +41,7 @@ const (
 	payloadPending = 7
 
 	payloadInactivity = 8
+	payloadDevice     = 9
 )
 
 // packer writes fields one behind the other: strings and bytes with their length, times in Unix milliseconds.

@@ -1,0 +1,4 @@
+import {
+  to = concord_password_policy.this
+  id = "default"
+}
