@@ -181,3 +181,6 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+// TestCookieKeys proves FLT-23 and G-22: rotations of the cookie keys under load refuse nobody.
+func TestCookieKeys(t *testing.T) { quick(t, "FLT-23") }

@@ -31,6 +31,7 @@ func trials() []trial {
 		{"FLT-21", "failed", 1, 3, authorityAway},
 		{"FLT-21-leaves", "failed-requests", 1, 4, leaves},
 		{"FLT-21-roots", "failed-requests", 1, 100, rotations},
+		{"FLT-23", "refused", 6, 100, cookieKeys},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 	}

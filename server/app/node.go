@@ -27,6 +27,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
@@ -68,7 +69,8 @@ type Node struct {
 	journal     *journal.Log
 	authority   *ca.Authority
 	model       *model
-	keyring     *keyring
+	ring        *ring
+	keeper      *keyring.Keeper
 	trust       *trust.Store
 	book        *federation.Book
 	publisher   *federation.Publisher
@@ -189,7 +191,7 @@ func (n *Node) openJournal(ctx context.Context) error {
 	if err := n.journal.Sweep(ctx); err != nil {
 		return err
 	}
-	return firstStart(ctx, n.journal, n.cfg.ClusterID)
+	return firstStart(ctx, n.journal, n.cfg.ClusterID, n.opts.Clock.Now())
 }
 
 // verifyPresent refuses a database without a position beside a head record that has one, before the journal writes its first

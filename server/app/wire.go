@@ -30,11 +30,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.model.prime(ctx); err != nil {
 		return err
 	}
-	n.keyring = &keyring{model: n.model}
-	if err := n.keyring.reload(ctx); err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
+	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireKeys, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -46,12 +42,13 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, users, blobs, links, mode bool
+	var trusted, keys, members, users, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
 		mode = mode || all || c.Kind == "data_center" || c.Kind == "partner" || c.Kind == "partner_profile"
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
+		members = members || all || c.Kind == "data_center_key" || c.Kind == "partner"
 		users = users || all || c.Kind == "user"
 		blobs = blobs || all || c.Kind == "package"
 		links = links || all || c.Kind == "replication_agreement"
@@ -68,6 +65,9 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if blobs {
 		n.fetcher.Refresh()
+	}
+	if members {
+		n.ring.foreign.Forget()
 	}
 	if trusted || links { // others may be asked now
 		n.fetcher.Retry()
@@ -111,7 +111,7 @@ func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
 var errFormerMode = errors.New("the connection is of a former security mode")
 
 func (n *Node) reloadKeys() {
-	err := n.keyring.reload(context.Background())
+	err := n.ring.reload(context.Background())
 	n.ready.keys.Store(err != nil)
 	if err != nil {
 		n.log.Error("cookie keys cannot be read; the former ones stay in use until they can", "error", err)
@@ -209,7 +209,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.keyring.Ring,
+	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
 		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity})
 	return err
@@ -273,8 +273,8 @@ func (n *Node) wireHTTP(context.Context) error {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Version: n.opts.Version, Addresses: n.Addresses, Mode: n.modes.now, Pairings: n.pairings, Gate: n.gate,
-		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.keyring,
-		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Proved: n.callers.proved, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, Blobs: n.blobs, Fetcher: n.fetcher,
+		Insecure: n.listeners[1].tls == nil, Logger: n.log, Clock: n.opts.Clock, Tokens: n.token, AdminRoots: n.listeners[0].clients.roots, RuntimeRoots: n.listeners[1].clients.roots, Audit: n.audit, Readiness: n.reasons, Cursors: n.ring,
+		Epoch: n.epochs.Epoch, Journal: n.journal, Configuration: n.service, Agreements: n.agreement, Mastership: n.mastership, MastershipKey: n.signer.Public(), Partners: n.partners, Clones: cloneCalls{n.links}, Refused: n.refusals.note, Proved: n.callers.proved, Tester: tester, Validator: validator, Inspector: inspector, Feed: n.feed, Follower: n.follower, Keys: n.keys, CookieKeys: n.keeper, Blobs: n.blobs, Fetcher: n.fetcher,
 		Trust: n.trust, Book: n.book, Publisher: n.publisher, Refresher: n.refresher, Rotation: n.rotation, Desk: desk, Joiner: joiner{n.dialer.DialContext}, Authority: n.authority, Sessions: n.engine, Assertions: n.assertions, Sisters: sisters{partnerIDs{n.model, n.log}, n.links}, Users: users, Guesses: counter, AgentSecrets: secrets, Model: n.model, Pages: pages})
 	return err
 }

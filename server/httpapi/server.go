@@ -24,6 +24,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
@@ -65,6 +66,7 @@ type Config struct {
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys
+	CookieKeys    *keyring.Keeper
 	Blobs         *blob.Store
 	Fetcher       *blob.Fetcher
 	Trust         *trust.Store
@@ -102,6 +104,7 @@ type Server struct {
 	figures                       *figures
 	crowd                         *crowd // strangers at the peer listener
 	renewals                      *crowd // agents that ask for their next certificate
+	fetches                       *crowd // partners that ask for cookie keys
 }
 
 // New declares the routes. It refuses bad wiring.
@@ -110,7 +113,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd()}
 	s.declare()
 	return s, nil
 }
