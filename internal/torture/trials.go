@@ -12,6 +12,7 @@ type trial struct {
 // trials in the order they run.
 func trials() []trial {
 	return []trial{
+		{"SEC-06", "taken-for-good", 20_000, 1_000_000, alteredCookies},
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
