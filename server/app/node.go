@@ -40,7 +40,7 @@ type Options struct {
 	Logger    *slog.Logger // nil = silent
 	Version   string
 	Clock     clock.Clock     // nil = the machine's
-	Reload    <-chan struct{} // each value makes the node read its certificate files again; may be nil
+	Reload    <-chan struct{} // each value makes the node read its certificate files and those of its pages again; may be nil
 	LeaveTime time.Duration   // how long the node still answers, as not ready, after it was told to stop; 0 = one second by Run, none by Node.Run
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
-	"github.com/concord-access/terraform-provider-concord/server/console"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
@@ -45,6 +44,9 @@ func (n *Node) follow(changes []journal.Change) {
 	var trusted, keys, members, users, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
+		if c.Kind == "partner" {
+			n.forgetPartner(c.Name)
+		}
 		mode = mode || all || c.Kind == "data_center" || c.Kind == "partner" || c.Kind == "partner_profile"
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
@@ -71,6 +73,13 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if trusted || links { // others may be asked now
 		n.fetcher.Retry()
+	}
+}
+
+// forgetPartner drops what is kept of a data center that is a partner no more.
+func (n *Node) forgetPartner(clusterID string) {
+	if p, err := n.model.Partner(context.Background(), clusterID); err == nil && p == nil {
+		n.assertions.Forget(clusterID)
 	}
 }
 
@@ -264,11 +273,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	theme, err := readTheme(n.cfg.Pages)
-	if err != nil {
-		return err
-	}
-	pages, err := console.New(theme)
+	pages, err := readPages(n.cfg.Pages)
 	if err != nil {
 		return err
 	}

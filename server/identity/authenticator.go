@@ -81,6 +81,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, user, password string)
 	if !ok { // unknown accounts run dry like known ones: that it comes faster tells nothing
 		return Person{}, wrong(TooManyChecks)
 	}
+	leave, err := a.Hasher.stand()
+	if err != nil {
+		a.throttle.giveBack(g)
+		return Person{}, err
+	}
+	defer leave()
 	uncount, ok := a.share(ctx, account, g)
 	if !ok {
 		a.throttle.giveBack(g)
