@@ -181,3 +181,10 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+// TestCookieKeys proves FLT-23 and G-22: rotations of the cookie keys under load refuse nobody.
+func TestCookieKeys(t *testing.T) { quick(t, "FLT-23") }
+
+// TestAlteredCookies proves SEC-06, SEC-07, SEC-08 and G-17 through the listeners: no altered cookie, code, request or cursor is
+// taken for good.
+func TestAlteredCookies(t *testing.T) { quick(t, "SEC-06") }

@@ -12,6 +12,7 @@ type trial struct {
 // trials in the order they run.
 func trials() []trial {
 	return []trial{
+		{"SEC-06", "taken-for-good", 20_000, 1_000_000, alteredCookies},
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
@@ -31,6 +32,7 @@ func trials() []trial {
 		{"FLT-21", "failed", 1, 3, authorityAway},
 		{"FLT-21-leaves", "failed-requests", 1, 4, leaves},
 		{"FLT-21-roots", "failed-requests", 1, 100, rotations},
+		{"FLT-23", "refused", 6, 100, cookieKeys},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 	}

@@ -31,8 +31,9 @@ func (f *certificateFile) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return f.current.Load(), nil
 }
 
-// reload reads the certificate files again. New connections see the new ones; open ones stay as they are.
+// reload reads the certificate files again, and those of the pages' looks. New connections see the new ones; open ones stay as they are.
 func (n *Node) reload() {
+	n.reloadPages()
 	for _, l := range n.listeners {
 		if l.clients != nil {
 			if err := l.clients.load(); err != nil {

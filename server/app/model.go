@@ -30,6 +30,7 @@ type model struct {
 	profile  cached[mdc.PartnerProfile]
 	partners cached[[]mdc.Partner]
 	keysets  cached[map[string]*mdc.Keyset]
+	members  cached[map[string]bool]
 	contents cached[map[string]int64] // sizes of packages' contents, by digest
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
@@ -67,6 +68,9 @@ func (m *model) changed(changes []journal.Change) {
 		}
 		if all || c.Kind == "keyset" {
 			m.keysets.drop()
+		}
+		if all || c.Kind == "data_center_key" {
+			m.members.drop()
 		}
 		if all || c.Kind == "package" {
 			m.contents.drop()
@@ -301,6 +305,22 @@ func (m *model) Keysets(ctx context.Context) (map[string]*mdc.Keyset, error) {
 		out := map[string]*mdc.Keyset{}
 		for _, k := range list {
 			out[k.Purpose] = k
+		}
+		return &out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return *all, nil
+}
+
+// Members gives the folded cluster ids of the data centers whose keys the master has registered: the topology's.
+func (m *model) Members(ctx context.Context) (map[string]bool, error) {
+	all, err := m.members.get(func() (*map[string]bool, error) {
+		list, err := loadAll[mdc.DataCenterKey](ctx, m.log, mdc.DataCenterKeyKind())
+		out := map[string]bool{}
+		for _, k := range list {
+			out[mdc.FoldName(k.ClusterID)] = true
 		}
 		return &out, err
 	})

@@ -27,6 +27,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
@@ -39,7 +40,7 @@ type Options struct {
 	Logger    *slog.Logger // nil = silent
 	Version   string
 	Clock     clock.Clock     // nil = the machine's
-	Reload    <-chan struct{} // each value makes the node read its certificate files again; may be nil
+	Reload    <-chan struct{} // each value makes the node read its certificate files and those of its pages again; may be nil
 	LeaveTime time.Duration   // how long the node still answers, as not ready, after it was told to stop; 0 = one second by Run, none by Node.Run
 }
 
@@ -68,7 +69,8 @@ type Node struct {
 	journal     *journal.Log
 	authority   *ca.Authority
 	model       *model
-	keyring     *keyring
+	ring        *ring
+	keeper      *keyring.Keeper
 	trust       *trust.Store
 	book        *federation.Book
 	publisher   *federation.Publisher
@@ -190,7 +192,7 @@ func (n *Node) openJournal(ctx context.Context) error {
 	if err := n.journal.Sweep(ctx); err != nil {
 		return err
 	}
-	return firstStart(ctx, n.journal, n.cfg.ClusterID)
+	return firstStart(ctx, n.journal, n.cfg.ClusterID, n.opts.Clock.Now())
 }
 
 // verifyPresent refuses a database without a position beside a head record that has one, before the journal writes its first

@@ -26,11 +26,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.model.prime(ctx); err != nil {
 		return err
 	}
-	n.keyring = &keyring{model: n.model}
-	if err := n.keyring.reload(ctx); err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
+	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireKeys, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -42,12 +38,16 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, users, blobs, links, mode bool
+	var trusted, keys, members, users, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
+		if c.Kind == "partner" {
+			n.forgetPartner(c.Name)
+		}
 		mode = mode || all || c.Kind == "data_center" || c.Kind == "partner" || c.Kind == "partner_profile"
 		trusted = trusted || all || c.Kind == "partner" || c.Kind == "trusted_certificate"
 		keys = keys || all || c.Kind == "keyset"
+		members = members || all || c.Kind == "data_center_key" || c.Kind == "partner"
 		users = users || all || c.Kind == "user"
 		blobs = blobs || all || c.Kind == "package"
 		links = links || all || c.Kind == "replication_agreement"
@@ -65,8 +65,18 @@ func (n *Node) follow(changes []journal.Change) {
 	if blobs {
 		n.fetcher.Refresh()
 	}
+	if members {
+		n.ring.foreign.Forget()
+	}
 	if trusted || links { // others may be asked now
 		n.fetcher.Retry()
+	}
+}
+
+// forgetPartner drops what is kept of a data center that is a partner no more.
+func (n *Node) forgetPartner(clusterID string) {
+	if p, err := n.model.Partner(context.Background(), clusterID); err == nil && p == nil {
+		n.assertions.Forget(clusterID)
 	}
 }
 
@@ -107,7 +117,7 @@ func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
 var errFormerMode = errors.New("the connection is of a former security mode")
 
 func (n *Node) reloadKeys() {
-	err := n.keyring.reload(context.Background())
+	err := n.ring.reload(context.Background())
 	n.ready.keys.Store(err != nil)
 	if err != nil {
 		n.log.Error("cookie keys cannot be read; the former ones stay in use until they can", "error", err)
@@ -205,7 +215,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.keyring.Ring,
+	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
 		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity})
 	return err

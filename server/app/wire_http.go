@@ -5,7 +5,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
-	"github.com/concord-access/terraform-provider-concord/server/console"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -34,11 +33,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	theme, err := readTheme(n.cfg.Pages)
-	if err != nil {
-		return err
-	}
-	pages, err := console.New(theme)
+	pages, err := readPages(n.cfg.Pages)
 	if err != nil {
 		return err
 	}
@@ -58,7 +53,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		RuntimeRoots:  n.listeners[1].clients.roots,
 		Audit:         n.audit,
 		Readiness:     n.reasons,
-		Cursors:       n.keyring,
+		Cursors:       n.ring,
 		Epoch:         n.epochs.Epoch,
 		Journal:       n.journal,
 		Configuration: n.service,
@@ -75,6 +70,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		Feed:          n.feed,
 		Follower:      n.follower,
 		Keys:          n.keys,
+		CookieKeys:    n.keeper,
 		Blobs:         n.blobs,
 		Fetcher:       n.fetcher,
 		Trust:         n.trust,

@@ -25,8 +25,10 @@ const (
 
 // partnerKeys are the keys of partners, as they said last.
 type partnerKeys struct {
-	mu   sync.Mutex
-	keys map[string][]Key // by folded cluster id; guarded by mu
+	mu      sync.Mutex       // guards all below
+	keys    map[string][]Key // by folded cluster id
+	former  map[string]bool  // those whose keys may still lie in the store
+	forgets int              // how often somebody was forgotten
 }
 
 // of gives the keys of the partners that are still registered.
@@ -40,10 +42,13 @@ func (p *partnerKeys) of(partners []string) []Key {
 	return out
 }
 
-// put says whether that is news.
-func (p *partnerKeys) put(id string, keys []Key) bool {
+// put says whether that is news. What was asked before somebody was forgotten is dropped: it may be theirs.
+func (p *partnerKeys) put(id string, keys []Key, asked int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if asked != p.forgets {
+		return false
+	}
 	if p.keys == nil {
 		p.keys = map[string][]Key{}
 	}
@@ -52,26 +57,96 @@ func (p *partnerKeys) put(id string, keys []Key) bool {
 	return !slices.Equal(old, keys)
 }
 
+// forget drops what a partner said.
+func (p *partnerKeys) forget(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.former == nil {
+		p.former = map[string]bool{}
+	}
+	delete(p.keys, mdc.FoldName(id))
+	p.former[mdc.FoldName(id)] = true
+	p.forgets++
+}
+
+func (p *partnerKeys) moment() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.forgets
+}
+
+// swept gives those whose keys may still lie in the store, once.
+func (p *partnerKeys) swept() (ids []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range p.former {
+		if len(p.keys[id]) == 0 {
+			ids = append(ids, id)
+		}
+	}
+	clear(p.former)
+	return ids
+}
+
 func (p *partnerKeys) known(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.keys[mdc.FoldName(id)]) > 0
 }
 
-// loadPartners reads what partners said before the last stop: one that is away now may still be asked by agents.
+// loadPartners reads what partners said before the last stop: one that is away now may still be asked by agents. What data centers
+// said that are partners no more is not read: one that is registered anew is another.
 func (s *Signer) loadPartners(ctx context.Context) error {
+	registered := s.c.Partners.List()
 	err := s.c.Store.View(ctx, func(r store.Reader) error {
 		return r.Range(store.Span{Prefix: []byte(partnerPrefix)}, func(k, v []byte) error {
 			var keys []Key
 			id := strings.TrimPrefix(string(k), partnerPrefix)
+			if !slices.ContainsFunc(registered, func(p string) bool { return mdc.FoldName(p) == id }) {
+				s.partners.forget(id)
+				return nil
+			}
 			if err := json.Unmarshal(v, &keys); err == nil && sound(id, keys) == nil {
-				s.partners.put(id, keys)
+				s.partners.put(id, keys, s.partners.moment())
 			}
 			return nil
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("read partners' assertion keys: %w", err)
+	}
+	return nil
+}
+
+// Forget drops the keys of a data center that is a partner no more: if one of that name is registered again, nothing that the
+// former one signed is good, also before the new one answers. It does not block.
+func (s *Signer) Forget(clusterID string) {
+	s.partners.forget(clusterID)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// sweep takes the keys of former partners out of the store.
+func (s *Signer) sweep(ctx context.Context) error {
+	gone := s.partners.swept()
+	if len(gone) == 0 {
+		return nil
+	}
+	err := s.c.Store.Update(ctx, func(w store.Writer) error {
+		for _, id := range gone {
+			if err := w.Delete([]byte(partnerPrefix + id)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for _, id := range gone {
+			s.partners.forget(id)
+		}
+		return fmt.Errorf("forget former partners' assertion keys: %w", err)
 	}
 	return nil
 }
@@ -84,10 +159,16 @@ func (s *Signer) Run(ctx context.Context) error {
 		if err := s.rotate(ctx); err != nil && ctx.Err() == nil {
 			s.c.Logger.Error("assertion keys cannot be rotated; the present ones stay in use", "error", err)
 		}
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
+			s.c.Logger.Error("keys of former partners stay in the store; it is tried again", "error", err)
+		}
 		s.refresh(ctx, asked)
 		select {
 		case <-ctx.Done():
-			return nil
+			last, done := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+			defer done()
+			return s.sweep(last)
+		case <-s.wake:
 		case <-time.After(lookEvery):
 		}
 	}
@@ -116,6 +197,7 @@ func (s *Signer) refresh(ctx context.Context, asked map[string]time.Time) {
 func (s *Signer) ask(ctx context.Context, id string) error {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
+	moment := s.partners.moment()
 	keys, err := s.c.Partners.AssertionKeys(asking, id)
 	if err != nil {
 		return err
@@ -124,7 +206,7 @@ func (s *Signer) ask(ctx context.Context, id string) error {
 		s.c.Logger.Warn("partner's assertion keys are refused", "partner", id, "error", err)
 		return err
 	}
-	if !s.partners.put(id, keys) {
+	if !s.partners.put(id, keys, moment) {
 		return nil
 	}
 	text, err := json.Marshal(keys)
@@ -134,7 +216,12 @@ func (s *Signer) ask(ctx context.Context, id string) error {
 	// What was taken over is written although the node may be stopping: after a start it could not be asked for again at once.
 	writing, done := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 	defer done()
-	return s.c.Store.Update(writing, func(w store.Writer) error { return w.Put([]byte(partnerPrefix+mdc.FoldName(id)), text, 0) })
+	return s.c.Store.Update(writing, func(w store.Writer) error {
+		if !s.partners.known(id) { // forgotten meanwhile
+			return nil
+		}
+		return w.Put([]byte(partnerPrefix+mdc.FoldName(id)), text, 0)
+	})
 }
 
 // sound refuses keys that a partner may not publish: of another kind, or under another's cluster id, which would let it speak as

@@ -43,6 +43,7 @@ type Signer struct {
 	c        Config
 	keys     atomic.Pointer[[]*key] // own, by the time from which they sign; never empty
 	partners partnerKeys
+	wake     chan struct{} // somebody was forgotten
 	memory   memory
 }
 
@@ -51,7 +52,7 @@ func Open(ctx context.Context, c Config) (*Signer, error) {
 	if c.ClusterID == "" || c.Store == nil || c.Wrapper == nil || c.Partners == nil || c.Clock == nil || c.Logger == nil {
 		return nil, errors.New("open assertion keys: incomplete configuration")
 	}
-	s := &Signer{c: c}
+	s := &Signer{c: c, wake: make(chan struct{}, 1)}
 	if err := s.rotate(ctx); err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (p *program) session() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
-	c.AddCommand(p.sessionList(&t), p.sessionShow(&t), p.sessionEnd(&t))
+	c.AddCommand(p.sessionList(&t), p.sessionShow(&t), p.sessionEnd(&t), p.sessionKeys(&t))
 	return c
 }
 

@@ -41,6 +41,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.matrixRoutes()...)
 	o.add(s.expiryRoutes()...)
 	o.add(s.federationRoutes()...)
+	o.add(s.cookieKeyRoutes()...)
 	o.add(s.oracleRoutes()...)
 	s.describes(o, &s.adminDoc, false)
 }

@@ -127,13 +127,14 @@ func (s *Server) refuseForwarded(c *call, f *forwarded, why *fault.Error) error 
 	if why.Code == "sign_in_not_completed" {
 		d.Title, d.Link, d.LinkText = d.Say("error.title"), f.origin()+"/", d.Say("error.application")
 	}
-	return s.elsewhere(c, http.StatusForbidden, &d.Page, func(w io.Writer) error { return s.c.Pages.Error(w, d) })
+	return s.elsewhere(c, http.StatusForbidden, &d.Page, func(p *console.Pages, w io.Writer) error { return p.Error(w, d) })
 }
 
 // elsewhere writes a page for an application's host, where the files of the sign-in host cannot be loaded: its style is inside.
-func (s *Server) elsewhere(c *call, status int, p *console.Page, render func(io.Writer) error) error {
+func (s *Server) elsewhere(c *call, status int, p *console.Page, render func(*console.Pages, io.Writer) error) error {
 	p.Inside = true
-	return s.pageUnder(c, status, insidePolicy(s.css), render)
+	pages := s.pages.Load() // of one reading: the policy is that of the style inside
+	return s.pageUnder(c, status, pages, insidePolicy(pages.Stylesheet()), render)
 }
 
 // insidePolicy allows exactly the style that a page carries inside.

@@ -20,7 +20,7 @@ func (s *Server) failPage(c *call, status int, f *fault.Error, requestID string)
 	d := console.Error{Page: s.foot(c), RequestID: requestID}
 	d.Sentence = d.Text.Fault(f.Code, client.KindName(f.Kind))
 	s.nextStep(c, &d, f)
-	if err := s.page(c, status, func(w io.Writer) error { return s.c.Pages.Error(w, d) }); err != nil {
+	if err := s.page(c, status, func(p *console.Pages, w io.Writer) error { return p.Error(w, d) }); err != nil {
 		c.logger().Error("error page failed", "error", err)
 		c.Status(http.StatusInternalServerError)
 	}

@@ -37,6 +37,7 @@ func (s *Server) declarePeer() {
 	o.add(s.peerTrustRoutes()...)
 	o.add(route{method: http.MethodGet, path: "/peer/v1/assertion-keys", summary: "Keys that this data center signs assertions with", out: wire.KeySet{}, handle: s.peerKeys})
 	o.add(s.peerAccountRoutes()...)
+	o.add(s.peerKeyRoutes()...)
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerEdgeRoutes()...)

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -18,6 +20,9 @@ func (s *Server) peerAccountRoutes() []route {
 func (s *Server) peerSignOns(c *call) error {
 	var in wire.SignOnsOf
 	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := s.mayLook(c, in); err != nil {
 		return err
 	}
 	list, more, err := s.c.Sessions.SignOnsFor(c.Request.Context(), c.partner(), in.IdentityStore, in.User)
@@ -53,4 +58,45 @@ func (s *Server) peerPassword(c *call) error {
 	}
 	c.Status(http.StatusNoContent)
 	return nil
+}
+
+// mayLook bounds how often a partner looks people up, and writes down whom. It cannot be asked for a proof: the person may have no
+// session here.
+func (s *Server) mayLook(c *call, in wire.SignOnsOf) error {
+	if err := s.c.Sessions.CheckPartner(c.partner()); err != nil {
+		return err
+	}
+	now := s.c.Clock.Now()
+	if !s.lookUps.allow(mdc.FoldName(c.partner()), now) {
+		return &fault.Error{Kind: fault.Unavailable, Code: "too_many_requests", RetryAfter: time.Second, Message: "This partner looks at the sign-ons of too many people. Try again in a second."}
+	}
+	if !mdc.ValidName(in.IdentityStore) || !mdc.ValidName(in.User) || !s.looked.first(mdc.FoldName(c.partner())+" "+in.IdentityStore+"/"+mdc.FoldName(in.User), now) {
+		return nil
+	}
+	return s.c.Audit(c.Request.Context(), c.actor(), "list_sign_ons", "user/"+in.IdentityStore+"/"+in.User)
+}
+
+const (
+	lookedFor = 10 * time.Minute // a partner that looks at one person again and again is written down that often
+	maxLooked = 4096
+)
+
+// looked are those who were looked at a moment ago, and by whom.
+type looked struct {
+	mu    sync.Mutex // guards until
+	until map[string]time.Time
+}
+
+// first says whether it is worth a record. Where there are too many, each is.
+func (l *looked) first(who string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Before(l.until[who]) {
+		return false
+	}
+	if l.until == nil || len(l.until) >= maxLooked {
+		l.until = map[string]time.Time{}
+	}
+	l.until[who] = now.Add(lookedFor)
+	return true
 }

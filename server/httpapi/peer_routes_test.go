@@ -79,6 +79,8 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/peer/v1/edges", "", "", 200},
 		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
+		{"POST", "/peer/v1/keys/fetch", "", `{"purpose":"agent"}`, 403}, // it is no member of the topology
+		{"POST", "/peer/v1/keys/fetch", "", `{"purpose":"nonsense"}`, 400},
 		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"ann"}`, 200},
 		{"POST", "/peer/v1/sessions/of-user", "", `{"identity_store":"local","user":"a b"}`, 400},
 		{"POST", "/peer/v1/accounts/password", "", `{"user":"ann","password":"x"}`, 403},

@@ -33,7 +33,7 @@ func (s *Server) accountRoutes() []route {
 // visitor is the person of the browser's sign-in cookie; without one the browser is on its way to the sign-in page.
 func (s *Server) visitor(c *call, to string) (found session.Found, ok bool, err error) {
 	cookie, _ := s.signInCookie(c)
-	if found, err = s.c.Sessions.Visit(c.Request.Context(), cookie); err != nil || found.Session != nil {
+	if found, err = s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c)); err != nil || found.Session != nil {
 		return found, err == nil, err
 	}
 	c.Header("Cache-Control", "no-store")
@@ -65,7 +65,7 @@ func (s *Server) accountPage(c *call) error {
 		d.SignOns = append(d.SignOns, console.SignOn{ID: string(o.SSOID), This: o.SSOID == v.SSOID, Address: o.ClientAddress, SignedIn: o.AuthenticatedAt,
 			LastUsed: o.LastAccess, DataCenters: strings.Join(o.DataCenters, ", ")})
 	}
-	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Sessions(w, d) })
+	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.Sessions(w, d) })
 }
 
 // accountForm ends one of the person's own sign-ons, or all but this browser's. Ending this browser's is signing out.

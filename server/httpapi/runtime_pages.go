@@ -27,14 +27,14 @@ func (s *Server) pageErrors(g *gin.Context) { g.Set(serverKey, s) }
 // pagePolicy lets a page load its own style sheet and pictures, and nothing else.
 const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-func (s *Server) page(c *call, status int, render func(io.Writer) error) error {
-	return s.pageUnder(c, status, pagePolicy, render)
+func (s *Server) page(c *call, status int, render func(*console.Pages, io.Writer) error) error {
+	return s.pageUnder(c, status, s.pages.Load(), pagePolicy, render)
 }
 
 // pageUnder writes a rendered page with the headers that every page needs (SEC-13, STD-07).
-func (s *Server) pageUnder(c *call, status int, policy string, render func(io.Writer) error) error {
+func (s *Server) pageUnder(c *call, status int, p *console.Pages, policy string, render func(*console.Pages, io.Writer) error) error {
 	var b bytes.Buffer
-	if err := render(&b); err != nil {
+	if err := render(p, &b); err != nil {
 		return err
 	}
 	h := c.Writer.Header()
@@ -55,7 +55,7 @@ func (s *Server) foot(c *call) console.Page {
 		name = d.DisplayName
 	}
 	c.Writer.Header().Add("Vary", "Accept-Language")
-	text := s.c.Pages.Text(strings.Join(c.Request.Header.Values("Accept-Language"), ","))
+	text := s.pages.Load().Text(strings.Join(c.Request.Header.Values("Accept-Language"), ","))
 	c.Header("Content-Language", text.Lang())
 	return console.Page{Text: text, DataCenter: name}
 }
@@ -95,8 +95,8 @@ func (s *Server) sendOn(c *call, found session.Found, request *session.Request) 
 	if request == nil {
 		s.setCookies(c, found.SetCookies)
 		v := found.Session
-		return s.page(c, http.StatusOK, func(w io.Writer) error {
-			return s.c.Pages.SignedIn(w, console.SignedIn{Page: s.foot(c), User: v.User, SignedIn: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt})
+		return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error {
+			return p.SignedIn(w, console.SignedIn{Page: s.foot(c), User: v.User, SignedIn: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt})
 		})
 	}
 	a, err := s.c.Model.Agent(c.Request.Context(), request.Agent)
@@ -132,7 +132,7 @@ func (s *Server) askPassword(c *call, request *session.Request, d console.Login)
 	if request != nil {
 		_, d.Application, _ = strings.Cut(request.Origin, "://")
 	}
-	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Login(w, d) })
+	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.Login(w, d) })
 }
 
 // loginForm takes the form. A wrong password shows it again with a sentence.
@@ -178,7 +178,7 @@ func (s *Server) logoutPage(c *call) error {
 		s.setCookies(c, append(cookies, found.SetCookies...))
 		d.User, d.Token = found.Session.User, token
 	}
-	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Logout(w, d) })
+	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.Logout(w, d) })
 }
 
 func (s *Server) logoutForm(c *call) error {
@@ -213,18 +213,18 @@ func (s *Server) signedOut(c *call, centers map[string]string) error {
 		}
 		return strings.Compare(a.DataCenter, b.DataCenter)
 	})
-	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.SignedOut(w, d) })
+	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.SignedOut(w, d) })
 }
 
 func (s *Server) stylesheet(c *call) error {
 	c.Header("Cache-Control", "public, max-age=3600")
-	c.Data(http.StatusOK, "text/css; charset=utf-8", s.css)
+	c.Data(http.StatusOK, "text/css; charset=utf-8", s.pages.Load().Stylesheet())
 	return nil
 }
 
 // logo is somebody's file: it may not run anything where it is opened by itself.
 func (s *Server) logo(c *call) error {
-	b, mediaType, ok := s.c.Pages.Logo()
+	b, mediaType, ok := s.pages.Load().Logo()
 	if !ok {
 		return fault.New(fault.NotFound, "not_found", "There is no page at this address.")
 	}
@@ -236,7 +236,7 @@ func (s *Server) logo(c *call) error {
 
 func (s *Server) icon(c *call) error {
 	c.Header("Cache-Control", "public, max-age=86400")
-	c.Data(http.StatusOK, "image/svg+xml", s.c.Pages.Icon())
+	c.Data(http.StatusOK, "image/svg+xml", s.pages.Load().Icon())
 	return nil
 }
 

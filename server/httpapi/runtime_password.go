@@ -53,7 +53,7 @@ func (s *Server) askNewPassword(c *call, found session.Found, d console.Password
 	if d.Error != "" {
 		d.Error = d.Say(d.Error, strconv.Itoa(policy.MinLength))
 	}
-	return s.page(c, http.StatusOK, func(w io.Writer) error { return s.c.Pages.Password(w, d) })
+	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.Password(w, d) })
 }
 
 // passwordForm changes the password. Every sign-on of the person ends with the old one; this browser gets a new one (SEC-01).

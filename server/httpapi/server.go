@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 	"github.com/concord-access/terraform-provider-concord/server/trust/federation"
@@ -66,6 +68,7 @@ type Config struct {
 	Feed          *replication.Feed
 	Follower      *replication.Follower
 	Keys          *replication.Keys
+	CookieKeys    *keyring.Keeper
 	Blobs         *blob.Store
 	Fetcher       *blob.Fetcher
 	Trust         *trust.Store
@@ -110,12 +113,15 @@ type Server struct {
 	c                             Config
 	clusterHeader, nodeHeader     []string
 	nosniff                       []string
-	css                           []byte
+	pages                         atomic.Pointer[console.Pages]
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
 	crowd                         *crowd // strangers at the peer listener
 	renewals                      *crowd // agents that ask for their next certificate
+	fetches                       *crowd // partners that ask for cookie keys
+	lookUps                       *crowd // partners that ask for a person's sign-ons
+	looked                        looked // whom they asked for
 }
 
 // New declares the routes. It refuses bad wiring.
@@ -124,10 +130,14 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd()}
+	s.pages.Store(c.Pages)
 	s.declare()
 	return s, nil
 }
+
+// Dress puts pages with other looks in the place of the present ones.
+func (s *Server) Dress(p *console.Pages) { s.pages.Store(p) }
 
 // declare names every route of every listener. It uses no part of the configuration.
 func (s *Server) declare() {

@@ -97,6 +97,12 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 	if !ok { // unknown accounts run dry like known ones: that it comes faster tells nothing
 		return Person{}, wrong(TooManyChecks)
 	}
+	leave, err := a.Hasher.stand()
+	if err != nil {
+		a.throttle.giveBack(g)
+		return Person{}, err
+	}
+	defer leave()
 	uncount, ok := a.share(ctx, account, by, g)
 	if !ok {
 		a.throttle.giveBack(g)

@@ -25,6 +25,9 @@ const (
 
 const defaultWait = 2 * time.Second
 
+// lineFor is how many checks may be under way for each that is hashed at once: about as many as get their turn within defaultWait.
+const lineFor = 64
+
 // HasherConfig sets the bounds of a Hasher. The zero value is the default.
 type HasherConfig struct {
 	Concurrency int           // hashes at once; 0 = cores. Each takes 19 MiB
@@ -34,6 +37,7 @@ type HasherConfig struct {
 // Hasher makes and checks argon2id hashes. Safe for concurrent use.
 type Hasher struct {
 	turns   chan struct{} // one element for each hash that runs
+	line    chan struct{} // one for each check that is under way, from before it asks anybody
 	maxWait time.Duration
 	dummy   digest // what stands in for the hash of a user who has none
 }
@@ -51,7 +55,7 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 	}
 	d := fresh()
 	d.tag = random(tagBytes) // nobody knows a password that gives it
-	return &Hasher{turns: make(chan struct{}, c.Concurrency), maxWait: c.MaxWait, dummy: d}, nil
+	return &Hasher{turns: make(chan struct{}, c.Concurrency), line: make(chan struct{}, lineFor*c.Concurrency), maxWait: c.MaxWait, dummy: d}, nil
 }
 
 // Hash gives the PHC string of plain (RFC 9106; salt 16, tag 32 bytes). Faults: Invalid "secret_too_long" beyond
@@ -95,6 +99,24 @@ func (h *Hasher) run(ctx context.Context, plain string, work func()) error {
 	return nil
 }
 
+// stand takes a place in the line of those who want a check, before anything is asked or looked up for them: so a flood of sign-ins
+// makes no more questions to other data centers than there are places. Unavailable "busy" when the line is full. leave gives the
+// place back.
+func (h *Hasher) stand() (leave func(), err error) {
+	select {
+	case h.line <- struct{}{}:
+		return func() { <-h.line }, nil
+	default:
+		return nil, h.busy()
+	}
+}
+
+func (h *Hasher) busy() error {
+	e := fault.New(fault.Unavailable, "busy", "Too many people sign in at this moment. Try again in a few seconds.")
+	e.RetryAfter = h.maxWait
+	return e
+}
+
 func (h *Hasher) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("wait for a turn to hash: %w", err)
@@ -110,9 +132,7 @@ func (h *Hasher) enter(ctx context.Context) error {
 	case h.turns <- struct{}{}:
 		return nil
 	case <-wait.C:
-		e := fault.New(fault.Unavailable, "busy", "Too many people sign in at this moment. Try again in a few seconds.")
-		e.RetryAfter = h.maxWait
-		return e
+		return h.busy()
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a turn to hash: %w", ctx.Err())
 	}

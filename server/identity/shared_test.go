@@ -3,10 +3,14 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 )
 
@@ -76,5 +80,55 @@ func TestCounterGivesBack(t *testing.T) {
 	}
 	if _, ok := c.Take("ann", "", false); ok {
 		t.Error("given back too much")
+	}
+}
+
+// waiting is a data center that counts and does not answer before it is let.
+type waiting struct {
+	asked atomic.Int64
+	let   chan struct{}
+}
+
+func (w *waiting) Share(limit int) int { return limit }
+func (w *waiting) Take(context.Context, string, string, bool) (func(), bool, error) {
+	w.asked.Add(1)
+	<-w.let
+	return func() {}, true, nil
+}
+
+// SEC-30: a flood of sign-ins makes no more questions to the data center that counts than checks may be under way; the rest is told
+// at once that it is busy.
+func TestFloodOfSignInsAsksLittle(t *testing.T) {
+	h := newHouse(t)
+	one, err := identity.NewHasher(identity.HasherConfig{Concurrency: 1, MaxWait: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := &waiting{let: make(chan struct{})}
+	h.auth.Hasher, h.auth.Shared = one, there
+	const flood, line = 300, 64
+	busy := make(chan struct{}, flood)
+	var all sync.WaitGroup
+	for i := range flood {
+		all.Go(func() {
+			if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: fmt.Sprintf("user%d", i), Password: "password"}); fault.CodeOf(err) == "busy" {
+				busy <- struct{}{}
+			}
+		})
+	}
+	for range flood - line {
+		select {
+		case <-busy:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d questions are under way", there.asked.Load())
+		}
+	}
+	if n := there.asked.Load(); n > line {
+		t.Errorf("%d questions at once, want %d at most", n, line)
+	}
+	close(there.let)
+	all.Wait()
+	if _, err := h.auth.Authenticate(t.Context(), identity.Attempt{User: "bob", Password: "right-password"}); err != nil {
+		t.Errorf("after the flood: %v", err)
 	}
 }

@@ -53,6 +53,12 @@ func (f *Feed) Shown(agreement string) (at mdc.Position, moved time.Time, found 
 	return s.At, s.moved, ok && s.Equal
 }
 
+// Heard is when the clone of an agreement said last where it stands; zero = never.
+func (f *Feed) Heard(agreement string) time.Time {
+	s, _ := f.recall(agreement)
+	return s.Time
+}
+
 // Moved gives a channel that is closed when a clone shows another position.
 func (f *Feed) Moved() <-chan struct{} {
 	f.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
@@ -138,4 +139,44 @@ func TestInactivityCookieFromTheFuture(t *testing.T) {
 	f, err = w.centers["NYDC"].VisitWith(context.Background(), sso, b.gito())
 	must(t, err)
 	want(t, "30 s ahead", f.Rule, session.FoundLocal)
+}
+
+// SEC-06, SEC-07, SEC-08, G-17: no altered inactivity cookie, and none of another sign-on, purpose, domain or data center's keys,
+// is evidence of anything.
+func TestAlteredInactivityCookiesCountForNothing(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	w.set(commonDomain)
+	stranger := newWorld(t, "NYDC", "LDC")
+	stranger.set(commonDomain)
+	enter := func(w *world, user string) *browser {
+		b := w.browser()
+		b.signIn("NYDC", user)
+		b.enter("long", "NYDC", "LDC")
+		return b
+	}
+	b, bob, far := enter(w, "ann"), enter(w, "bob"), enter(stranger, "ann")
+	w.part("NYDC", "LDC", true)
+	for range 2 {
+		for _, at := range []*world{w, stranger} {
+			at.clock.Advance(29 * time.Minute)
+		}
+		for _, one := range []*browser{b, bob, far} {
+			want(t, "at LDC", one.authorize("long", "LDC").Session != nil, true)
+		}
+	}
+	visit := func(gito string) string {
+		f, err := w.centers["NYDC"].VisitWith(t.Context(), b.sso(), gito)
+		must(t, err)
+		return f.Rule
+	}
+	w.set(func(p *mdc.SessionPolicy) { p.GitoCookieDomain = "login.example.com" })
+	want(t, "of another domain", visit(b.gito()), session.ChallengeIdle)
+	w.set(commonDomain)
+	m := testkit.NewMutants(1, b.gito(), bob.gito(), far.gito(), b.sso(), bob.sso(), b.agentCookie("long"))
+	for range 20_000 {
+		if text, how := m.Next(b.gito()); visit(text) != session.ChallengeIdle {
+			t.Fatalf("%s: %q counts", how, text)
+		}
+	}
+	want(t, "the cookie itself", visit(b.gito()), session.FoundLocal)
 }

@@ -61,12 +61,20 @@ func (e *Engine) Reserve(ctx context.Context, from string, q ReserveRequest) (a 
 		e.reserved.drop(from, user, q.SSOID)
 		return a, nil
 	}
-	before := e.reserved.add(from, user, &Held{q.SSOID, q.At}, false, now)
+	before, ok := e.reserved.add(from, user, &Held{q.SSOID, q.At}, false, now)
+	if !ok {
+		return a, errReserving()
+	}
 	if a.Live, err = e.liveOf(ctx, q.Store, q.User); err != nil {
 		return a, err
 	}
 	a.Reserved = e.undenied(before)
 	return a, nil
+}
+
+// errReserving bounds the memory that sign-ins under way take, whatever names a partner makes up.
+func errReserving() error {
+	return &fault.Error{Kind: fault.Unavailable, Code: "too_many_sign_ins", RetryAfter: reservation, Message: "Too many sign-ins are under way at this data center. Try again in ten seconds."}
 }
 
 // liveOf gives the user's sign-ons with a session here that is in use.
@@ -105,7 +113,10 @@ func (e *Engine) place(ctx context.Context, q request) (granted bool, err error)
 		return true, nil
 	}
 	user, own := revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}
-	before := e.reserved.add(e.cfg.ClusterID, user, &own, !q.adopting, e.now())
+	before, ok := e.reserved.add(e.cfg.ClusterID, user, &own, !q.adopting, e.now())
+	if !ok {
+		return false, errReserving()
+	}
 	q.At = own.At
 	granted, err = e.decidePlace(ctx, q, own, before, p)
 	if !granted {

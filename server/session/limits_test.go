@@ -136,3 +136,27 @@ func TestUnknownEventIsSkipped(t *testing.T) {
 	must(t, w.centers["LDC"].Sync(context.Background(), "NYDC"))
 	want(t, "sent once", len(sent) == 1 && sent[0].SSOID == s.SSOID, true)
 }
+
+// A partner that makes up names of users takes a bounded part of the memory, and nobody else's; what it holds is over in ten seconds
+// (SEC-47).
+func TestReservationsAreBounded(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC", "TYO")
+	reserve := func(from string, i int) error {
+		for {
+			_, err := w.centers["NYDC"].Reserve(t.Context(), from, session.ReserveRequest{Store: people, User: fmt.Sprintf("u%d", i), SSOID: mdc.SSOID(fmt.Sprintf("AAAAAAAAAAAAAAAA%05dA", i)), At: w.clock.Now()})
+			if fault.CodeOf(err) != "too_many_requests" { // the bound on calls comes first on a fast machine
+				return err
+			}
+		}
+	}
+	for i := range 10_000 {
+		must(t, reserve("LDC", i))
+	}
+	if err := reserve("LDC", 10_000); fault.CodeOf(err) != "too_many_sign_ins" {
+		t.Errorf("one more than a partner may have: %v", err)
+	}
+	must(t, reserve("LDC", 9_999)) // it has that one
+	must(t, reserve("TYO", 10_001))
+	w.clock.Advance(11 * time.Second)
+	must(t, reserve("LDC", 10_002))
+}

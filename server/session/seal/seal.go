@@ -23,10 +23,13 @@ var ErrOpen = errors.New("open sealed text: refused")
 // ErrTooLong says that the plain text does not fit MaxLength.
 var ErrTooLong = errors.New("seal text: longer than a cookie may be")
 
-// Keysets gives the primitives of the moment. Both methods are called for every request and must be cheap.
+// Keysets gives the primitives of the moment. All methods are called for every request and must be cheap.
 type Keysets interface {
 	// AEAD gives the primitive of one purpose of mdc.Purposes.
 	AEAD(purpose string) (tink.AEAD, error)
+	// Opener gives the primitive that opens what issuer sealed for purpose with a key, or ErrOpen. It may ask the issuer for a
+	// key that is not here, which takes a while and is bounded.
+	Opener(purpose, issuer string, key uint32) (tink.AEAD, error)
 	// Generation changes whenever a primitive does; what was opened before may not open any more.
 	Generation() uint64
 }
@@ -71,7 +74,14 @@ func Open(k Keysets, c Context, text string) (plain []byte, issuer string, err e
 	if !ok {
 		return nil, "", ErrOpen
 	}
-	a, err := k.AEAD(c.Purpose)
+	key, ok := keyOf(box)
+	if !ok {
+		return nil, "", ErrOpen
+	}
+	a, err := k.Opener(c.Purpose, issuer, key)
+	if errors.Is(err, ErrOpen) {
+		return nil, "", ErrOpen
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("open %s: %w", c.Purpose, err)
 	}
@@ -79,6 +89,14 @@ func Open(k Keysets, c Context, text string) (plain []byte, issuer string, err e
 		return nil, "", ErrOpen
 	}
 	return plain, issuer, nil
+}
+
+// keyOf reads the id of the key that sealed a box, behind Tink's first byte.
+func keyOf(box []byte) (key uint32, ok bool) {
+	if len(box) < 5 || box[0] != 1 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(box[1:5]), true
 }
 
 // split decodes strictly. Go's decoder skips line ends, so the alphabet is checked first; Strict refuses stray trailing bits.
