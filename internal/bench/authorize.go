@@ -165,6 +165,7 @@ func (s *stage) contest(ctx context.Context, dc config.DevDataCenter, t transpor
 	if err := errors.Join(us.each(ctx, requests), them.each(ctx, requests)); err != nil {
 		return nil, err
 	}
+	ours.profileFromNow()
 	return inTurns(ctx, "authorize/"+t.name, us, them, requests)
 }
 

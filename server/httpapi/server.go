@@ -95,7 +95,7 @@ type Sealer interface {
 type Server struct {
 	c                             Config
 	clusterHeader, nodeHeader     []string
-	nosniff                       []string
+	nosniff, noStore, jsonType    []string // values of headers, shared by all answers
 	css                           []byte
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
@@ -110,7 +110,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"}, css: c.Pages.Stylesheet(), crowd: newCrowd(), renewals: newCrowd()}
 	s.declare()
 	return s, nil
 }
