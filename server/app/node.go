@@ -155,7 +155,7 @@ func (n *Node) openStores(context.Context) error {
 	if err != nil {
 		return openFault(err)
 	}
-	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true})
+	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock}) // see verifySessions
 	if err != nil {
 		return fmt.Errorf("open sessions store: %w", err)
 	}

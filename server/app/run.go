@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // leaveTime is how long a node that was told to stop goes on answering, so that load balancers and agents that ask
@@ -35,6 +37,7 @@ func Run(ctx context.Context, cfg *config.Node, opts Options) error {
 // readiness is what keeps a node from being given users.
 type readiness struct {
 	revocations atomic.Bool // what was missed while we were down is here, from every partner that answers
+	sessions    atomic.Bool // every table of the sessions store was read and is sound
 	draining    atomic.Bool
 	trust, keys atomic.Bool // the last reload failed; it is tried again
 }
@@ -61,6 +64,9 @@ func (n *Node) reasons() []string {
 	}
 	if !n.ready.caughtUp() {
 		out = append(out, "the sign-outs of the other data centers are being caught up with")
+	}
+	if !n.ready.sessions.Load() {
+		out = append(out, "the sessions store is being checked")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -89,7 +95,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // ends after the listeners have drained
 	defer stopWork()
 	background, backgroundCtx := errgroup.WithContext(work)
-	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.assertions.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry, n.refresher.Run} {
+	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.assertions.Run, n.catchUp, n.verifySessions, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry, n.refresher.Run} {
 		background.Go(func() error { return part(backgroundCtx) })
 	}
 	serving, servingCtx := errgroup.WithContext(work)
@@ -140,6 +146,21 @@ func (n *Node) catchUp(ctx context.Context) error {
 		n.log.Warn("some partners could not tell which sign-ons ended; they will when they can be reached", "error", err)
 	}
 	n.ready.revocations.Store(true)
+	return nil
+}
+
+// verifySessions reads the whole sessions store. Requests are answered meanwhile, since that takes a second for some million
+// sessions, and reading what is damaged is an error at once; but the node says that it is ready only when all of it is sound (FLT-07).
+func (n *Node) verifySessions(context.Context) error {
+	err := n.sessions.Verify()
+	switch {
+	case errors.Is(err, store.ErrClosed):
+		return nil
+	case err != nil:
+		return fault.New(fault.Conflict, "sessions_damaged",
+			"The sessions store is damaged: %v. Remove the folder sessions of the data directory and start again: people sign in once more.", err)
+	}
+	n.ready.sessions.Store(true)
 	return nil
 }
 
