@@ -50,6 +50,7 @@ func memoryPerSession(ctx context.Context, s *stage) error {
 		before, err1 := t.process.resident()
 		err2 := t.each(ctx, requests[memoryWarm:])
 		after, err3 := t.process.resident()
+		t.process.profileFromNow()
 		t.close()
 		if err := errors.Join(err1, err2, err3, t.process.stop()); err != nil {
 			return err

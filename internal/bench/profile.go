@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"syscall"
 
@@ -37,6 +38,7 @@ func serveProfiled(file string) error {
 		defer close(restarted)
 		for range again {
 			pprof.StopCPUProfile()
+			writeHeap(file + ".heap")
 			if out.Truncate(0) == nil {
 				_, _ = out.Seek(0, io.SeekStart)
 				_ = pprof.StartCPUProfile(out)
@@ -51,7 +53,18 @@ func serveProfiled(file string) error {
 	return errors.Join(err, out.Close())
 }
 
-// profileFromNow leaves out of a server's profile what it did so far.
+// writeHeap leaves a profile of what is in memory now.
+func writeHeap(file string) {
+	out, err := os.Create(file) //nolint:gosec // beside the CPU profile
+	if err != nil {
+		return
+	}
+	runtime.GC()
+	_ = pprof.Lookup("heap").WriteTo(out, 0)
+	_ = out.Close()
+}
+
+// profileFromNow leaves out of a server's CPU profile what it did so far, and lets it write what is in memory.
 func (p *process) profileFromNow() {
 	if os.Getenv("PROFILE") == "1" {
 		_ = p.cmd.Process.Signal(syscall.SIGUSR1)
