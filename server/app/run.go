@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -157,8 +156,7 @@ func (n *Node) verifySessions(context.Context) error {
 	case errors.Is(err, store.ErrClosed):
 		return nil
 	case err != nil:
-		return fault.New(fault.Conflict, "sessions_damaged",
-			"The sessions store is damaged: %v. Remove the folder sessions of the data directory and start again: people sign in once more.", err)
+		return sessionsFault(err)
 	}
 	n.ready.sessions.Store(true)
 	return nil
