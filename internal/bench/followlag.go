@@ -221,8 +221,8 @@ func (f *hopAndSync) close() {
 
 func (f *hopAndSync) one() (time.Duration, error) {
 	begin := time.Now()
-	if status, err := f.conn.exchange(f.request); err != nil || status != 200 {
-		return 0, fmt.Errorf("hop: status %d: %w", status, err)
+	if err := f.hop(); err != nil {
+		return 0, err
 	}
 	if _, err := f.file.Write(f.record); err != nil {
 		return 0, fmt.Errorf("append: %w", err)
@@ -231,4 +231,16 @@ func (f *hopAndSync) one() (time.Duration, error) {
 		return 0, fmt.Errorf("sync: %w", err)
 	}
 	return time.Since(begin), nil
+}
+
+// hop is the first half alone.
+func (f *hopAndSync) hop() error {
+	status, err := f.conn.exchange(f.request)
+	if err == nil && status != 200 {
+		err = fmt.Errorf("status %d", status)
+	}
+	if err != nil {
+		return fmt.Errorf("hop: %w", err)
+	}
+	return nil
 }

@@ -15,7 +15,8 @@ const overall = 20 * time.Minute
 
 // benchmarks in the order they run.
 func benchmarks() []benchmark {
-	return []benchmark{{"authorize", authorize}, {"follow-lag", followLag}, {"follow-lag-far", followFar}, {"live-10k", live10k}, {"catch-up-10k", catchUp10k},
+	return []benchmark{{"authorize", authorize}, {"authorize-full", authorizeFull}, {"authorize-sessions-slope", authorizeSlope}, {"sign-in", signIn}, {"create-session", createSession},
+		{"adopt", adopt}, {"memory-per-session", memoryPerSession}, {"cold-start", coldStart}, {"recovery", recovery}, {"follow-lag", followLag}, {"follow-lag-far", followFar}, {"live-10k", live10k}, {"catch-up-10k", catchUp10k},
 		{"bootstrap-10k", bootstrap10k}, {"bootstrap-slope", bootstrapSlope}, {"issue-certificate", issueCertificate}, {"mtls-handshake", mtlsHandshake}, {"peer-openldap", peerOpenLDAP}}
 }
 
@@ -25,15 +26,31 @@ type benchmark struct {
 }
 
 func main() {
-	if len(os.Args) == 3 {
-		switch os.Args[1] { // what a run starts of itself
-		case "floor":
-			exit(serveFloor(os.Args[2]))
-		case "server":
-			exit(serveProfiled(os.Args[2]))
-		}
+	if len(os.Args) > 2 {
+		exit(part(os.Args[1], os.Args[2:]))
 	}
 	exit(run())
+}
+
+// part is what a run starts of itself.
+func part(name string, args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch {
+	case name == "floor" && len(args) == 1:
+		return serveFloor(args[0])
+	case name == "server" && len(args) == 1:
+		return serveProfiled(args[0])
+	case name == "open":
+		return serveOpen(ctx, args[0], args[1:])
+	case name == "write" && len(args) == 3:
+		count, err := strconv.Atoi(args[2])
+		if err != nil {
+			return fmt.Errorf("read count: %w", err)
+		}
+		return serveWriters(ctx, args[0], args[1], count)
+	}
+	return fmt.Errorf("there is no part %q with %d arguments", name, len(args))
 }
 
 func exit(err error) {

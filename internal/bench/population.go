@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -26,50 +27,37 @@ import (
 
 // What the authorize benchmarks ask about.
 const (
-	sessions = 200_000
-	cookies  = 20_000
-	users    = 1_000
-	appHost  = "shop.example.com"
-	agentID  = "bench"
+	users   = 1_000
+	appHost = "shop.example.com"
+	agentID = "bench"
 )
 
 // userName gives names of one length, so that all answers have the same.
 func userName(n int) string { return fmt.Sprintf("person%04d", n%users) }
 
+// crowd is what a data center is given: sessions, the first of them with an agent's cookie, the last of them ended again.
+type crowd struct{ sessions, cookies, ended int }
+
 // populate signs people in and walks the first of them through to an agent's cookie. A password sign-in costs 20 ms by
 // design, so the sessions are made by the session package in the stopped data center's own stores, under its own keys.
-func populate(ctx context.Context, dc config.DevDataCenter) (agentCookies []string, err error) {
-	n, err := config.Load(dc.ConfigFile)
+func populate(ctx context.Context, dc config.DevDataCenter, c crowd) (agentCookies []string, err error) {
+	m, err := openMaker(ctx, dc)
 	if err != nil {
 		return nil, err
 	}
-	state, err := badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "state")})
-	if err != nil {
-		return nil, fmt.Errorf("open state: %w", err)
-	}
-	defer state.Close() //nolint:errcheck // nothing was written to it
-	store, err := badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "sessions")})
-	if err != nil {
-		return nil, fmt.Errorf("open sessions: %w", err)
-	}
-	ring, err := ringOf(ctx, n, state)
-	if err != nil {
-		return nil, err
-	}
-	e, err := session.New(session.Config{ClusterID: dc.ClusterID, Sessions: store, State: state, Keys: ring, Policies: alone{}, Directory: alone{},
-		Partners: alone{}, Peers: alone{}, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), SignInURL: dc.RuntimeURL, Ready: func() bool { return true }})
-	if err != nil {
-		return nil, err
-	}
-	agentCookies = make([]string, cookies)
+	defer func() { err = errors.Join(err, m.close()) }()
+	agentCookies = make([]string, c.cookies)
 	var next atomic.Int64
 	var g errgroup.Group
 	for range 256 { // the store's committer groups them
 		g.Go(func() error {
-			for i := int(next.Add(1)) - 1; i < sessions && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				f, err := e.SignIn(ctx, session.SignInRequest{Person: person(userName(i)), Store: mdc.LocalStore, Level: 1, ClientAddress: "192.0.2.1"})
-				if err == nil && i < cookies {
-					agentCookies[i], err = enter(ctx, e, f)
+			for i := int(next.Add(1)) - 1; i < c.sessions && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				f, err := m.signIn(ctx, i)
+				if err == nil && i < c.cookies {
+					agentCookies[i], err = enter(ctx, m.engine, f)
+				}
+				if err == nil && i >= c.sessions-c.ended {
+					_, err = m.engine.SignOutSession(ctx, f.Session.ID)
 				}
 				if err != nil {
 					return err
@@ -81,7 +69,54 @@ func populate(ctx context.Context, dc config.DevDataCenter) (agentCookies []stri
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("make sessions: %w", err)
 	}
-	return agentCookies, store.Close()
+	return agentCookies, nil
+}
+
+// maker makes sessions in the stores of a data center that does not run.
+type maker struct {
+	state, sessions *badger.Store
+	engine          *session.Engine
+}
+
+func openMaker(ctx context.Context, dc config.DevDataCenter) (m *maker, err error) {
+	n, err := config.Load(dc.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	m = &maker{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.close())
+		}
+	}()
+	if m.state, err = badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "state"), // with its head record, as a server opens it
+		Mirror: &badger.MirrorConfig{Path: filepath.Join(n.DataDir, "head"), Key: journal.PositionKey()}}); err != nil {
+		return m, fmt.Errorf("open state: %w", err)
+	}
+	if m.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "sessions")}); err != nil {
+		return m, fmt.Errorf("open sessions: %w", err)
+	}
+	ring, err := ringOf(ctx, n, m.state)
+	if err != nil {
+		return m, err
+	}
+	m.engine, err = session.New(session.Config{ClusterID: dc.ClusterID, Sessions: m.sessions, State: m.state, Keys: ring, Policies: alone{}, Directory: alone{},
+		Partners: alone{}, Peers: alone{}, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), SignInURL: dc.RuntimeURL, Ready: func() bool { return true }})
+	return m, err
+}
+
+func (m *maker) close() (err error) {
+	for _, s := range []*badger.Store{m.sessions, m.state} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	return err
+}
+
+// signIn makes the i-th sign-on.
+func (m *maker) signIn(ctx context.Context, i int) (session.Found, error) {
+	return m.engine.SignIn(ctx, session.SignInRequest{Person: person(userName(i)), Store: mdc.LocalStore, Level: 1, ClientAddress: "192.0.2.1"})
 }
 
 // enter is the way of a browser from the sign-in host to the agent's cookie.
@@ -167,7 +202,7 @@ func (k nodeKey) Unwrap(wrapped, context []byte) ([]byte, error) {
 type alone struct{}
 
 func person(name string) session.Person {
-	return session.Person{Name: name, Groups: []string{"staff"}, Attributes: map[string]string{"mail": name + "@example.com"}, Enabled: true}
+	return session.Person{Name: name, Groups: []string{"staff"}, Enabled: true}
 }
 
 // SessionPolicy gives the defaults.

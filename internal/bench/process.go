@@ -95,14 +95,22 @@ func (p *process) cpu() (time.Duration, error) {
 
 // peak is the most memory that a process has had resident so far, in MiB, with the files that it maps.
 func (p *process) peak() (float64, error) {
+	bytes, err := p.memory("VmHWM:")
+	return bytes / (1 << 20), err
+}
+
+// resident is the memory that a process has resident now, in bytes, without the files that it maps.
+func (p *process) resident() (float64, error) { return p.memory("RssAnon:") }
+
+func (p *process) memory(field string) (float64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
 	if err != nil {
 		return 0, fmt.Errorf("read memory of %s (this benchmark needs Linux): %w", p.name, err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	_, rest, _ := strings.Cut(string(text), field)
 	var kib float64
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
 		return 0, fmt.Errorf("read memory of %s: %w", p.name, err)
 	}
-	return kib / 1024, nil
+	return kib * 1024, nil
 }

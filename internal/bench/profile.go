@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"syscall"
 
@@ -14,7 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/config"
 )
 
-// serveProfiled is `concord server` with a CPU profile of its whole life beside its configuration.
+// serveProfiled is `concord server` with a CPU profile beside its configuration: of its whole life, or from the last SIGUSR1 on.
 func serveProfiled(file string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -29,7 +31,42 @@ func serveProfiled(file string) error {
 	if err := pprof.StartCPUProfile(out); err != nil {
 		return fmt.Errorf("start profile: %w", err)
 	}
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGUSR1)
+	restarted := make(chan struct{})
+	go func() { // joined below, by closing again
+		defer close(restarted)
+		for range again {
+			pprof.StopCPUProfile()
+			writeHeap(file + ".heap")
+			if out.Truncate(0) == nil {
+				_, _ = out.Seek(0, io.SeekStart)
+				_ = pprof.StartCPUProfile(out)
+			}
+		}
+	}()
 	err = app.Run(ctx, n, app.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "bench"})
+	signal.Stop(again)
+	close(again)
+	<-restarted
 	pprof.StopCPUProfile()
 	return errors.Join(err, out.Close())
+}
+
+// writeHeap leaves a profile of what is in memory now.
+func writeHeap(file string) {
+	out, err := os.Create(file) //nolint:gosec // beside the CPU profile
+	if err != nil {
+		return
+	}
+	runtime.GC()
+	_ = pprof.Lookup("heap").WriteTo(out, 0)
+	_ = out.Close()
+}
+
+// profileFromNow leaves out of a server's CPU profile what it did so far, and lets it write what is in memory.
+func (p *process) profileFromNow() {
+	if os.Getenv("PROFILE") == "1" {
+		_ = p.cmd.Process.Signal(syscall.SIGUSR1)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type relay struct {
 	delay    time.Duration
 	running  sync.WaitGroup
 	stop     context.CancelFunc
+	joined   atomic.Int64 // connections so far
 
 	mu   sync.Mutex // guards gate
 	gate chan struct{}
@@ -54,6 +56,7 @@ func (r *relay) accept(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		r.joined.Add(1)
 		r.running.Go(func() { r.serve(ctx, c) })
 	}
 }

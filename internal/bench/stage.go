@@ -67,15 +67,7 @@ func (s *stage) concord() string { return filepath.Join(s.root, "bin", "concord"
 
 // server starts a data center and waits until it answers its administrator.
 func (s *stage) server(ctx context.Context, dc config.DevDataCenter, file string) (*process, *admin, error) {
-	program, args := s.concord(), []string{"server", "--config", file}
-	if os.Getenv("PROFILE") == "1" {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, nil, fmt.Errorf("find this program: %w", err)
-		}
-		program, args = self, []string{"server", file}
-	}
-	p, err := s.start("server-"+dc.ClusterID, program, args...)
+	p, err := s.startServer(dc, file)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,6 +84,19 @@ func (s *stage) server(ctx context.Context, dc config.DevDataCenter, file string
 		return err
 	})
 	return p, a, err
+}
+
+// startServer starts a data center and waits for nothing.
+func (s *stage) startServer(dc config.DevDataCenter, file string) (*process, error) {
+	program, args := s.concord(), []string{"server", "--config", file}
+	if os.Getenv("PROFILE") == "1" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+		program, args = self, []string{"server", file}
+	}
+	return s.start("server-"+dc.ClusterID, program, args...)
 }
 
 // until asks again and again until ok, for at most limit. The last reason why not is part of the error.

@@ -158,9 +158,9 @@ func (n *Node) openStores(context.Context) error {
 	if err != nil {
 		return openFault(err)
 	}
-	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true})
+	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock}) // see verifySessions
 	if err != nil {
-		return fmt.Errorf("open sessions store: %w", err)
+		return sessionsFault(err)
 	}
 	n.blobs, err = blob.Open(blob.Config{Dir: filepath.Join(dir, "blobs"), Clock: n.opts.Clock, Logger: n.log})
 	return err
@@ -255,6 +255,17 @@ func openFault(err error) error {
 		return fmt.Errorf("open state store: %w", err)
 	}
 	f := fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
+	f.Err = err
+	return f
+}
+
+// sessionsFault words why the sessions store cannot be opened, or not be used any longer.
+func sessionsFault(err error) error {
+	if !errors.Is(err, badger.ErrDamaged) {
+		return fmt.Errorf("open sessions store: %w", err)
+	}
+	f := fault.New(fault.Conflict, "sessions_damaged",
+		"The sessions store is damaged: %v. Remove the folder sessions of the data directory and start again: people sign in once more.", err)
 	f.Err = err
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/concord-access/terraform-provider-concord/server/config"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // leaveTime is how long a node that was told to stop goes on answering, so that load balancers and agents that ask
@@ -35,6 +36,7 @@ func Run(ctx context.Context, cfg *config.Node, opts Options) error {
 // readiness is what keeps a node from being given users.
 type readiness struct {
 	revocations atomic.Bool // what was missed while we were down is here, from every partner that answers
+	sessions    atomic.Bool // every table of the sessions store was read and is sound
 	draining    atomic.Bool
 	trust, keys atomic.Bool // the last reload failed; it is tried again
 }
@@ -61,6 +63,9 @@ func (n *Node) reasons() []string {
 	}
 	if !n.ready.caughtUp() {
 		out = append(out, "the sign-outs of the other data centers are being caught up with")
+	}
+	if !n.ready.sessions.Load() {
+		out = append(out, "the sessions store is being checked")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -89,7 +94,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // ends after the listeners have drained
 	defer stopWork()
 	background, backgroundCtx := errgroup.WithContext(work)
-	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.keeper.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.assertions.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry, n.refresher.Run, n.people.changes.Run} {
+	for _, part := range n.parts() {
 		background.Go(func() error { return part(backgroundCtx) })
 	}
 	serving, servingCtx := errgroup.WithContext(work)
@@ -111,6 +116,30 @@ func (n *Node) Run(ctx context.Context) error {
 	err = errors.Join(err, n.engine.Flush(last), n.close())
 	n.log.Info("node stopped")
 	return err
+}
+
+// parts is what runs beside the listeners until the node stops.
+func (n *Node) parts() []func(context.Context) error {
+	return []func(context.Context) error{
+		n.authority.Run,
+		n.pairings.Run,
+		n.follower.Run,
+		n.keeper.Run,
+		n.partners.Run,
+		n.mastership.Run,
+		n.engine.Run,
+		n.assertions.Run,
+		n.catchUp,
+		n.verifySessions,
+		n.retain,
+		n.reloads,
+		n.fetcher.Run,
+		n.collect,
+		n.recordRefusals,
+		n.watchExpiry,
+		n.refresher.Run,
+		n.people.changes.Run,
+	}
 }
 
 // untilToldToStop returns when the listeners have to close: a while after ctx ended, in which the node says that it is not
@@ -140,6 +169,20 @@ func (n *Node) catchUp(ctx context.Context) error {
 		n.log.Warn("some partners could not tell which sign-ons ended; they will when they can be reached", "error", err)
 	}
 	n.ready.revocations.Store(true)
+	return nil
+}
+
+// verifySessions reads the whole sessions store. Requests are answered meanwhile, since that takes a second for some million
+// sessions, and reading what is damaged is an error at once; but the node says that it is ready only when all of it is sound (FLT-07).
+func (n *Node) verifySessions(context.Context) error {
+	err := n.sessions.Verify()
+	switch {
+	case errors.Is(err, store.ErrClosed):
+		return nil
+	case err != nil:
+		return sessionsFault(err)
+	}
+	n.ready.sessions.Store(true)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
@@ -35,6 +36,37 @@ func refusesToStart(t *testing.T, p *testkit.Process, words ...string) {
 	if strings.Contains(said, "panic") || strings.Contains(said, "goroutine ") {
 		t.Errorf("it panicked:\n%s", said)
 	}
+}
+
+// TestDamagedSessionsAreRefused flips one bit of a table of sessions: the store is read behind the first answers, but no server goes on
+// with it (FLT-07). What the message advises helps.
+func TestDamagedSessionsAreRefused(t *testing.T) {
+	p := testkit.StartProcesses(t, program(t), "NYDC")[0]
+	p.User("ann")
+	app := p.Application("desk", "https://desk.example")
+	for range 12 { // more than one block: Badger reads the last one of each table before it opens
+		testkit.NewBrowser(t, &p.DataCenter).Open(app, "ann", testkit.Password)
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.Exit(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	sessions := filepath.Join(p.DataDir, "sessions")
+	tables, err := filepath.Glob(filepath.Join(sessions, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("no tables: %v", err)
+	}
+	raw, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[10] ^= 1
+	if err := os.WriteFile(tables[0], raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refusesToStart(t, p, "sessions store is damaged", "Remove the folder sessions")
+	remove(t, sessions)
+	p.Start()
 }
 
 // TestDamagedStateIsRefused takes away or changes a file of a stopped data center, each in its turn: it says what is wrong

@@ -32,8 +32,8 @@ type claims struct {
 func (s *Signer) Assert(agent string, v *mdc.Session) (string, error) {
 	now := s.c.Clock.Now()
 	k := s.current(now)
-	if text, ok := s.memory.get(agent, v, k, now); ok {
-		return text, nil
+	if e, ok := s.memory.get(agent, v, k, now); ok {
+		return e.text, nil
 	}
 	expires := now.Add(Life)
 	if v.ExpiresAt.Before(expires) {
@@ -47,4 +47,22 @@ func (s *Signer) Assert(agent string, v *mdc.Session) (string, error) {
 	text := k.sign(payload)
 	s.memory.put(agent, v, k, now, text)
 	return text, nil
+}
+
+// Rendered gives what render makes of the assertion of a session for an agent. It is kept as long as the assertion is, so it may
+// depend on nothing else but the session and form, a name for what else went into it.
+func (s *Signer) Rendered(agent string, v *mdc.Session, form string, render func(signed string) (string, error)) (string, error) {
+	now := s.c.Clock.Now()
+	if e, ok := s.memory.get(agent, v, s.current(now), now); ok && e.form == form && e.rendered != "" {
+		return e.rendered, nil
+	}
+	signed, err := s.Assert(agent, v)
+	if err != nil {
+		return "", err
+	}
+	text, err := render(signed)
+	if err == nil {
+		s.memory.render(agent, v, signed, form, text)
+	}
+	return text, err
 }

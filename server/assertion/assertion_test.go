@@ -206,6 +206,70 @@ func TestAssertionsAreReusedForTheSameSessionOnly(t *testing.T) {
 	}
 }
 
+// TestAssertionsAreReusedAfterALookForDueKeys: Run looks every few seconds, and where no key was due what was signed stays good.
+func TestAssertionsAreReusedAfterALookForDueKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.open("NYDC")
+	w.said["LDC"] = newWorld(t).open("LDC").Own()
+	v := person()
+	first := assert(t, s, "web", v)
+	w.clock.Advance(time.Second)
+	w.round(s)
+	if assert(t, s, "web", v) != first {
+		t.Error("signed again although the key is the same")
+	}
+}
+
+// TestRenderedIsKeptAsLongAsTheAssertion, for one agent, one session as it is, and one form.
+func TestRenderedIsKeptAsLongAsTheAssertion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, v := w.open("NYDC"), person()
+	calls := 0
+	rendered := func(agent string, v *mdc.Session, form string) string {
+		t.Helper()
+		text, err := s.Rendered(agent, v, form, func(signed string) (string, error) {
+			calls++
+			return form + " " + signed, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	first := rendered("web", v, "local")
+	if again := rendered("web", v, "local"); again != first || calls != 1 {
+		t.Errorf("rendered %d times: %q", calls, again)
+	}
+	signed := assert(t, s, "web", v)
+	if first != "local "+signed {
+		t.Errorf("%q does not hold %q", first, signed)
+	}
+	if got := rendered("web", v, "index"); got != "index "+signed {
+		t.Errorf("another form: %q", got)
+	}
+	if got := rendered("bank", v, "local"); got == first {
+		t.Error("another agent was given the same")
+	}
+	changed := *v
+	changed.Groups = []string{"guests"}
+	if got := rendered("web", &changed, "local"); got == first { // SEC-26
+		t.Error("other groups, and the same text")
+	}
+	w.clock.Advance(30 * time.Second)
+	if got := rendered("web", v, "local"); got == first {
+		t.Error("kept beyond its time")
+	}
+	failed := errors.New("no room")
+	if _, err := s.Rendered("web", v, "other", func(string) (string, error) { return "half", failed }); !errors.Is(err, failed) {
+		t.Errorf("got %v", err)
+	}
+	if got := rendered("web", v, "other"); !strings.HasPrefix(got, "other ") {
+		t.Errorf("what failed was kept: %q", got)
+	}
+}
+
 // TestKeysRotate: published a day before they sign and a day after, over restarts and after a long absence; never on the disk in
 // clear (FLT-23).
 func TestKeysRotate(t *testing.T) {

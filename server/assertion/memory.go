@@ -1,6 +1,7 @@
 package assertion
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 const (
 	shards     = 64
-	shardLimit = 512 // entries, of some 600 bytes each
+	shardLimit = 512 // entries, of some 900 bytes each
 )
 
 // memory holds the assertions that were signed last. An entry is for one session as it was: who is given other groups or another
@@ -31,6 +32,8 @@ type entry struct {
 	key      *key
 	from, to time.Time
 	text     string
+	form     string // of rendered
+	rendered string // what the caller made of text; "" = nothing yet
 }
 
 func (m *memory) shard(id mdc.SessionID) *shard {
@@ -40,16 +43,13 @@ func (m *memory) shard(id mdc.SessionID) *shard {
 	return &m.shards[(id[0]^id[1]<<1)%shards]
 }
 
-// get gives a text that is good for at least Life - reuse, unless its session ends before.
-func (m *memory) get(agent string, v *mdc.Session, k *key, now time.Time) (string, bool) {
+// get gives an entry whose text is good for at least Life - reuse, unless its session ends before.
+func (m *memory) get(agent string, v *mdc.Session, k *key, now time.Time) (entry, bool) {
 	s := m.shard(v.ID)
 	s.mu.Lock()
 	e, ok := s.entries[place{agent, v.ID}]
 	s.mu.Unlock()
-	if !ok || e.session != v || e.key != k || now.Before(e.from) || !now.Before(e.to) {
-		return "", false
-	}
-	return e.text, true
+	return e, ok && e.session == v && e.key == k && !now.Before(e.from) && now.Before(e.to)
 }
 
 func (m *memory) put(agent string, v *mdc.Session, k *key, now time.Time, text string) {
@@ -67,4 +67,21 @@ func (m *memory) put(agent string, v *mdc.Session, k *key, now time.Time, text s
 		}
 	}
 	s.entries[p] = entry{session: v, key: k, from: now, to: now.Add(reuse), text: text}
+}
+
+// render keeps what was made of an entry's text, if it is still that one's. A text that stands in it is not kept a second time.
+func (m *memory) render(agent string, v *mdc.Session, text, form, rendered string) {
+	s := m.shard(v.ID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := place{agent, v.ID}
+	e, ok := s.entries[p]
+	if !ok || e.text != text {
+		return
+	}
+	if at := strings.Index(rendered, text); at >= 0 {
+		e.text = rendered[at : at+len(text)]
+	}
+	e.form, e.rendered = form, rendered
+	s.entries[p] = e
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -76,8 +77,20 @@ func (s *Signer) rotate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keep assertion keys: %w", err)
 	}
-	s.keys.Store(&next)
+	s.take(next)
 	return nil
+}
+
+// take makes these the keys. One that is known stays the same in memory: what it signed is given again only under it.
+func (s *Signer) take(next []*key) {
+	if known := s.keys.Load(); known != nil {
+		for i, k := range next {
+			if at := slices.IndexFunc(*known, func(old *key) bool { return old.ID == k.ID && old.SignsAt.Equal(k.SignsAt) }); at >= 0 {
+				next[i] = (*known)[at]
+			}
+		}
+	}
+	s.keys.Store(&next)
 }
 
 // due gives the keys that there have to be at a time.

@@ -80,17 +80,33 @@ func (f *flat) member(key string, out *wire.AuthorizeRequest) (bit int, ok bool)
 		out.FlowCookies, ok = f.digits()
 		return 2, ok
 	}
-	for i, m := range [...]struct {
-		name string
-		into *string
-	}{{"method", &out.Method}, {"scheme", &out.Scheme}, {"host", &out.Host}, {"target", &out.Target},
-		{"client_address", &out.ClientAddress}, {"cookie", &out.Cookie}, {"inactivity_cookie", &out.InactivityCookie}} {
-		if key == m.name {
-			*m.into, ok = f.str()
-			return 4 << i, ok
-		}
+	into, bit := textOf(key, out)
+	if into == nil {
+		return 0, false
 	}
-	return 0, false
+	*into, ok = f.str()
+	return bit, ok
+}
+
+// textOf gives where a text of the request goes, nil for none.
+func textOf(key string, out *wire.AuthorizeRequest) (into *string, bit int) {
+	switch key {
+	case "method":
+		return &out.Method, 4
+	case "scheme":
+		return &out.Scheme, 8
+	case "host":
+		return &out.Host, 16
+	case "target":
+		return &out.Target, 32
+	case "client_address":
+		return &out.ClientAddress, 64
+	case "cookie":
+		return &out.Cookie, 128
+	case "inactivity_cookie":
+		return &out.InactivityCookie, 256
+	}
+	return nil, 0
 }
 
 func (f *flat) space() {

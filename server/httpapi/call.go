@@ -103,12 +103,6 @@ func (c *call) answerStatus(status int, body any) error {
 	return nil
 }
 
-// answerJSON writes a body that is JSON already.
-func (c *call) answerJSON(body []byte) {
-	c.Header("Cache-Control", "no-store")
-	c.Data(http.StatusOK, "application/json; charset=utf-8", body)
-}
-
 // answerObject writes an object with its ETag; 304 when the caller has it already.
 func (c *call) answerObject(status int, etag string, body any) error {
 	c.Header("ETag", etag)

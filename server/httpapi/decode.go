@@ -59,7 +59,11 @@ func (c *call) formBody() ([]byte, error) {
 
 // read takes a body of bounded size in bounded time.
 func (c *call) read(limit int64) ([]byte, error) {
-	b, err := readBody(http.MaxBytesReader(c.Writer, c.Request.Body, limit), c.Request.ContentLength)
+	body := c.Request.Body
+	if n := c.Request.ContentLength; n < 1 || n > limit { // net/http lets no more through than was announced
+		body = http.MaxBytesReader(c.Writer, body, limit)
+	}
+	b, err := readBody(body, c.Request.ContentLength)
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, fault.New(fault.TooLarge, "body_too_large", "The body is larger than %d bytes.", tooLarge.Limit)
 	}

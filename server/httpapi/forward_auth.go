@@ -60,7 +60,7 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 		return s.answerReserved(c, f)
 	}
 	in := s.authorizeRequest(f)
-	out, err := s.decide(c.Request.Context(), f.agent, in)
+	out, err := s.decide(c.Request.Context(), f.agent, in, s.introduce(f.agent))
 	if err != nil {
 		return err
 	}

@@ -78,14 +78,9 @@ func (s *Server) agent(g *gin.Context) {
 		c.fail(err)
 		return
 	}
-	wrong := fault.New(fault.Unauthenticated, "wrong_agent", "The agent is not registered here, or its secret is not the right one.")
-	if a == nil {
-		c.fail(wrong)
-		return
-	}
-	if ok, err = s.c.AgentSecrets.Verify(g.Request.Context(), a, secret); err != nil || !ok {
+	if ok, err = s.c.AgentSecrets.Verify(g.Request.Context(), a, secret); err != nil || !ok { // no agent has no secret that fits
 		if err == nil {
-			err = wrong
+			err = fault.New(fault.Unauthenticated, "wrong_agent", "The agent is not registered here, or its secret is not the right one.")
 		}
 		c.fail(err)
 		return

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -67,19 +66,21 @@ func (s *Server) authorize(c *call) error {
 	if err := decodeAuthorize(b, &in); err != nil {
 		return err
 	}
-	out, err := s.decide(c.Request.Context(), c.agent(), &in)
+	a, person := c.agent(), (*mdc.Session)(nil)
+	out, err := s.decide(c.Request.Context(), a, &in, func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil })
 	if err != nil {
 		return err
 	}
 	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
-	if b, err = encodeAuthorize(&out); err != nil {
+	text, err := s.word(a, &out, person)
+	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
 	}
-	c.answerJSON(b)
-	return nil
+	return s.answerText(c, text)
 }
 
-func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest) (wire.AuthorizeAnswer, error) {
+// decide answers one request. introduce tells the application about a person whom the policy lets through.
+func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
 	res, err := policy.Canonical(in.Scheme, in.Host, in.Target)
 	if err != nil {
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: fault.CodeOf(err)}, nil
@@ -109,7 +110,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open.Level)
 	}
-	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}))
+	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}), introduce)
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}
@@ -117,7 +118,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 }
 
 // judge words what the policy says of a person with a session.
-func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decision, decision policy.Decision) (wire.AuthorizeAnswer, error) {
+func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decision, decision policy.Decision, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
 	v := d.Session
 	switch decision.Effect {
 	case policy.Deny:
@@ -125,13 +126,8 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	case policy.Challenge:
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
-	signed, err := s.c.Assertions.Assert(a.Name, v)
-	if err != nil {
-		return wire.AuthorizeAnswer{}, err
-	}
-	headers := identityHeaders(v)
-	headers[wire.HeaderAssertion] = signed
-	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: headers}, nil
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User}
+	return out, introduce(&out, v)
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
@@ -167,15 +163,6 @@ func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string,
 	}
 	out.Location, out.SetCookies = location, cookies
 	return out, err
-}
-
-// identityHeaders are what the application is told. Names are checked when they are stored, so no value can break a line.
-func identityHeaders(v *mdc.Session) map[string]string {
-	return map[string]string{
-		wire.HeaderUser:   v.User,
-		wire.HeaderGroups: strings.Join(v.Groups, ","),
-		wire.HeaderLevel:  strconv.Itoa(v.Level),
-	}
 }
 
 func (s *Server) redeem(c *call) error {

@@ -112,7 +112,7 @@ type Sealer interface {
 type Server struct {
 	c                             Config
 	clusterHeader, nodeHeader     []string
-	nosniff                       []string
+	nosniff, noStore, jsonType    []string // values of headers, shared by all answers
 	pages                         atomic.Pointer[console.Pages]
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
@@ -130,7 +130,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"}, crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd()}
 	s.pages.Store(c.Pages)
 	s.declare()
 	return s, nil

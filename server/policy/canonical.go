@@ -104,10 +104,10 @@ func isPlain(p string) bool {
 // literal says whether c stands for itself in a canonical path: RFC 3986 pchar without ; which starts parameters for some.
 func literal(c byte) bool {
 	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '/', c == '-', c == '.', c == '_':
 		return true
 	}
-	return strings.IndexByte("/-._~!$&'()*+,=:@", c) >= 0
+	return strings.IndexByte("~!$&'()*+,=:@", c) >= 0
 }
 
 // decode removes percent-encoding once and refuses what means different things before and after it.

@@ -111,5 +111,6 @@ func (e *Engine) openAgentCookie(a *mdc.Agent, in AuthorizeInput) (*opened, erro
 	if c.Agent != a.Name {
 		return nil, seal.ErrOpen
 	}
-	return e.opened.add(strings.Clone(in.Cookie), &opened{claim: c, host: hostName(in.Host), generation: generation}), nil
+	// Both are parts of the request's text, which would be kept as a whole.
+	return e.opened.add(strings.Clone(in.Cookie), &opened{claim: c, host: strings.Clone(hostName(in.Host)), generation: generation}), nil
 }

@@ -84,7 +84,7 @@ type Engine struct {
 	residents *cache[mdc.SessionID, *resident]
 	touched   touched
 	flights   singleflight.Group // adoptions, by sso id
-	writing   [64]sync.Mutex     // by sso id: held over a write to the store and to what is resident
+	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
 	users     atomic.Uint64      // counts UsersChanged
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns

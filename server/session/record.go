@@ -77,10 +77,23 @@ func readAccess(r store.Reader, s *mdc.Session) (time.Time, error) {
 
 // writeSession writes the record and every key that leads to it.
 func writeSession(w store.Writer, s *mdc.Session, now time.Time) error {
+	v, err := encodeSession(s)
+	if err != nil {
+		return err
+	}
+	return writeEncoded(w, s, v, now)
+}
+
+func encodeSession(s *mdc.Session) ([]byte, error) {
 	v, err := json.Marshal(s)
 	if err != nil {
-		return fmt.Errorf("encode session %s: %w", s.ID, err)
+		return nil, fmt.Errorf("encode session %s: %w", s.ID, err)
 	}
+	return v, nil
+}
+
+// writeEncoded is writeSession for a record that is encoded already: what the store runs, it runs for one caller after another.
+func writeEncoded(w store.Writer, s *mdc.Session, v []byte, now time.Time) error {
 	id, life := []byte(s.ID), ttl(s, now)
 	if err := w.Put(keySession(s.ID), v, life); err != nil {
 		return err
@@ -152,6 +165,29 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
 	return e.hold(newResident(kept, last)), nil
+}
+
+// begin is create for a new sign-on: its ids are random, so nothing can be there that it would have to look for.
+func (e *Engine) begin(ctx context.Context, s *mdc.Session) (*resident, error) {
+	free, done, err := e.takePlace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if !free {
+		return nil, errFull
+	}
+	defer e.lock(s.SSOID)()
+	now := e.now()
+	v, err := encodeSession(s)
+	if err == nil {
+		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error { return writeEncoded(w, s, v, now) })
+	}
+	if err != nil {
+		e.places.add(-1)
+		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
+	}
+	return e.hold(newResident(s, s.LastAccess)), nil
 }
 
 // change rewrites the session of r. edit gets a copy it may change in place, maps and slices by replacing them; false

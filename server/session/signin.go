@@ -62,7 +62,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	s := e.newSession(&c)
 	s.ID, s.Index, s.Rule = c.ID, nil, SignedIn
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
-	r, err := e.create(ctx, s, alone)
+	r, err := e.begin(ctx, s)
 	if errors.Is(err, errFull) {
 		return Found{}, &fault.Error{Kind: fault.Unavailable, Code: "at_capacity", RetryAfter: time.Minute,
 			Message: "This data center holds as many sessions as it may. Try again later."}

@@ -48,7 +48,8 @@ type Config struct {
 	// LockWait is how long Open waits for the directory lock; 0 = 10 s. After SIGKILL the kernel keeps the lock until the
 	// old process is torn down.
 	LockWait time.Duration
-	// VerifyTables makes Open read every table and check its checksums (FLT-07). It costs a read of the whole database.
+	// VerifyTables makes Open read every table and check its checksums (FLT-07). It costs a read of the whole database;
+	// Store.Verify does the same later.
 	VerifyTables bool
 }
 

@@ -99,7 +99,7 @@ func openEngine(cfg Config) (*engine.DB, error) {
 	}
 	if err := verifyTables(db); err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("%w: verify tables: %w", ErrDamaged, err)
+		return nil, err
 	}
 	return db, nil
 }
@@ -107,10 +107,24 @@ func openEngine(cfg Config) (*engine.DB, error) {
 func verifyTables(db *engine.DB) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("a table cannot be read (%v)", p)
+			err = fmt.Errorf("%w: a table cannot be read (%v)", ErrDamaged, p)
 		}
 	}()
-	return db.VerifyChecksum()
+	if err := db.VerifyChecksum(); err != nil {
+		return fmt.Errorf("%w: verify tables: %w", ErrDamaged, err)
+	}
+	return nil
+}
+
+// Verify is Config.VerifyTables while the store is in use, for one that is too large to be read before anybody is answered: what is read
+// of a damaged table meanwhile is an error. It cannot be broken off, and Close waits for it. ErrDamaged or store.ErrClosed.
+func (s *Store) Verify() error {
+	snap, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer snap.release()
+	return verifyTables(s.db)
 }
 
 // lockAndOpen tries until what stands in the way has passed or cfg.LockWait is over.

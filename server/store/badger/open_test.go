@@ -78,16 +78,25 @@ func TestLockRetry(t *testing.T) {
 	}
 }
 
-// TestVerifyTables proves one cell of FLT-07: a flipped bit in a table is found by Open.
+// TestVerifyTables proves one cell of FLT-07: a flipped bit in a table is found by Open, or by Verify while the store is in use.
 func TestVerifyTables(t *testing.T) {
 	cfg := badger.Config{Dir: t.TempDir(), VerifyTables: true}
 	s := open(t, cfg)
-	put(t, s, "a", strings.Repeat("value", 1000))
+	for _, key := range []string{"a", "b", "c"} { // a block each: Badger reads the last one before it opens
+		put(t, s, key, strings.Repeat("value", 1000))
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(t, cfg).Close(); err != nil {
+	s = open(t, cfg)
+	if err := s.Verify(); err != nil {
+		t.Errorf("a sound store: %v", err)
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Verify(); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("a closed store: %v", err)
 	}
 	tables, err := filepath.Glob(filepath.Join(cfg.Dir, "*.sst"))
 	if err != nil || len(tables) == 0 {
@@ -97,6 +106,14 @@ func TestVerifyTables(t *testing.T) {
 	if s, err := badger.Open(cfg); err == nil {
 		_ = s.Close()
 		t.Error("opened with a damaged table")
+	}
+	cfg.VerifyTables = false
+	s = open(t, cfg)
+	if err := s.Verify(); !errors.Is(err, badger.ErrDamaged) {
+		t.Errorf("a damaged table: %v", err)
+	}
+	if got, err := get(t, s, "a"); err == nil {
+		t.Errorf("read %d bytes of a damaged table", len(got))
 	}
 }
 
