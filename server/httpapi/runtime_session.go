@@ -131,7 +131,7 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	}
 	headers := identityHeaders(v)
 	headers[wire.HeaderAssertion] = signed
-	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: headers}, nil
+	return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, Headers: headers, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID)}, nil
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
