@@ -10,6 +10,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/backchannel"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -58,9 +59,20 @@ func (e *Engine) Redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Rede
 	if r == nil {
 		return out, nil
 	}
+	if err := e.uses(ctx, a, &c.claim); err != nil {
+		return Redeemed{}, err
+	}
 	cookie, err := e.agentCookie(a, in, &c.claim)
 	out.Session, out.SetCookies = r.session.Load(), append(out.SetCookies, cookie)
 	return out, err
+}
+
+// uses notes, before the agent's cookie is given, that the agent is to be told of the end of the sign-on.
+func (e *Engine) uses(ctx context.Context, a *mdc.Agent, c *claim) error {
+	if e.calls == nil || a.BackchannelLogoutURL == "" {
+		return nil
+	}
+	return e.calls.Use(ctx, backchannel.Used{SSOID: c.SSOID, Agent: a.Name, Store: c.Store, User: c.User, AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt})
 }
 
 // only gives the value of the cookie of that name, or "" when it was not sent exactly once.
@@ -106,13 +118,9 @@ func (e *Engine) spend(ctx context.Context, c *code) (*resident, string, error) 
 // agentCookie carries the code's data center and id, so that the next authorization finds the session by its index
 // (OAM-36).
 func (e *Engine) agentCookie(a *mdc.Agent, in RedeemInput, c *claim) (string, error) {
-	life := a.CookieLifetime.D()
-	if life == 0 {
-		life = e.cfg.Policies.SessionPolicy().IdleTimeout.D() / 2
-	}
 	cookie := *c
 	cookie.Seen = e.now()
-	cookie.Until = earlier(cookie.Seen.Add(life), c.ExpiresAt)
+	cookie.Until = earlier(cookie.Seen.Add(e.AgentCookieLifetime(a)), c.ExpiresAt)
 	text, err := e.sealClaim(payloadAgent, agentAt(mdc.PurposeAgent, a.Name, in.Host), cookie)
 	if err != nil {
 		return "", err
@@ -120,6 +128,18 @@ func (e *Engine) agentCookie(a *mdc.Agent, in RedeemInput, c *claim) (string, er
 	secure := e.SecureCookies(in.Scheme)
 	return setCookie(AgentCookieName(a.Name, secure), text, 0, secure), nil
 }
+
+// AgentCookieLifetime is for how long an agent's cookie is good, unless the sign-on ends before: as registered, or half the idle
+// time-out (OAM-27).
+func (e *Engine) AgentCookieLifetime(a *mdc.Agent) time.Duration {
+	if life := a.CookieLifetime.D(); life != 0 {
+		return life
+	}
+	return e.cfg.Policies.SessionPolicy().IdleTimeout.D() / 2
+}
+
+// InactivityDomain is the common domain of the inactivity cookie; "" when there is none.
+func (e *Engine) InactivityDomain() string { return e.cfg.Policies.SessionPolicy().GitoCookieDomain }
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
