@@ -295,6 +295,12 @@ type Agent struct {
 	CertificateIdentities []string `json:"certificate_identities,omitempty"`
 
 	SecurityDomain string `json:"security_domain,omitempty"`
+	// Primary and Secondary are the Concord servers that the agent asks, in order: NODE=https://host:port, or for a secondary
+	// CLUSTER/NODE=https://host:port.
+	Primary              []string `json:"primary,omitempty"`
+	Secondary            []string `json:"secondary,omitempty"`
+	BackchannelLogoutURL string   `json:"backchannel_logout_url,omitempty"` // is told when a sign-on ends that used the agent
+	CacheLifetime        string   `json:"cache_lifetime,omitempty"`         // for which the agent may use a decision again, up to 20s
 }
 
 // AgentView is an agent as it is answered; Secret is always empty.

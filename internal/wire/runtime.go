@@ -45,7 +45,8 @@ type AuthorizeAnswer struct {
 	User         string            `json:"user,omitempty"`        //
 	Headers      map[string]string `json:"headers,omitempty"`     // for the application
 	SetCookies   []string          `json:"set_cookies,omitempty"` // Set-Cookie values for the browser
-	CacheSeconds int               `json:"cache_seconds"`
+	CacheSeconds int               `json:"cache_seconds"`         // for how long the same request with the same cookies may be allowed again; 0 = ask each time
+	SSOID        string            `json:"sso_id,omitempty"`      // the sign-on that was allowed, as "sid" in a logout token; "" = nobody's
 }
 
 // RedeemRequest is POST /session/v1/redeem: the callback's code for an agent's cookie.
@@ -75,6 +76,35 @@ type LogoutAnswer struct {
 	Receipt
 	Location   string   `json:"location"` // the page that confirms
 	SetCookies []string `json:"set_cookies"`
+}
+
+// AgentRegistration is GET /session/v1/agent: how the agent that asks is registered, as it counts in the data center that answers.
+type AgentRegistration struct {
+	Name             string   `json:"name"`
+	Primary          []string `json:"primary"`           // NODE=https://host:port, in order; none = those of the agent's own file
+	Secondary        []string `json:"secondary"`         // the same, or CLUSTER/NODE=https://host:port
+	CookieLifetime   string   `json:"cookie_lifetime"`   // of the agent's cookie
+	CookieDomain     string   `json:"cookie_domain"`     // of the inactivity cookie; "" = there is none
+	CacheLifetime    string   `json:"cache_lifetime"`    // "0s" = it asks each time
+	BackchannelCalls bool     `json:"backchannel_calls"` // whether an address is registered that is told of ended sign-ons
+}
+
+// BackchannelEvent is the member of "events" that makes a token a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+const BackchannelEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// LogoutTokenType is the "typ" of a logout token's header.
+const LogoutTokenType = "logout+jwt"
+
+// LogoutToken is what a data center says when a sign-on ends: the claims of "logout_token" in the form that it posts.
+type LogoutToken struct {
+	Issuer    string              `json:"iss"` // cluster id of the data center that tells
+	Audience  string              `json:"aud"` // the agent
+	IssuedAt  int64               `json:"iat"`
+	ExpiresAt int64               `json:"exp"`
+	ID        string              `json:"jti"` // the same when the call is repeated
+	Subject   string              `json:"sub"` // the user's name
+	SignOn    string              `json:"sid"` // as in the signed assertion
+	Events    map[string]struct{} `json:"events"`
 }
 
 // Headers with which a web server authenticates as an agent at /forward-auth, over anything that a browser sent.

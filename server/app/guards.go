@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"net/url"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -64,11 +66,27 @@ func (n *Node) agentFitsPolicy(tx *journal.Tx, _, will mdc.Object) error {
 	if !ok {
 		return nil
 	}
+	if err := fault.InvalidFields("The agent's address for ended sign-ons cannot be called.", n.logoutURLFaults(a)); err != nil {
+		return err
+	}
 	fields, err := agentFaults(tx, a)
 	if err != nil {
 		return err
 	}
 	return fault.InvalidFields("The agent and the session policy contradict one another.", fields)
+}
+
+// logoutURLFaults says at once what the dialer would refuse each time: any data center may have to call (SEC-48).
+func (n *Node) logoutURLFaults(a *mdc.Agent) []fault.Field {
+	u, err := url.Parse(a.BackchannelLogoutURL)
+	if err != nil || u.Hostname() == "" {
+		return nil
+	}
+	if err := n.dialer.Check(u.Hostname()); err != nil {
+		f, _ := errors.AsType[*fault.Error](err)
+		return []fault.Field{{Pointer: "/backchannel_logout_url", Detail: "cannot be called: " + f.Message}}
+	}
+	return nil
 }
 
 func agentFaults(tx *journal.Tx, a *mdc.Agent) ([]fault.Field, error) {
@@ -139,6 +157,7 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		fields, err = n.policyFaults(tx, v)
 	case *mdc.Agent:
 		fields, err = agentFaults(tx, v)
+		fields = append(fields, n.logoutURLFaults(v)...)
 	}
 	if err != nil {
 		return err
@@ -146,7 +165,7 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 	for i := range fields {
 		fields[i].Pointer = "/values" + fields[i].Pointer
 	}
-	return fault.InvalidFields("The override makes the session policy and the agents contradict one another.", fields)
+	return fault.InvalidFields("The override makes the session policy or an agent one that cannot be used.", fields)
 }
 
 // capacity is how many sessions this data center may hold (CAMS-10); 0 = no limit, also while that cannot be read.
