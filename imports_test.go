@@ -54,7 +54,9 @@ func rules() []rule {
 		rule{"server/config", []string{"server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser", "internal/privatekey")...)},
 		rule{"server/console", low},
-		rule{"server/gate", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "internal/clock", "server/mdc"}},
+		rule{"server/gate", []string{"agent", "internal/browser", "internal/client", "internal/fault", "internal/clock", "server/mdc"}},
+		rule{"agent", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "server/mdc"}},
+		rule{"examples", []string{"agent"}},
 		rule{"server/audit", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/journal", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/store", []string{"server/mdc", "internal/fault", "internal/clock"}},
@@ -98,7 +100,7 @@ func foreign() []owned {
 		{"github.com/zclconf/", []string{"server/config", "server/gate"}},
 		{"github.com/hashicorp/terraform-plugin", []string{"", "provider", "internal/genschema"}},
 		{"github.com/hashicorp/go-retryablehttp", []string{"internal/client"}},
-		{"net/http", []string{"provider", "internal/browser", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
+		{"net/http", []string{"agent", "examples", "provider", "internal/browser", "internal/client", "internal/demo", "internal/testkit", "internal/torture", "server/app", "server/cli", "server/gate", "server/httpapi", "server/ca"}},
 	}
 }
 
@@ -158,6 +160,13 @@ func TestImportsThatWouldGoUp(t *testing.T) {
 		{"server/httpapi", "server/store/badger", false},
 		{"server/httpapi", "server/session", true},
 		{"server/gate", "server/session", false},
+		{"server/gate", "agent", true},
+		{"agent", "server/gate", false},
+		{"agent", "server/session", false},
+		{"server/httpapi", "agent", false},
+		{"provider", "agent", false},
+		{"examples/embedded-agent", "agent", true},
+		{"examples/embedded-agent", "internal/client", false},
 		{"server/config", "server/app", false},
 		{"server/app", "server/store/badger", true},
 		{"server/cli", "server/session", false},

@@ -33,6 +33,7 @@ type Config struct {
 	UserAgent  string        // default "concord"
 	Timeout    time.Duration // of one attempt, 0 = DefaultTimeout
 	MaxRetries int           // 0 = DefaultMaxRetries, below 0 = none
+	MaxAge     time.Duration // after which connections are replaced, before a load balancer cuts them (OAM-13); 0 = when they fail
 	Logger     *slog.Logger  // one debug line an attempt, without headers and bodies; nil = silent
 
 	// Dial opens connections and DialTLS those of https, as of http.Transport's fields; nil = as usual. With either, no proxy of

@@ -397,6 +397,7 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"GET", "/forward-auth", "", "", 200}, asking(app, b)},
 		{step{"POST", "/session/v1/logout", "", fmt.Sprintf(`{"cookie":%q}`, b.AgentCookie(app)), 200}, agent},
 		{step{"POST", "/session/v1/logout", "", `{"cookie":"c"}`, 200}, agent},
+		{step{"GET", "/session/v1/agent", "", "", 200}, agent},
 		{step{"POST", "/session/v1/certificate", "", `{"csr_pem":"x"}`, 403}, agent},
 		{step{"GET", "/forward-auth", "", "", 302}, asWebServer(app)},
 		{step{"GET", "/forward-auth", "/forward-auth?status=401", "", 401}, asWebServer(app)},

@@ -126,8 +126,9 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	case policy.Challenge:
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
-	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User}
-	return out, introduce(&out, v)
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID)}
+	err := introduce(&out, v)
+	return out, err
 }
 
 // serves says whether the request's origin is one of the agent's hosts.

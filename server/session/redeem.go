@@ -106,13 +106,9 @@ func (e *Engine) spend(ctx context.Context, c *code) (*resident, string, error) 
 // agentCookie carries the code's data center and id, so that the next authorization finds the session by its index
 // (OAM-36).
 func (e *Engine) agentCookie(a *mdc.Agent, in RedeemInput, c *claim) (string, error) {
-	life := a.CookieLifetime.D()
-	if life == 0 {
-		life = e.cfg.Policies.SessionPolicy().IdleTimeout.D() / 2
-	}
 	cookie := *c
 	cookie.Seen = e.now()
-	cookie.Until = earlier(cookie.Seen.Add(life), c.ExpiresAt)
+	cookie.Until = earlier(cookie.Seen.Add(e.AgentCookieLifetime(a)), c.ExpiresAt)
 	text, err := e.sealClaim(payloadAgent, agentAt(mdc.PurposeAgent, a.Name, in.Host), cookie)
 	if err != nil {
 		return "", err
@@ -120,6 +116,18 @@ func (e *Engine) agentCookie(a *mdc.Agent, in RedeemInput, c *claim) (string, er
 	secure := e.SecureCookies(in.Scheme)
 	return setCookie(AgentCookieName(a.Name, secure), text, 0, secure), nil
 }
+
+// AgentCookieLifetime is for how long an agent's cookie is good, unless the sign-on ends before: as registered, or half the idle
+// time-out (OAM-27).
+func (e *Engine) AgentCookieLifetime(a *mdc.Agent) time.Duration {
+	if life := a.CookieLifetime.D(); life != 0 {
+		return life
+	}
+	return e.cfg.Policies.SessionPolicy().IdleTimeout.D() / 2
+}
+
+// InactivityDomain is the common domain of the inactivity cookie; "" when there is none.
+func (e *Engine) InactivityDomain() string { return e.cfg.Policies.SessionPolicy().GitoCookieDomain }
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
