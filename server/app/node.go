@@ -97,6 +97,7 @@ type Node struct {
 	mastership  *topology.Mastership
 	engine      *session.Engine
 	assertions  *assertion.Signer
+	calls       *logoutCalls
 	service     *configuration.Service
 	blobs       *blob.Store
 	fetcher     *blob.Fetcher
@@ -335,6 +336,9 @@ func (n *Node) close() error {
 	}
 	if n.links != nil {
 		n.links.drop()
+	}
+	if n.calls != nil {
+		n.calls.close()
 	}
 	if n.authority != nil {
 		errs = append(errs, n.authority.Close())

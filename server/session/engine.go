@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/backchannel"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -65,10 +66,11 @@ type Config struct {
 	SignInURL string      // this data center's runtime origin, used where the policy names none
 	Ready     func() bool // false while this data center cannot say what it does not know: partners get 503
 
-	Insecure     bool          // cookies of http origins go without Secure and prefix (development)
-	CacheEntries int           // opened cookies, and resident sessions; 0 = 65,536 each
-	ReceiptWait  time.Duration // how long SignOut waits for partners; 0 = 1 s, negative = not at all
-	Capacity     func() int    // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
+	Insecure     bool               // cookies of http origins go without Secure and prefix (development)
+	CacheEntries int                // opened cookies, and resident sessions; 0 = 65,536 each
+	ReceiptWait  time.Duration      // how long SignOut waits for partners; 0 = 1 s, negative = not at all
+	Calls        backchannel.Caller // tells agents of ended sign-ons; nil = none is told
+	Capacity     func() int         // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
 }
 
 const (
@@ -80,6 +82,7 @@ const (
 type Engine struct {
 	cfg       Config
 	log       *revocation.Log
+	calls     *backchannel.Book // nil = no agent is told
 	opened    *cache[string, *opened]
 	residents *cache[mdc.SessionID, *resident]
 	touched   touched
@@ -116,7 +119,10 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	if cfg.Calls != nil {
+		e.calls, err = backchannel.New(backchannel.Config{Store: cfg.Sessions, Caller: cfg.Calls, Denies: e.log.Denies, Clock: cfg.Clock, Logger: cfg.Logger})
+	}
+	return e, err
 }
 
 // UsersChanged makes every session look its user up again at its next use. App calls it when a replicated user changed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/backchannel"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -58,9 +59,20 @@ func (e *Engine) Redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Rede
 	if r == nil {
 		return out, nil
 	}
+	if err := e.uses(ctx, a, &c.claim); err != nil {
+		return Redeemed{}, err
+	}
 	cookie, err := e.agentCookie(a, in, &c.claim)
 	out.Session, out.SetCookies = r.session.Load(), append(out.SetCookies, cookie)
 	return out, err
+}
+
+// uses notes, before the agent's cookie is given, that the agent is to be told of the end of the sign-on.
+func (e *Engine) uses(ctx context.Context, a *mdc.Agent, c *claim) error {
+	if e.calls == nil || a.BackchannelLogoutURL == "" {
+		return nil
+	}
+	return e.calls.Use(ctx, backchannel.Used{SSOID: c.SSOID, Agent: a.Name, Store: c.Store, User: c.User, AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt})
 }
 
 // only gives the value of the cookie of that name, or "" when it was not sent exactly once.

@@ -123,8 +123,13 @@ func (e *Engine) acknowledged(ctx context.Context, position uint64) map[string]s
 	return answer
 }
 
-// endRevoked deletes the sessions that new revocations end. They are denied already; this frees their place.
+// endRevoked has agents told of what new revocations end, and deletes the sessions. They are denied already; this frees their place.
 func (e *Engine) endRevoked(ctx context.Context, entries []revocation.Entry) error {
+	if e.calls != nil {
+		if err := e.calls.End(ctx, entries); err != nil {
+			return err
+		}
+	}
 	for _, entry := range entries {
 		ended, err := e.endedBy(ctx, entry)
 		if err != nil {

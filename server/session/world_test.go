@@ -47,6 +47,7 @@ type center struct {
 	id              string
 	capacity        atomic.Int64
 	sessions, state *badger.Store
+	told            *receiver
 	ready           atomic.Bool
 	retrievals      atomic.Int64
 	asked           atomic.Int64 // for last accesses
@@ -63,7 +64,7 @@ func newWorld(t testing.TB, ids ...string) *world {
 	w.policy.Store(p)
 	w.newKeys()
 	for _, id := range ids {
-		w.centers[id] = &center{w: w, id: id}
+		w.centers[id] = &center{w: w, id: id, told: &receiver{news: make(chan struct{}, 1)}}
 	}
 	for _, id := range ids {
 		for _, user := range []string{"ann", "bob"} {
@@ -99,7 +100,7 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 	c.state = w.store(filepath.Join(w.dir, id, "state"))
 	e, err := session.New(session.Config{ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
-		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Capacity: func() int { return int(c.capacity.Load()) }})
+		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
 	c.Engine = e
 	c.ready.Store(true)
@@ -280,6 +281,8 @@ var agents = map[string]*mdc.Agent{
 	"shop":  {Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start"},
 	"wiki":  {Name: "wiki", Hosts: []string{"https://wiki.example.com", "https://wiki.example.com:8443"}},
 	"long":  {Name: "long", Hosts: []string{"https://long.example.com"}, CookieLifetime: mdc.Duration(12 * time.Hour)},
+	"bank":  {Name: "bank", Hosts: []string{"https://bank.example.com"}, BackchannelLogoutURL: "https://bank.example.com/ended"},
+	"mail":  {Name: "mail", Hosts: []string{"https://mail.example.com"}, BackchannelLogoutURL: "https://mail.example.com/ended"},
 	"other": {Name: "other", Hosts: []string{"https://shop.example.com"}},
 }
 
