@@ -54,13 +54,17 @@ func (a *Agent) refresh(ctx context.Context, warned string) string {
 		}
 		err = a.servers.adopt(ctx, r)
 	}
-	switch {
-	case ctx.Err() != nil, errors.Is(err, errNoServer), err == nil: // that nobody answers is said where it hurts
+	if ctx.Err() != nil || err == nil || errors.Is(err, errNoServer) { // that nobody answers is said where it hurts
 		return ""
-	case err.Error() != warned:
+	}
+	list := strings.Join(append(append([]string{}, r.Primary...), r.Secondary...), " ")
+	if list == "" {
+		list = err.Error()
+	}
+	if list != warned {
 		a.cfg.Logger.Warn("the servers that the agent is registered with are not used; the former ones stay", "error", err)
 	}
-	return err.Error()
+	return list
 }
 
 // registration asks the servers of the agent's own data center, since another may have an override of its own.

@@ -106,10 +106,10 @@ func (b *Book) all(ctx context.Context, calls []queued, turns chan struct{}) boo
 		err := b.cfg.Caller.Call(limited, q.Call)
 		cancel()
 		<-turns
-		if ctx.Err() != nil {
-			return false
+		if ctx.Err() != nil && err != nil && !errors.Is(err, ErrRefused) {
+			return false // the end cut it off
 		}
-		if err := b.settle(ctx, q, err); err != nil {
+		if err := b.settle(context.WithoutCancel(ctx), q, err); err != nil { // what was taken is not said again
 			b.complain(ctx, err)
 			return false
 		}
