@@ -72,6 +72,13 @@ func TestRefusedAtPlan(t *testing.T) {
 		"override's values":        {`resource "concord_override" "x" { kind = "setting", name = "a", values = "[1]" }`, `is no JSON object`},
 		"agent's name":             {`resource "concord_agent" "x" { name = "a.b", hosts = ["https://a"] }`, `1 to 64 of letters`},
 		"agent's origin":           {`resource "concord_agent" "x" { name = "a", hosts = ["https://A"] }`, `is not an origin`},
+		"agent's server":           {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], primary = ["ny1=https://ny1:7401", "ny2:7401"] }`, `is not a server: NODE=https://host:port`},
+		"agent's server in clear":  {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], primary = ["ny1=http://ny1:7401"] }`, `plain http is taken on loopback only`},
+		"another's primary":        {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], primary = ["LDC/ld1=https://ld1"] }`, `is not a server`},
+		"secondary alone":          {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], secondary = ["ld1=https://ld1"] }`, `"primary" must be specified when "secondary"`},
+		"call in clear":            {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], backchannel_logout_url = "http://a/x" }`, `is not an address that is called`},
+		"call with a password":     {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], backchannel_logout_url = "https://u:p@a/x" }`, `holds an @, so it is not repeated`},
+		"cached too long":          {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], cache_lifetime = "1m" }`, `not between 0s and 20s`},
 		"short secret":             {`resource "concord_agent" "x" { name = "a", hosts = ["https://a"], secret_wo = "short", secret_wo_version = 1 }`, `between 16 and 1024`},
 	}
 	for name, tc := range cases {
