@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type keys struct {
 	mu      sync.Mutex // guards the rest; held while they are fetched, so that callers wait for one answer
 	set     map[string]jose.JSONWebKey
 	fetched time.Time
+	failed  time.Time // when nobody answered
 }
 
 // of gives the key with this id; false when there is none. The error wraps errNoServer.
@@ -32,8 +34,12 @@ func (k *keys) of(ctx context.Context, l *servers, id string) (jose.JSONWebKey, 
 	if k.set != nil && age >= 0 && (age < keysAgain || known && age < keysFor) {
 		return key, known, nil
 	}
+	if wait := l.clock.Now().Sub(k.failed); wait >= 0 && wait < time.Second { // whoever sends tokens in vain must not hold others up
+		return key, false, fmt.Errorf("fetch keys: %w", errNoServer)
+	}
 	set, _, err := ask[jose.JSONWebKeySet](ctx, l, question{method: http.MethodGet, path: keySetPath, fresh: true}, nil)
 	if err != nil {
+		k.failed = l.clock.Now()
 		return key, false, err
 	}
 	k.set, k.fetched = map[string]jose.JSONWebKey{}, l.clock.Now()

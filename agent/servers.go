@@ -96,13 +96,17 @@ func ask[T any](ctx context.Context, l *servers, q question, in any) (T, *server
 		if !s.enter(now, q.fresh) {
 			resting = append(resting, s)
 		} else if out, answered, err := attempt[T](ctx, l, s, q, in); answered {
-			l.served(list, q, s)
+			if ctx.Err() == nil {
+				l.served(list, q, s)
+			}
 			return out, s, err
 		}
 	}
 	for _, s := range resting { // rather ask one that is backing off than refuse a person who might be served
 		if out, answered, err := attempt[T](ctx, l, s, q, in); answered {
-			l.served(list, q, s)
+			if ctx.Err() == nil {
+				l.served(list, q, s)
+			}
 			return out, s, err
 		}
 	}

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type told struct {
 	t     *testing.T
 	d     *testkit.DataCenter
 	app   testkit.Application
+	gate  *gate.Gate
 	front *httptest.Server
 	back  *testkit.Proxy // by which the gate reaches the data center
 }
@@ -53,11 +55,10 @@ server "nydc1" { url = "https://` + h.back.Address + `" }
 		t.Fatal(err)
 	}
 	c.Clock, c.Logger = clock.System{}, slog.New(slog.DiscardHandler)
-	g, err := gate.New(c)
-	if err != nil {
+	if h.gate, err = gate.New(c); err != nil {
 		t.Fatal(err)
 	}
-	h.front = httptest.NewServer(g.Handler())
+	h.front = httptest.NewServer(h.gate.Handler())
 	t.Cleanup(h.front.Close)
 	h.register(h.front.URL + "/.concord/backchannel-logout")
 	return h
@@ -233,5 +234,33 @@ func TestGateBelievesOnlyItsDataCenters(t *testing.T) {
 	}
 	if res, err := http.Get(h.front.URL + "/.concord/backchannel-logout"); err != nil || res.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("GET: %v %v", res, err)
+	}
+}
+
+// OAM-10: a gate at work takes over the list that an administrator registers, and asks the file's server no more.
+func TestGateTakesOverTheRegisteredList(t *testing.T) {
+	t.Parallel()
+	h := newTold(t)
+	ann := h.signIn()
+	h.d.Put("/v1/agents/web", wire.Agent{Name: "web", Hosts: []string{shop}, Primary: []string{"nydc1=" + h.d.RuntimeURL}})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.gate.Ask(ctx) }()
+	h.d.Within(testkit.Limit, "the gate goes another way", func() bool {
+		h.back.Reset()
+		before, _ := h.back.Accepted()
+		got, _ := h.get(ann)
+		after, _ := h.back.Accepted()
+		return got == http.StatusOK && after == before
+	})
+	h.back.Refuse(true)
+	for range 3 {
+		if got, _ := h.get(ann); got != http.StatusOK {
+			t.Errorf("by the registered list: %d", got)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
