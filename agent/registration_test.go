@@ -162,6 +162,7 @@ func TestRegisteredServersAreTakenOver(t *testing.T) {
 	first.register(nil, nil)
 	f.Refresh(t.Context())
 	far.fail(false)
+	f.clock.Advance(time.Minute) // nobody is left out for a failure of before
 	first.taken("authorize")
 	f.opens("")
 	if n := first.taken("authorize"); n != 1 {
@@ -210,14 +211,15 @@ func TestRecoveredServerGetsSignInsFirst(t *testing.T) {
 	t.Parallel()
 	a, b := newServer(t, "NYDC", "ny1"), newServer(t, "NYDC", "ny2")
 	f := newFront(t, []*server{a, b}, nil)
-	cookie := "" // of somebody who is a's
-	for i := 0; cookie == ""; i++ {
+	var ofA []string // cookies of two people who are a's
+	for i := 0; len(ofA) < 2; i++ {
 		try := strings.Repeat("x", i+1)
 		f.opens(try)
 		if b.taken("authorize"); a.taken("authorize") == 1 {
-			cookie = try
+			ofA = append(ofA, try)
 		}
 	}
+	cookie, absent := ofA[0], ofA[1]
 	a.fail(true)
 	f.opens(cookie)
 	if n := a.taken("authorize"); n != 1 {
@@ -227,6 +229,7 @@ func TestRecoveredServerGetsSignInsFirst(t *testing.T) {
 	f.clock.Advance(2 * time.Second) // its back-off is over
 	for range 5 {
 		f.opens(cookie)
+		f.opens(absent) // who did not see the failure
 	}
 	if n := a.taken("authorize"); n != 0 {
 		t.Errorf("a person who is signed in tried the failed server %d times", n)

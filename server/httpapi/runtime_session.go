@@ -127,7 +127,8 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
 	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID)}
-	return out, introduce(&out, v)
+	err := introduce(&out, v)
+	return out, err
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
