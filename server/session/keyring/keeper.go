@@ -139,8 +139,8 @@ func (k *Keeper) step(v *journal.Snapshot, s *mdc.Keyset, next uint64) (changed 
 		}
 		changed = true
 	}
-	if active := inState(s, mdc.KeyActive); active != nil && active.Longest.D() < lifetime {
-		active.Longest, changed = mdc.Duration(lifetime), true
+	if active := inState(s, mdc.KeyActive); active != nil && active.Longest < lives(s.Purpose, lifetime) {
+		active.Longest, changed = lives(s.Purpose, lifetime), true
 	}
 	ended, err := expire(s, now)
 	if err != nil {
