@@ -117,7 +117,7 @@ func (e *Engine) moved(ctx context.Context, from string, ev Event) error {
 		e.gone(ended)
 	}
 	if freed {
-		e.places.add(-1)
+		e.places.free()
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 		return also(w)
 	})
 	if free && (err != nil || kept != s) {
-		e.places.add(-1)
+		e.places.free()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
@@ -184,7 +184,7 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session) (*resident, error) {
 		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error { return writeEncoded(w, s, v, now) })
 	}
 	if err != nil {
-		e.places.add(-1)
+		e.places.free()
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
 	return e.hold(newResident(s, s.LastAccess)), nil
@@ -247,7 +247,7 @@ func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
 	})
 	e.gone(s)
 	if freed && err == nil {
-		e.places.add(-1)
+		e.places.free()
 	}
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", s.ID, err)
