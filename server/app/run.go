@@ -89,7 +89,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx)) // ends after the listeners have drained
 	defer stopWork()
 	background, backgroundCtx := errgroup.WithContext(work)
-	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.keeper.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.assertions.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.watchExpiry, n.refresher.Run, n.people.changes.Run} {
+	for _, part := range []func(context.Context) error{n.authority.Run, n.pairings.Run, n.follower.Run, n.keeper.Run, n.partners.Run, n.mastership.Run, n.engine.Run, n.assertions.Run, n.catchUp, n.retain, n.reloads, n.fetcher.Run, n.collect, n.recordRefusals, n.events.Run, n.retainAudit, n.examineRuntime, n.watchExpiry, n.refresher.Run, n.people.changes.Run} {
 		background.Go(func() error { return part(backgroundCtx) })
 	}
 	serving, servingCtx := errgroup.WithContext(work)
@@ -108,7 +108,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err = errors.Join(err, background.Wait())
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err = errors.Join(err, n.engine.Flush(last), n.close())
+	err = errors.Join(err, n.engine.Flush(last), n.events.Flush(last), n.close())
 	n.log.Info("node stopped")
 	return err
 }

@@ -68,6 +68,7 @@ type Config struct {
 	Insecure     bool          // cookies of http origins go without Secure and prefix (development)
 	CacheEntries int           // opened cookies, and resident sessions; 0 = 65,536 each
 	ReceiptWait  time.Duration // how long SignOut waits for partners; 0 = 1 s, negative = not at all
+	Audit        Recorder      // nil = none
 	Capacity     func() int    // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
 }
 

@@ -196,7 +196,7 @@ func rewrite(w store.Writer, before, after *mdc.Session, now time.Time) error {
 }
 
 // end deletes one session here, without a tombstone.
-func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
+func (e *Engine) end(ctx context.Context, s *mdc.Session, reason string) error {
 	e.places.changing.RLock()
 	defer e.places.changing.RUnlock()
 	defer e.lock(s.SSOID)()
@@ -206,8 +206,10 @@ func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
 		if freed = false; err != nil || current == nil {
 			return err
 		}
-		freed, err = e.remove(w, current)
-		return err
+		if freed, err = e.remove(w, current); err != nil {
+			return err
+		}
+		return e.append(ctx, w, about(current, actEnd, reason))
 	})
 	e.gone(s)
 	if freed && err == nil {
