@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -180,7 +181,11 @@ func (s *Server) searchAt(ctx context.Context, id string, q audit.Query, from au
 // center that does not answer at first is named in a header; when one falls silent later the answer is broken off, since nothing
 // else would tell the reader that something is missing.
 func (s *Server) auditLines(c *call, look *search) error {
-	look.q.Limit = auditPart
+	left := math.MaxInt
+	if c.Query("limit") != "" {
+		left = look.q.Limit
+	}
+	look.q.Limit = min(left, auditPart)
 	var out bytes.Buffer
 	for begun, more := false, true; more; begun = true {
 		known := len(look.silent)
@@ -214,7 +219,9 @@ func (s *Server) auditLines(c *call, look *search) error {
 			return fmt.Errorf("write audit: %w", err)
 		}
 		c.Writer.Flush()
-		more = next
+		left -= len(all)
+		look.q.Limit = min(left, auditPart)
+		more = next && left > 0
 	}
 	return nil
 }
