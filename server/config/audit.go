@@ -83,7 +83,7 @@ func (d *decoder) auditFor(c *hcl.BodyContent, n *Node) {
 }
 
 func renderAudit(b *hclwrite.Body, a Audit) {
-	if a == Defaults().Audit {
+	if a == Defaults().Audit || a == (Audit{}) {
 		return
 	}
 	b.AppendNewline()
