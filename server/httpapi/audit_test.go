@@ -64,7 +64,7 @@ func TestTheAuditTellsAPersonsWay(t *testing.T) {
 		{nydc, "action=sign_in&user=nobody", "unknown_user", "", true},
 		{nydc, "action=sign_in&user=ANN&outcome=ok", "signed_in", "", true},
 		{nydc, "action=hand_over&user=ann&actor=partner:LDC", "found", "", true},
-		{ldc, "action=adopt&user=ann", "adopted_found", "", false},
+		{ldc, "action=adopt&user=ann", "adopted_found", "shop", false},
 		{nydc, "action=sign_out&user=ann", "sign_out", "", true},
 		{nydc, "action=end&user=ann", "revoked", "", true},
 		{ldc, "action=end&user=ann", "revoked", "", true},
