@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -13,8 +14,8 @@ import (
 )
 
 // traced is the request's context with what the audit keeps of who asks. agent is the one that asks for a person, "" = none.
-func (c *call) traced(agent string) context.Context {
-	return audit.WithOrigin(c.Request.Context(), audit.Origin{Actor: c.GetString(actorKey), Address: remoteAddress(c), Agent: agent, RequestID: c.GetString(requestIDKey)})
+func (s *Server) traced(c *call, agent string) context.Context {
+	return audit.WithOrigin(c.Request.Context(), audit.Origin{Actor: c.GetString(actorKey), Address: s.remoteAddress(c), Agent: agent, RequestID: c.GetString(requestIDKey)})
 }
 
 // noteSignIn tells the audit why a sign-in was refused; the person never learns it. What no user can be called is not kept: it
@@ -31,7 +32,7 @@ func (s *Server) noteSignIn(c *call, user string, err error) {
 	if user = strings.Trim(user, " "); mdc.ValidName(user) {
 		e.User, e.Target = mdc.FoldName(user), "user/"+mdc.FoldName(user)
 	}
-	s.c.Events.Note(e.From(c.traced("")))
+	s.c.Events.Note(e.From(s.traced(c, "")))
 }
 
 // decided counts an answer to an agent.
@@ -55,7 +56,7 @@ func (s *Server) noteRefusal(c *call) {
 	if code == "" || c.GetBool(notedKey) {
 		return
 	}
-	e := audit.Event{Action: "refuse", Target: "route/" + c.Request.Method + " " + c.FullPath(), Outcome: audit.Refused, Reason: code}.From(c.traced(""))
+	e := audit.Event{Action: "refuse", Target: "route/" + c.Request.Method + " " + c.FullPath(), Outcome: audit.Refused, Reason: code}.From(s.traced(c, ""))
 	if a, ok := c.Value(agentKey).(*mdc.Agent); ok {
 		e.Agent, e.Actor = a.Name, "agent:"+a.Name
 	}
@@ -63,4 +64,13 @@ func (s *Server) noteRefusal(c *call) {
 		e.Actor = "stranger"
 	}
 	s.c.Events.Note(e)
+}
+
+// connectionAddress is the other end of the connection, as far as administrators go: they come through no trusted proxy.
+func connectionAddress(c *call) string {
+	host, _, err := net.SplitHostPort(c.Request.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
 }

@@ -55,7 +55,7 @@ func errMediaType() error {
 
 // actor is who asks, for journal and audit.
 func (c *call) actor() configuration.Actor {
-	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey), Address: remoteAddress(c)}
+	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey), Address: connectionAddress(c)}
 }
 
 // precondition reads If-Match, If-None-Match and ?dry_run=true. A weak or repeated tag never matches (RFC 9110 section 13.1.1).

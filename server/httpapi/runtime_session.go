@@ -33,7 +33,7 @@ func (s *Server) authenticate(c *call) error {
 
 // signIn checks the password, makes the sign-on and sets its cookie.
 func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
-	ctx := c.traced("")
+	ctx := s.traced(c, "")
 	p, err := s.c.Users.Authenticate(ctx, s.attempt(c, user, password))
 	if err != nil {
 		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
@@ -186,7 +186,7 @@ func (s *Server) redeem(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.Redeem(c.traced(c.agent().Name), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
+	r, err := s.c.Sessions.Redeem(s.traced(c, c.agent().Name), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (s *Server) logoutByAgent(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.SignOutAgent(c.traced(c.agent().Name), c.agent(), in.Cookie)
+	r, err := s.c.Sessions.SignOutAgent(s.traced(c, c.agent().Name), c.agent(), in.Cookie)
 	if err != nil {
 		return err
 	}

@@ -122,12 +122,12 @@ type Server struct {
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
-	crowd                         *crowd // strangers at the peer listener
-	renewals                      *crowd // agents that ask for their next certificate
-	fetches                       *crowd // partners that ask for cookie keys
-	lookUps                       *crowd // partners that ask for a person's sign-ons
-	looked                        looked // whom they asked for
-	readers                       *crowd // partners that read the audit
+	crowd                         *crowd     // strangers at the peer listener
+	renewals                      *crowd     // agents that ask for their next certificate
+	fetches                       *crowd     // partners that ask for cookie keys
+	lookUps                       *crowd     // partners that ask for a person's sign-ons
+	looked                        looked     // whom they asked for
+	readers                       *crowd     // partners that read the audit
 	verifying                     sync.Mutex // held over a verification of the audit
 }
 
