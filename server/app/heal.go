@@ -32,7 +32,6 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	err = n.journal.Discredit(ctx, head, func(tx *journal.Tx) error {
 		if err := replication.Discredited(tx, id, "the state store lost acknowledged changes; a new copy is taken"); err != nil {
 			return err
@@ -43,7 +42,7 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 		if err := configuration.OutrunLocks(tx.Writer()); err != nil {
 			return err
 		}
-		return record.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
+		return n.acts.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
 	})
 	if err != nil && found { // refused: whoever starts it again and again must not fill the disk with copies
 		err = errors.Join(err, journal.DropConflict(n.conflictDir(), kept.ID))

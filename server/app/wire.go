@@ -157,7 +157,6 @@ func (n *Node) revoked(clusterID string, leaf *x509.Certificate) bool {
 
 func (n *Node) wireReplication(ctx context.Context) error {
 	var err error
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
 		return err
 	}
@@ -181,7 +180,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		},
 		Unknown: func(agreement string) { n.mastership.Unknown(agreement) },
 		Audit: func(tx store.Writer, actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
+			return n.acts.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
 		}})
 	if err != nil {
 		return err
@@ -196,7 +195,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
 		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+			return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
 		}})
 	return err
 }
@@ -218,15 +217,14 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls})
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls})
 	return err
 }
 
 // audit records an administrator's act that changes no configuration, durably before the act.
 func (n *Node) audit(ctx context.Context, actor configuration.Actor, action, target string) error {
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	return n.state.Update(ctx, func(tx store.Writer) error {
-		return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+		return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
 	})
 }
 

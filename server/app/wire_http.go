@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 
-	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -15,7 +14,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if n.people, err = n.openPeople(); err != nil {
 		return err
 	}
-	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
+	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: n.acts, ClusterID: n.cfg.ClusterID,
 		Hash: n.people.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {
@@ -25,7 +24,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock})
+	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: n.acts, Clock: n.opts.Clock})
 	if err != nil {
 		return err
 	}
@@ -52,6 +51,9 @@ func (n *Node) wireHTTP(context.Context) error {
 		AdminRoots:    n.listeners[0].clients.roots,
 		RuntimeRoots:  n.listeners[1].clients.roots,
 		Audit:         n.audit,
+		Trail:         n.trail,
+		Events:        n.events,
+		AuditPeers:    auditPeers{partnerIDs{n.model, n.log}, n.links},
 		Readiness:     n.reasons,
 		Cursors:       n.ring,
 		Epoch:         n.epochs.Epoch,

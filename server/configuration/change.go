@@ -127,5 +127,5 @@ type pass struct {
 }
 
 func (p *pass) audit(action, target string) error {
-	return p.s.c.Audit.Append(p.tx.Writer(), audit.Event{Actor: p.actor.Name, Action: action, Target: target, RequestID: p.actor.RequestID})
+	return p.s.c.Audit.Append(p.tx.Writer(), audit.Event{Actor: p.actor.Name, Action: action, Target: target, RequestID: p.actor.RequestID, Address: p.actor.Address})
 }

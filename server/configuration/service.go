@@ -78,6 +78,7 @@ type Result struct {
 type Actor struct {
 	Name      string
 	RequestID string
+	Address   string // that it came from; "" = not known
 }
 
 // Get gives one object as it is stored. fault.NotFound.

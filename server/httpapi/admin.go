@@ -43,6 +43,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.federationRoutes()...)
 	o.add(s.cookieKeyRoutes()...)
 	o.add(s.oracleRoutes()...)
+	o.add(s.auditRoutes()...)
 	s.describes(o, &s.adminDoc, false)
 }
 

@@ -31,7 +31,7 @@ func (s *Server) certificateRoutes() []route {
 
 func (s *Server) issuer(c *call) ca.Actor {
 	a := c.actor()
-	return ca.Actor{Name: a.Name, RequestID: a.RequestID}
+	return ca.Actor{Name: a.Name, RequestID: a.RequestID, Address: a.Address}
 }
 
 func (s *Server) issueCertificate(c *call) error {

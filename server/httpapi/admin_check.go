@@ -26,6 +26,9 @@ func (s *Server) testPartner(c *call) error {
 	if !mdc.ValidClusterID(name) {
 		return fault.New(fault.NotFound, "not_found", "There is no partner %q here.", clip(name))
 	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "test", mdc.PartnerKind().Name+"/"+name); err != nil {
+		return err
+	}
 	checks, err := s.c.Tester.Test(c.Request.Context(), name)
 	if err != nil {
 		return err

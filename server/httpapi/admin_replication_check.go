@@ -135,6 +135,9 @@ func (s *Server) pullAgreement(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "pull", mdc.AgreementKind().Name+"/"+v.Identifier); err != nil {
+		return err
+	}
 	var st wire.AgreementStatus
 	if v.Side == mdc.SideMaster {
 		st, err = s.c.Clones.Pull(c.Request.Context(), v.Target, v.Identifier)
@@ -173,6 +176,13 @@ func (s *Server) verifyAgreement(c *call) error {
 	}
 	v, err := s.c.Agreements.Get(c.Request.Context(), c.Param("id"))
 	if err != nil {
+		return err
+	}
+	action := "verify"
+	if repair {
+		action = "verify_repair"
+	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), action, mdc.AgreementKind().Name+"/"+v.Identifier); err != nil {
 		return err
 	}
 	var out wire.Verification

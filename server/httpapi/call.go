@@ -28,6 +28,8 @@ const (
 	requestIDKey = "concord.request_id"
 	actorKey     = "concord.actor"
 	loggerKey    = "concord.logger"
+	codeKey      = "concord.code"  // of a refusal, for the audit
+	notedKey     = "concord.noted" // the audit has it already
 )
 
 // statusMethodNotAllowed and its neighbours have no kind of fault; they are decided by the router alone.
@@ -53,7 +55,7 @@ func errMediaType() error {
 
 // actor is who asks, for journal and audit.
 func (c *call) actor() configuration.Actor {
-	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey)}
+	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey), Address: connectionAddress(c)}
 }
 
 // precondition reads If-Match, If-None-Match and ?dry_run=true. A weak or repeated tag never matches (RFC 9110 section 13.1.1).
@@ -179,6 +181,9 @@ func (c *call) withoutAuthority(f *fault.Error) *fault.Error {
 }
 
 func (c *call) problem(status int, f *fault.Error) {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		c.Set(codeKey, f.Code)
+	}
 	p := wire.Problem{Type: "urn:concord:problem:" + f.Code, Title: http.StatusText(status), Status: status, Detail: f.Message,
 		Code: f.Code, Kind: client.KindName(f.Kind), RequestID: c.GetString(requestIDKey), Hint: f.Hint}
 	for _, field := range f.Fields {

@@ -95,10 +95,13 @@ func TestSecretsAreNowhereToBeFound(t *testing.T) {
 	fmt.Fprintln(&answers, wrong.Status, wrong.Body)
 	for _, dc := range both {
 		for _, path := range []string{"/v1/users", "/v1/users/ann", "/v1/agents", "/v1/agents/shop", "/v1/sessions", "/v1/data-center", "/v1/trust/bundle", "/v1/replication/status",
-			"/v1/replication/agreements", "/metrics", "/openapi.json", "/v1/ready", "/v1/trust/certificates", "/v1/partners"} {
+			"/v1/replication/agreements", "/metrics", "/openapi.json", "/v1/ready", "/v1/trust/certificates", "/v1/partners",
+			"/v1/audit-events?limit=1000", "/v1/audit-events?format=jsonl&scope=all"} {
 			say(admin(t, dc, http.MethodGet, path, ""))
 		}
 	}
+	send(t, d, ask{method: http.MethodPost, url: d.RuntimeURL + "/session/v1/authenticate", body: fmt.Sprintf(`{"user":%q,"password":"p"}`, otherCanary+" in the wrong field"), header: http.Header{"Content-Type": {"application/json"}}})
+	awaits(t, d, "action=sign_in&outcome=refused&object=user/?")
 	secrets := map[string]string{"the agent's secret": canary, "the password": otherCanary, "NYDC's token": d.Token, "LDC's token": clone.Token, "a password hash": "$argon2id$", "the agent's cookie": b.AgentCookie(app)}
 	for _, part := range strings.Split(cookieHeader(t, b, d), "; ") {
 		name, value, _ := strings.Cut(part, "=")

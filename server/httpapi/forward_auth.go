@@ -60,11 +60,11 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 		return s.answerReserved(c, f)
 	}
 	in := s.authorizeRequest(f)
-	out, err := s.decide(c.Request.Context(), f.agent, in, s.introduce(f.agent))
+	out, err := s.decide(c.Request.Context(), c.GetString(requestIDKey), f.agent, in, s.introduce(f.agent))
 	if err != nil {
 		return err
 	}
-	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	s.decided(c, f.agent, in, &out)
 	switch out.Decision {
 	case wire.DecisionAllow:
 		return s.forwardAllow(c, f, out)

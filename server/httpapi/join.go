@@ -137,7 +137,7 @@ func (s *Server) peerJoin(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.welcome(c.Request.Context(), configuration.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey)}, other); err != nil {
+	if err := s.welcome(c.Request.Context(), configuration.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey), Address: s.remoteAddress(c)}, other); err != nil {
 		return err
 	}
 	return c.answer(wire.PeerJoined{ClusterID: s.c.ClusterID, AgentID: own.AgentID, Primary: own.Primary, REST: own.REST, Proof: m.Proof(t.Hash, meeting.Answerer)})

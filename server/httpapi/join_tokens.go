@@ -23,7 +23,7 @@ func (s *Server) joinTokenRoutes() []route {
 
 func (c *call) enroller() enrolment.Actor {
 	a := c.actor()
-	return enrolment.Actor{Name: a.Name, RequestID: a.RequestID}
+	return enrolment.Actor{Name: a.Name, RequestID: a.RequestID, Address: a.Address}
 }
 
 func (s *Server) makeJoinToken(c *call) error {

@@ -52,6 +52,9 @@ func (s *Server) recoverPanic(g *gin.Context) {
 		(&call{Context: g}).fail(errors.New("panic"))
 	}()
 	g.Next()
+	if status := g.Writer.Status(); status == http.StatusUnauthorized || status == http.StatusForbidden {
+		s.noteRefusal(&call{Context: g})
+	}
 }
 
 // administrator lets through who shows an administrator's token or certificate.

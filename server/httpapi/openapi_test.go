@@ -235,6 +235,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		step{"GET", "/v1/trust/expiry", "", "", 200}, step{"GET", "/v1/trust/matrix", "", "", 200}, step{"POST", "/v1/trust/inspect", "", `{"address":"x"}`, 400}, step{"GET", "/v1/validate", "", "", 200}, step{"POST", "/v1/validate", "", "", 200}, step{"PATCH", agreements + "/{id}", agreements + "/ID", `{"enabled":false}`, 200},
 		step{"GET", "/v1/replication/status", "", "", 200}, step{"GET", "/v1/partners", "", "", 200},
 		step{"DELETE", agreements + "/{id}", agreements + "/ID?force=false", "", 204},
+		step{"GET", "/v1/audit-events", "/v1/audit-events?user=ann&scope=all&limit=5", "", 200}, step{"GET", "/v1/audit-events", "/v1/audit-events?from=x", "", 400}, step{"GET", "/v1/audit-events/verify", "", "", 200},
 		step{"GET", oracle + "/hello", "", "", 200}, step{"POST", oracle + "/setup", "", `{"name":"NYDC2LDC","source":"NYDC","target":"LDC","documentType":"ENTITY"}`, 200},
 		step{"GET", oracle + "/agreements", "", "", 200}, step{"GET", oracle + "/{id}", oracle + "/ID?type=clone", "", 200},
 		step{"PUT", oracle + "/{id}", oracle + "/ID", `{"enabled":"false"}`, 200}, step{"PUT", oracle + "/{id}", oracle + "/ID", `{"enabled":"false","replicaType":"clone"}`, 200},
@@ -290,7 +291,8 @@ func overrideSteps() []step {
 }
 
 // TestAdminRoutesAreAsDescribed reaches every declared route of the admin listener, checks each answer against its schema,
-// and finds no route or method that is not declared (SEC-74, SEC-70).
+// finds no route or method that is not declared (SEC-74, SEC-70), and finds in the audit each that changes something, with who
+// asked and the request's id (SEC-75).
 func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	both := testkit.Start(t, "NYDC", "LDC")
@@ -302,7 +304,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	app := d.Application("shop", "https://shop.example")
 	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
 	doc := describe(t, admin(t, d, http.MethodGet, "/openapi.json", ""))
-	reached := map[string]bool{}
+	reached, acts := map[string]bool{}, map[string]bool{}
 	identifier, serial, joinID := "", "", ""
 	for _, s := range adminSteps(t, other, d.Sessions("ann")[0].ID) {
 		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
@@ -334,8 +336,40 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 		}
 		doc.fits(t, o, s.method+" "+s.url, got)
 		reached[s.method+" "+s.path] = true
+		if s.method != http.MethodGet && got.status < 300 && recorded(t, d, got.header.Get(wire.HeaderRequestID)) {
+			acts[s.method+" "+s.path] = true
+		}
+	}
+	for path, operations := range doc.Paths {
+		for method := range operations {
+			if at := strings.ToUpper(method) + " " + path; at[:4] != "GET " && !acts[at] && !actsNotDone()[at] {
+				t.Errorf("%s leaves no audit record with its actor and request id", at)
+			}
+		}
 	}
 	doc.complete(t, d, d.Endpoint, http.Header{"Authorization": {"Bearer " + d.Token}}, reached, nil)
+}
+
+// actsNotDone are the routes that the steps do not bring to an act: they fail, or find nothing to do. What they record is tested
+// where they do something.
+func actsNotDone() map[string]bool {
+	const conflict = "/v1/replication/conflicts/{id}"
+	return map[string]bool{"POST /v1/trust/join": true, "POST /v1/trust/inspect": true, "POST /v1/data-center/promote": true, "POST /v1/data-center/demote": true, "POST /v1/validate": true,
+		"PATCH /v1/session-policy": true, "PATCH /v1/partner-profile": true, "PATCH /v1/data-center": true,
+		"DELETE " + conflict: true, "POST " + conflict + "/reapply": true, "DELETE /v1/replication/divergences/{kind}/{name}": true}
+}
+
+// recorded says whether the request left a record of an administrator's act.
+func recorded(t *testing.T, d *testkit.DataCenter, requestID string) bool {
+	t.Helper()
+	var page wire.AuditPage
+	d.Get("/v1/audit-events?request_id="+requestID, &page)
+	for _, e := range page.Items {
+		if e.Actor == "token:bootstrap" && e.RequestID == requestID && e.Action != "" && e.Kind != "" && e.ClientAddress == "127.0.0.1" {
+			return true
+		}
+	}
+	return false
 }
 
 // complete checks that every declared operation was reached and that each path refuses every other method with Allow.

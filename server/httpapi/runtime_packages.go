@@ -17,7 +17,7 @@ const codeNoPackage = "no_package"
 func (s *Server) fetchPackage(c *call) error {
 	ctx, name := c.Request.Context(), c.Param("name")
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.VisitWith(ctx, cookie, s.inactivityCookie(c))
+	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}

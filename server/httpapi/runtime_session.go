@@ -32,15 +32,17 @@ func (s *Server) authenticate(c *call) error {
 
 // signIn checks the password, makes the sign-on and sets its cookie.
 func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
-	ctx := c.Request.Context()
+	ctx := s.traced(c, "")
 	p, err := s.c.Users.Authenticate(ctx, s.attempt(c, user, password))
 	if err != nil {
 		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
+		s.noteSignIn(c, user, err)
 		return session.Found{}, err
 	}
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
 		Store: p.Store, Level: p.Level, ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
+		s.noteSignIn(c, p.Name, err)
 		return found, err
 	}
 	if found.Session == nil {
@@ -67,11 +69,11 @@ func (s *Server) authorize(c *call) error {
 		return err
 	}
 	a, person := c.agent(), (*mdc.Session)(nil)
-	out, err := s.decide(c.Request.Context(), a, &in, func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil })
+	out, err := s.decide(c.Request.Context(), c.GetString(requestIDKey), a, &in, func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil })
 	if err != nil {
 		return err
 	}
-	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	s.decided(c, a, &in, &out)
 	text, err := s.word(a, &out, person)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
@@ -80,7 +82,7 @@ func (s *Server) authorize(c *call) error {
 }
 
 // decide answers one request. introduce tells the application about a person whom the policy lets through.
-func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
+func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in *wire.AuthorizeRequest, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
 	res, err := policy.Canonical(in.Scheme, in.Host, in.Target)
 	if err != nil {
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: fault.CodeOf(err)}, nil
@@ -101,7 +103,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case policy.Excluded:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
 	}
-	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie})
+	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie, ClientAddress: in.ClientAddress, RequestID: requestID})
 	switch {
 	case err != nil:
 		return wire.AuthorizeAnswer{}, err
@@ -171,7 +173,7 @@ func (s *Server) redeem(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.Redeem(c.Request.Context(), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
+	r, err := s.c.Sessions.Redeem(s.traced(c, c.agent().Name), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
 	if err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (s *Server) logoutByAgent(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.SignOutAgent(c.Request.Context(), c.agent(), in.Cookie)
+	r, err := s.c.Sessions.SignOutAgent(s.traced(c, c.agent().Name), c.agent(), in.Cookie)
 	if err != nil {
 		return err
 	}

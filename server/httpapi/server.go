@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -15,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -47,7 +49,10 @@ type Config struct {
 	AdminRoots    func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
 	RuntimeRoots  func() *x509.CertPool                                                             // likewise
 	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
-	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
+	Trail         audit.Trail
+	Events        *audit.Recorder
+	AuditPeers    AuditPeers
+	Readiness     func() []string // why the node is not ready; empty when it is
 	Cursors       Sealer
 	Mode          func() string // the security mode in force
 	Pairings      *passphrase.Pairings
@@ -117,20 +122,23 @@ type Server struct {
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
-	crowd                         *crowd // strangers at the peer listener
-	renewals                      *crowd // agents that ask for their next certificate
-	fetches                       *crowd // partners that ask for cookie keys
-	lookUps                       *crowd // partners that ask for a person's sign-ons
-	looked                        looked // whom they asked for
+	crowd                         *crowd     // strangers at the peer listener
+	renewals                      *crowd     // agents that ask for their next certificate
+	fetches                       *crowd     // partners that ask for cookie keys
+	lookUps                       *crowd     // partners that ask for a person's sign-ons
+	looked                        looked     // whom they asked for
+	readers                       *crowd     // partners that read the audit
+	verifying                     sync.Mutex // held over a verification of the audit
 }
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil {
+	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"}, crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"},
+		crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd(), readers: newCrowd()}
 	s.pages.Store(c.Pages)
 	s.declare()
 	return s, nil
@@ -157,13 +165,16 @@ func (s *Server) describes(o *operations, doc *object, public bool) {
 	*doc = o.describe(s.c.Version)
 }
 
+// maxCursor is the longest cursor: one of the audit has a place for each data center.
+const maxCursor = 8192
+
 func (s *Server) openCursor(kind, cursor string) (string, error) {
 	if cursor == "" {
 		return "", nil
 	}
 	bad := fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/cursor", Detail: "is not one that this list gave; start again without it"}})
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(cursor) > 1024 {
+	if err != nil || len(cursor) > maxCursor {
 		return "", bad
 	}
 	after, err := s.c.Cursors.Open(b, []byte("list\x00"+kind))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -156,7 +157,12 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 		return adoption{rule: ChallengeLimit}, err
 	}
 	s.Rule = rule
-	r, err := e.create(ctx, s, also)
+	r, err := e.create(ctx, s, func(w store.Writer) error {
+		if err := also(w); err != nil {
+			return err
+		}
+		return e.append(ctx, w, adopted(s, rule))
+	})
 	if errors.Is(err, errFull) {
 		return adoption{rule: ChallengeCapacity}, nil
 	}
@@ -164,13 +170,28 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 		return adoption{}, err
 	}
 	if e.denied(r, r.session.Load()) {
-		return adoption{rule: ChallengeTombstone}, e.end(ctx, s)
+		return adoption{rule: ChallengeTombstone}, e.end(ctx, s, ChallengeTombstone)
 	}
 	if s.DegradedSince != nil {
 		e.pending.Store(true)
 	}
 	e.nudge()
 	return adoption{r, rule}, nil
+}
+
+// adopted says by which rule a session was made, and from where.
+func adopted(s *mdc.Session, rule string) audit.Event {
+	ev := by(s, actAdopt, rule)
+	if rule == Reauthenticated {
+		ev.Action = actSignIn
+	}
+	if s.Origin != nil {
+		ev.Detail = "from " + s.Origin.ClusterID + ", session " + string(s.Origin.SessionID)
+	}
+	if s.DegradedSince != nil {
+		ev.Detail += ", degraded"
+	}
+	return ev
 }
 
 // newSession is what every session made from a claim has in common. Last access is evidence, never now.

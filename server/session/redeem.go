@@ -33,38 +33,52 @@ type Redeemed struct {
 // is the authenticated agent. A fault of kind Forbidden says that code, state and flow cookie are not for one another, for
 // this agent and host, or were used before.
 func (e *Engine) Redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Redeemed, error) {
-	refused := fault.New(fault.Forbidden, "code_refused", "This sign-in cannot be finished. Go back to the application and try again.")
+	out, c, err := e.redeem(ctx, a, in)
+	switch {
+	case fault.CodeOf(err) == codeRefused && out.Rule == "":
+		e.note(ctx, nil, actRedeem, codeRefused)
+	case out.Session == nil && (err == nil || fault.CodeOf(err) == codeRefused):
+		e.note(ctx, c, actRedeem, out.Rule)
+	}
+	return out, err
+}
+
+const codeRefused = "code_refused"
+
+// redeem gives the code's claim too, once it was opened and belongs to the request.
+func (e *Engine) redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Redeemed, *claim, error) {
+	refused := fault.New(fault.Forbidden, codeRefused, "This sign-in cannot be finished. Go back to the application and try again.")
 	secure := e.SecureCookies(in.Scheme)
 	state, ok := parse128(in.State)
 	if !ok || !ownsOrigin(a, in.Scheme, in.Host) {
-		return Redeemed{}, refused
+		return Redeemed{}, nil, refused
 	}
 	name := flowCookieName(a.Name, state, secure)
 	f, ok := e.openFlow(a, in.Host, only(in.FlowCookies, name))
 	if !ok || subtle.ConstantTimeCompare(f.state[:], state[:]) != 1 {
-		return Redeemed{}, refused
+		return Redeemed{}, nil, refused
 	}
 	c, ok := e.openCode(a, in.Host, in.Code)
 	if !ok || !strings.EqualFold(c.origin, in.Scheme+"://"+in.Host) || c.challenge != sha256.Sum256(f.verifier[:]) {
-		return Redeemed{}, refused
+		return Redeemed{}, nil, refused
 	}
 	r, rule, err := e.spend(ctx, &c)
 	if err != nil {
-		return Redeemed{}, err
+		return Redeemed{}, nil, err
 	}
 	if rule == ChallengeCodeUsed {
-		return Redeemed{Rule: rule}, refused
+		return Redeemed{Rule: rule}, &c.claim, refused
 	}
 	out := Redeemed{Rule: rule, Location: f.target, SetCookies: []string{clearCookie(name, secure)}}
 	if r == nil {
-		return out, nil
+		return out, &c.claim, nil
 	}
 	if err := e.uses(ctx, a, &c.claim); err != nil {
-		return Redeemed{}, err
+		return Redeemed{}, nil, err
 	}
 	cookie, err := e.agentCookie(a, in, &c.claim)
 	out.Session, out.SetCookies = r.session.Load(), append(out.SetCookies, cookie)
-	return out, err
+	return out, &c.claim, err
 }
 
 // uses notes, before the agent's cookie is given, that the agent is to be told of the end of the sign-on.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,8 +59,14 @@ func (e *Engine) signOutClaim(ctx context.Context, c *claim, forget []string) (R
 	if !c.ExpiresAt.After(e.now()) {
 		return r, nil
 	}
+	var unrecorded error
+	if !e.log.Denies(c.SSOID, "", time.Time{}) { // a cookie that is shown again ends nothing more
+		ev := ofClaim(c, actSignOut, actSignOut)
+		ev.Agent = c.Agent
+		unrecorded = e.recordFirst(ctx, ev)
+	}
 	position, err := e.revoke(ctx, c.SSOID, c.ExpiresAt)
-	if err != nil {
+	if err = errors.Join(err, unrecorded); err != nil {
 		return Receipt{}, err
 	}
 	r.SSOID, r.User, r.DataCenters = c.SSOID, c.User, e.acknowledged(ctx, position)
@@ -136,7 +143,7 @@ func (e *Engine) endRevoked(ctx context.Context, entries []revocation.Entry) err
 			return err
 		}
 		for _, s := range ended {
-			if err := e.end(ctx, s); err != nil {
+			if err := e.end(ctx, s, endRevoked); err != nil {
 				return err
 			}
 		}

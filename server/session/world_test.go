@@ -15,6 +15,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
@@ -48,6 +49,9 @@ type center struct {
 	capacity        atomic.Int64
 	sessions, state *badger.Store
 	told            *receiver
+	log             *audit.Log
+	recorder        *audit.Recorder
+	unrecorded      bool // nothing can be recorded, from the next open on
 	ready           atomic.Bool
 	retrievals      atomic.Int64
 	asked           atomic.Int64 // for last accesses
@@ -98,7 +102,15 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 	c := w.centers[id]
 	c.sessions = w.store(filepath.Join(w.dir, id, "sessions"))
 	c.state = w.store(filepath.Join(w.dir, id, "state"))
-	e, err := session.New(session.Config{ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
+	c.log = audit.Open(audit.Config{ClusterID: id, NodeName: "n1", Chain: audit.Runtime, Key: []byte("key"), Clock: w.clock})
+	var err error
+	c.recorder, err = audit.NewRecorder(audit.RecorderConfig{Log: c.log, Store: c.sessions, Clock: w.clock, Logger: slog.New(slog.DiscardHandler)})
+	must(w.t, err)
+	var recorder session.Recorder = c.recorder
+	if c.unrecorded {
+		recorder = refusing{recorder}
+	}
+	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
 		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)

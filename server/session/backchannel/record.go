@@ -35,7 +35,7 @@ type Call struct {
 const (
 	prefixUsed = "g/" // sso id / agent -> Used
 	prefixUser = "w/" // identity store / user / sso id / agent
-	prefixCall = "l/" // agent / when, in ms, and id -> Call
+	prefixCall = "k/" // agent / when, in ms, and id -> Call
 )
 
 func keyUsed(sso mdc.SSOID, agent string) []byte {

@@ -39,7 +39,7 @@ type Targets interface {
 }
 
 // Actor is who does something on demand.
-type Actor struct{ Name, RequestID string }
+type Actor struct{ Name, RequestID, Address string }
 
 // Config wires a Keeper. Everything is needed.
 type Config struct {
