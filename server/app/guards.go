@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -21,6 +23,7 @@ func (n *Node) guards() map[string]configuration.Guard {
 	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
 	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
 	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
+	guards[mdc.IdentityStoreKind().Name] = directoryFits
 	guards[mdc.OverrideKind().Name] = n.overrideFits
 	guards[mdc.UserKind().Name] = strongEnough
 	return guards
@@ -115,7 +118,7 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		return nil
 	}
 	kind, ok := mdc.KindByName(override.Kind)
-	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name {
+	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name && kind.Name != mdc.IdentityStoreKind().Name {
 		return nil
 	}
 	o, err := tx.Get(kind, override.Name)
@@ -139,6 +142,8 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		fields, err = n.policyFaults(tx, v)
 	case *mdc.Agent:
 		fields, err = agentFaults(tx, v)
+	case *mdc.IdentityStore:
+		return inValues(directoryFits(tx, nil, v))
 	}
 	if err != nil {
 		return err
@@ -147,6 +152,20 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		fields[i].Pointer = "/values" + fields[i].Pointer
 	}
 	return fault.InvalidFields("The override makes the session policy and the agents contradict one another.", fields)
+}
+
+// inValues places the faults of a laid object in its override.
+func inValues(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	out := *f
+	out.Fields = slices.Clone(f.Fields)
+	for i := range out.Fields {
+		out.Fields[i].Pointer = "/values" + out.Fields[i].Pointer
+	}
+	return &out
 }
 
 // capacity is how many sessions this data center may hold (CAMS-10); 0 = no limit, also while that cannot be read.

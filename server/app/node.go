@@ -95,6 +95,7 @@ type Node struct {
 	agreement   *topology.Agreements
 	signer      *topology.Signer
 	mastership  *topology.Mastership
+	directories *directories
 	engine      *session.Engine
 	assertions  *assertion.Signer
 	service     *configuration.Service
@@ -335,6 +336,9 @@ func (n *Node) close() error {
 	}
 	if n.links != nil {
 		n.links.drop()
+	}
+	if n.directories != nil {
+		n.directories.close()
 	}
 	if n.authority != nil {
 		errs = append(errs, n.authority.Close())
