@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -141,5 +145,68 @@ func TestIdentityStoreRefusals(t *testing.T) {
 		if got.status >= 300 {
 			t.Errorf("%s: %d %s", url, got.status, got.body)
 		}
+	}
+}
+
+// TestStoresAreValidated: each data center is asked how it finds each store; one that is down is told where it is down, one that is
+// missing or looks for other people is told too, and what a data center has of its own is shown (OAM-12).
+func TestStoresAreValidated(t *testing.T) {
+	t.Parallel()
+	both := testkit.Start(t, "NYDC", "LDC")
+	d, clone := both[0], both[1]
+	testkit.Link(d, clone)
+	here, there := testkit.Slapd(t, ""), testkit.Slapd(t, "")
+	store := here.Store("corp")
+	store.CACertificatePEM += there.CACertPEM
+	d.Put(storePath, store)
+	testkit.InStep(d, clone)
+	found := func(of *testkit.DataCenter) (out []string) {
+		t.Helper()
+		var v wire.Validation
+		of.Get("/v1/validate", &v)
+		for _, f := range v.Findings {
+			out = append(out, f.Severity+" "+f.Code+" "+f.Subject)
+		}
+		slices.Sort(out)
+		return out
+	}
+	tested := func() (v wire.IdentityStoreTest) {
+		t.Helper()
+		if _, err := d.Do(client.Request{Method: http.MethodPost, Path: storePath + "/test", Out: &v}); err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	wants := func(when string, of *testkit.DataCenter, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, found(of)); diff != "" {
+			t.Errorf("%s, at %s: %s", when, of.ClusterID, diff)
+		}
+	}
+	wants("all is well", d)
+	wants("all is well", clone)
+	lay(clone, "identity_store", "corp", fmt.Sprintf(`{"urls":[%q]}`, there.SecureURL))
+	v := tested()
+	if v.Result != wire.ResultPass || len(v.DataCenters) != 2 || v.DataCenters[0].ClusterID != "NYDC" || v.DataCenters[1].Checks[0].Server != there.SecureURL || !slices.Equal(v.DataCenters[1].Overridden, []string{"/urls"}) {
+		t.Errorf("test: %+v", v)
+	}
+	there.Kill()
+	wants("down at the clone", d, "error identity_store_reachable identity_store corp at LDC")
+	wants("down at the clone", clone, "error identity_store_reachable identity_store corp")
+	if v := tested(); v.Result != wire.ResultFail || v.DataCenters[0].Result != wire.ResultPass || v.DataCenters[1].Checks[0].Name != "reachable" {
+		t.Errorf("test: %+v", v)
+	}
+	lay(clone, "identity_store", "corp", fmt.Sprintf(`{"urls":[%q,%q],"user_search_base":%q,"start_tls":false,"allow_plaintext":true}`, there.SecureURL, here.SecureURL, testkit.DirectoryGroups))
+	wants("another server serves, other people", d, "warning identity_store_differs identity_store corp at LDC", "warning identity_store_reachable identity_store corp at LDC")
+	writable := true
+	clone.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", WriteEnabled: &writable})
+	clone.Delete("/v1/overrides/identity_store/corp")
+	clone.Delete(storePath)
+	if got := found(d); !slices.Contains(got, "error identity_store_missing identity_store corp") {
+		t.Errorf("missing at the clone: %v", got)
+	}
+	clone.Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID})
+	if got := found(d); !slices.Contains(got, "warning identity_stores_unknown edge NYDC to LDC") {
+		t.Errorf("a clone that tells nobody: %v", got)
 	}
 }

@@ -27,7 +27,7 @@ type IdentityStore struct {
 	UserNameAttribute string `json:"user_name_attribute,omitempty"` // the user's name in Concord
 
 	GroupSearchBase    string `json:"group_search_base,omitempty"`    // "" = groups are not searched
-	GroupFilter        string `json:"group_filter,omitempty"`         // with FilterDN or FilterUser
+	GroupFilter        string `json:"group_filter,omitempty"`         // with FilterDN or FilterUser; "" = DefaultGroupFilter
 	GroupNameAttribute string `json:"group_name_attribute,omitempty"` // the group's name in Concord
 	MemberOfAttribute  string `json:"member_of_attribute,omitempty"`  // names a person's groups in the person's own entry; in place of a search
 	NestedGroups       bool   `json:"nested_groups,omitempty"`        // groups of groups count too
@@ -100,9 +100,6 @@ func (s *IdentityStore) Normalize() {
 	if s.GroupNameAttribute == "" {
 		s.GroupNameAttribute = DefaultGroupNameAttribute
 	}
-	if s.GroupSearchBase != "" && s.GroupFilter == "" {
-		s.GroupFilter = DefaultGroupFilter
-	}
 	if len(s.AttributeMapping) == 0 {
 		s.AttributeMapping = nil
 	}
@@ -117,6 +114,14 @@ func (s *IdentityStore) Filter() string {
 		return s.UserFilter
 	}
 	return "(" + s.UserNameAttribute + "=" + FilterUser + ")"
+}
+
+// GroupsFilter is the one by which groups are found.
+func (s *IdentityStore) GroupsFilter() string {
+	if s.GroupFilter != "" {
+		return s.GroupFilter
+	}
+	return DefaultGroupFilter
 }
 
 // Wanted gives every attribute of a person as the directory names it, by our name.

@@ -87,7 +87,7 @@ func (s *Store) direct(ctx context.Context, f found) ([]group, error) {
 	if set.MemberOfAttribute != "" {
 		return s.named(ctx, f.entry.GetEqualFoldAttributeValues(set.MemberOfAttribute))
 	}
-	return s.searchGroups(ctx, fill(set.GroupFilter, f.name, f.dn))
+	return s.searchGroups(ctx, fill(set.GroupsFilter(), f.name, f.dn))
 }
 
 // around gives the groups that those are in.
@@ -98,7 +98,7 @@ func (s *Store) around(ctx context.Context, inner []group) (out []group, err err
 	for some := range slices.Chunk(inner, maxFilter) {
 		var any strings.Builder
 		for _, g := range some {
-			any.WriteString(fill(s.cfg.Settings.GroupFilter, "", g.dn))
+			any.WriteString(fill(s.cfg.Settings.GroupsFilter(), "", g.dn))
 		}
 		more, err := s.searchGroups(ctx, "(|"+any.String()+")")
 		if err != nil {
