@@ -158,7 +158,7 @@ func lives(root string) map[string]life {
 			second: block(`resource "concord_identity_store" "x"`, `name = "corp"`, `urls = ["ldap://b.example.com:3890", "ldaps://a.example.com"]`, `start_tls = true`, `ca_certificate_pem = <<-EOT`+"\n"+root+"\nEOT\n",
 				`bind_dn = "cn=search,dc=example"`, `bind_password_wo = "secret"`, `bind_password_wo_version = 1`, `user_search_base = "ou=people,dc=example"`, `user_filter = "(|(uid={user})(mail={user}))"`,
 				`user_name_attribute = "cn"`, `group_search_base = "ou=groups,dc=example"`, `group_filter = "(uniqueMember={dn})"`, `group_name_attribute = "ou"`, `nested_groups = true`,
-				`display_name_attribute = "displayName"`, `email_attribute = "mail"`, `attribute_mapping = { phone = "telephoneNumber" }`, `connect_timeout = "1500ms"`, `request_timeout = "2s"`, `page_size = 100`, `pool_size = 4`, `description = "all"`)},
+				`display_name_attribute = "displayName"`, `email_attribute = "mail"`, `attribute_mapping = { phone = "telephoneNumber" }`, `connect_timeout = "1.5s"`, `request_timeout = "2s"`, `page_size = 100`, `pool_size = 4`, `description = "all"`)},
 		"agent": {address: "concord_agent.x", path: "/v1/agents/web", drift: map[string]any{"cookie_lifetime": "1m"},
 			ignore: []string{"secret_wo_version"},
 			first:  block(`resource "concord_agent" "x"`, `name = "web"`, `hosts = ["https://a.example.com"]`, `secret_wo = "0123456789abcdef"`, `secret_wo_version = 1`),
