@@ -220,11 +220,3 @@ func (m *identityStoreModel) fill(v wire.IdentityStoreView) {
 	m.ConnectTimeout, m.RequestTimeout = keepSpan(m.ConnectTimeout, v.ConnectTimeout), keepSpan(m.RequestTimeout, v.RequestTimeout)
 	m.PageSize, m.PoolSize = numberOf(v.PageSize), numberOf(v.PoolSize)
 }
-
-// numberOf is an optional number of an answer; 0 when it is not there.
-func numberOf(n *int) types.Int64 {
-	if n == nil {
-		return types.Int64Value(0)
-	}
-	return types.Int64Value(int64(*n))
-}

@@ -95,12 +95,12 @@ func (s *Store) around(ctx context.Context, inner []group) (out []group, err err
 	if s.cfg.Settings.MemberOfAttribute != "" {
 		return s.aroundByEntry(ctx, inner)
 	}
-	for some := range slices.Chunk(inner, maxFilter) {
-		var any strings.Builder
-		for _, g := range some {
-			any.WriteString(fill(s.cfg.Settings.GroupsFilter(), "", g.dn))
+	for part := range slices.Chunk(inner, maxFilter) {
+		var each strings.Builder
+		for _, g := range part {
+			each.WriteString(fill(s.cfg.Settings.GroupsFilter(), "", g.dn))
 		}
-		more, err := s.searchGroups(ctx, "(|"+any.String()+")")
+		more, err := s.searchGroups(ctx, "(|"+each.String()+")")
 		if err != nil {
 			return nil, err
 		}
