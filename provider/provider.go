@@ -94,7 +94,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
-		newSecurityDomain,
+		newSecurityDomain, newIdentityStore,
 		newSetting, newOverride, newPackage,
 		newCertificate,
 	}

@@ -4,8 +4,9 @@ import "time"
 
 // AuthenticateRequest is POST /session/v1/authenticate.
 type AuthenticateRequest struct {
-	User     string `json:"user"`
-	Password string `json:"password"`
+	User          string `json:"user"`
+	Password      string `json:"password"`
+	IdentityStore string `json:"identity_store,omitempty"` // default "local"
 }
 
 // AuthenticateAnswer says who signed in; the sign-in cookie is in Set-Cookie.

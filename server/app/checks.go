@@ -23,6 +23,7 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
 		Agreements: n.agreement, Majority: n.mastership.Majority, Modes: modeFacts{n}, Roots: n.authority.Roots, Own: n.ownCertificates, State: n.partners.State, Clock: n.opts.Clock,
 		AskEdges: edgeCalls{n.links}.Ask,
+		Stores:   n.probeStores, AskStores: edgeCalls{n.links}.Stores,
 		HasBlob: func(sha256 string) (bool, error) {
 			_, found, err := n.blobs.Stat(sha256)
 			return found, err

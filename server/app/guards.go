@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -23,6 +24,7 @@ func (n *Node) guards() map[string]configuration.Guard {
 	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
 	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
 	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
+	guards[mdc.IdentityStoreKind().Name] = directoryFits
 	guards[mdc.OverrideKind().Name] = n.overrideFits
 	guards[mdc.UserKind().Name] = strongEnough
 	return guards
@@ -133,7 +135,7 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		return nil
 	}
 	kind, ok := mdc.KindByName(override.Kind)
-	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name {
+	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name && kind.Name != mdc.IdentityStoreKind().Name {
 		return nil
 	}
 	o, err := tx.Get(kind, override.Name)
@@ -158,6 +160,8 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 	case *mdc.Agent:
 		fields, err = agentFaults(tx, v)
 		fields = append(fields, n.logoutURLFaults(v)...)
+	case *mdc.IdentityStore:
+		return inValues(directoryFits(tx, nil, v))
 	}
 	if err != nil {
 		return err
@@ -166,6 +170,20 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		fields[i].Pointer = "/values" + fields[i].Pointer
 	}
 	return fault.InvalidFields("The override makes the session policy or an agent one that cannot be used.", fields)
+}
+
+// inValues places the faults of a laid object in its override.
+func inValues(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	out := *f
+	out.Fields = slices.Clone(f.Fields)
+	for i := range out.Fields {
+		out.Fields[i].Pointer = "/values" + out.Fields[i].Pointer
+	}
+	return &out
 }
 
 // capacity is how many sessions this data center may hold (CAMS-10); 0 = no limit, also while that cannot be read.

@@ -34,10 +34,12 @@ type model struct {
 	contents cached[map[string]int64] // sizes of packages' contents, by digest
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
+	stores   cachedMap[declaredStore]
 }
 
 func newModel(log *journal.Log, runtimeURL string) *model {
-	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000}}
+	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000},
+		stores: cachedMap[declaredStore]{limit: 1000}}
 	log.OnChange(m.changed)
 	return m
 }
@@ -77,6 +79,9 @@ func (m *model) changed(changes []journal.Change) {
 		}
 		if all || c.Kind == "agent" {
 			m.agents.drop(c.Name)
+		}
+		if all || c.Kind == "identity_store" || c.Kind == "identity_store_credential" {
+			m.stores.drop(c.Name)
 		}
 		if all || c.Kind == "user" {
 			m.users.drop(c.Name)
@@ -268,6 +273,11 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 		return optional(loadOne[mdc.User](ctx, m.log, mdc.UserKind(), name))
 	})
 	return u, u != nil, err
+}
+
+// IdentityStore gives a declared identity store with its bind password, nil when there is none such.
+func (m *model) IdentityStore(ctx context.Context, name string) (*declaredStore, error) {
+	return m.stores.get(name, func() (*declaredStore, error) { return loadStore(ctx, m.log, name) })
 }
 
 // Refers says whether a package has the content of this digest, and of how many bytes.

@@ -98,6 +98,7 @@ type Node struct {
 	agreement   *topology.Agreements
 	signer      *topology.Signer
 	mastership  *topology.Mastership
+	directories *directories
 	engine      *session.Engine
 	assertions  *assertion.Signer
 	calls       *logoutCalls
@@ -347,6 +348,9 @@ func (n *Node) close() error {
 	}
 	if n.calls != nil {
 		n.calls.close()
+	}
+	if n.directories != nil {
+		n.directories.close()
 	}
 	if n.authority != nil {
 		errs = append(errs, n.authority.Close())

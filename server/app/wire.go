@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
@@ -26,6 +27,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.model.prime(ctx); err != nil {
 		return err
 	}
+	n.directories = n.newDirectories()
 	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireKeys, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
@@ -38,7 +40,7 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, members, users, blobs, links, mode bool
+	var trusted, keys, members, users, stores, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
 		if c.Kind == "partner" {
@@ -49,6 +51,7 @@ func (n *Node) follow(changes []journal.Change) {
 		keys = keys || all || c.Kind == "keyset"
 		members = members || all || c.Kind == "data_center_key" || c.Kind == "partner"
 		users = users || all || c.Kind == "user"
+		stores = stores || all || c.Kind == "identity_store" || c.Kind == "identity_store_credential" || c.Kind == "override" && strings.HasPrefix(c.Name, "identity_store/")
 		blobs = blobs || all || c.Kind == "package"
 		links = links || all || c.Kind == "replication_agreement"
 	}
@@ -61,6 +64,9 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if users {
 		n.engine.UsersChanged()
+	}
+	if stores {
+		n.engine.StoresChanged()
 	}
 	if blobs {
 		n.fetcher.Refresh()
@@ -216,7 +222,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	}
 	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
-		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
+		Policies: n.model, Directory: directory{n.model, n.directories}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
 		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls})
 	return err
 }

@@ -47,7 +47,15 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	if err := p.wrap(op.Kind, was, will); err != nil {
 		return Result{}, err
 	}
-	return p.write(op, body, will)
+	credential, err := p.keep(was, will)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := p.write(op, body, will)
+	if err != nil || res.Outcome == Unchanged {
+		return res, err
+	}
+	return res, credential.put(p, op.Name)
 }
 
 // read gives the object as it is now and its stored body (nil when it was never written).
@@ -156,6 +164,9 @@ func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
 		return err
 	}
 	p.forget(op, was)
+	if err := p.dropCredential(was, edit); err != nil {
+		return err
+	}
 	if edit {
 		return p.tx.EditAway(op.Kind, op.Name, p.actor.Name)
 	}

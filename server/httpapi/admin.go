@@ -39,6 +39,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.checkRoutes()...)
 	o.add(s.inspectRoutes()...)
 	o.add(s.matrixRoutes()...)
+	o.add(s.storeRoutes()...)
 	o.add(s.expiryRoutes()...)
 	o.add(s.federationRoutes()...)
 	o.add(s.cookieKeyRoutes()...)

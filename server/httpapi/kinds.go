@@ -285,7 +285,8 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	}
 	holder, hashed := o.(mdc.SecretHolder)
 	_, wrapped := o.(mdc.PassphraseHolder)
-	if !hashed && !wrapped {
+	_, marked := o.(mdc.CredentialHolder)
+	if !hashed && !wrapped && !marked {
 		return b, nil
 	}
 	fields := map[string]json.RawMessage{}
@@ -299,6 +300,9 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	}
 	if wrapped {
 		delete(fields, "passphrase")
+	}
+	if marked {
+		delete(fields, mdc.CredentialField)
 	}
 	return json.Marshal(fields)
 }

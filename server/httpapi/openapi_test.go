@@ -191,7 +191,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		{"users", "u", `{"name":"u","password":"long enough","groups":["g"]}`, `{"email":"u@example.com"}`},
 		{"authorization-policies", "p", `{"name":"p","rules":[{"effect":"allow","groups":["g"]}]}`, `{"rules":[{"effect":"allow"}]}`},
 		{"applications", "a", `{"name":"a","hosts":["a.example"],"resources":{"r":{"paths":["/**"],"authorization_policy":"p"}}}`, `{"resources":null}`},
-		{"identity-stores", "i", `{"name":"i","urls":["ldaps://i.example"]}`, `{"description":"d"}`},
+		{"identity-stores", "i", `{"name":"i","urls":["ldaps://127.0.0.1:1"],"user_search_base":"dc=example"}`, `{"description":"d"}`},
 		{"authentication-schemes", "c", `{"name":"c","steps":[{"method":"password","identity_store":"i"}]}`, `{"level":2}`},
 		{"admin-roles", "ar", `{"name":"ar","permissions":[{"actions":["read"],"kinds":["*"]}],"groups":["g"]}`, `{"description":"d"}`},
 		{"admin-tokens", "at", `{"name":"at","roles":["ar"],"token":"0123456789abcdef0123456789abcdef","expires_at":"2030-01-01T00:00:00Z"}`, `{"description":"d"}`},
@@ -209,6 +209,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		steps = append(steps, step{"PUT", declared, one, b.body, 201}, step{"PUT", declared, one, b.body, 200}, step{"GET", declared, one, "", 200},
 			step{"PATCH", declared, one, b.patch, 200}, step{"GET", list, "", "", 200})
 	}
+	steps = append(steps, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/i/test", "", 200}, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/none/test", "", 404})
 	steps = append(steps, overrideSteps()...)
 	steps = append(steps, step{"POST", "/v1/trust/join-tokens", "", `{"purpose":"agent","name":"a"}`, 201}, step{"GET", "/v1/trust/join-tokens", "", "", 200},
 		step{"DELETE", "/v1/trust/join-tokens/{id}", "/v1/trust/join-tokens/JOIN", "", 204}, step{"POST", "/v1/trust/join", "", `{"token":"x"}`, 400})

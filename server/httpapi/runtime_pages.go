@@ -13,6 +13,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/console"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
 
@@ -147,7 +148,7 @@ func (s *Server) loginForm(c *call) error {
 		return err
 	}
 	prior, _ := s.signInCookie(c)
-	found, err := s.signIn(c, form["user"], form["password"], prior)
+	found, err := s.signIn(c, s.attempt(c, mdc.LocalStore, form["user"], form["password"]), prior)
 	if fault.Is(err, fault.Unauthenticated) && fault.CodeOf(err) != "sign_in_refused" {
 		return s.askPassword(c, request, console.Login{Request: form["request"], Package: packageName(form["package"]), To: destination(form["to"]), User: form["user"], Error: whyWrong(err)})
 	}

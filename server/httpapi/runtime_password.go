@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -73,7 +74,7 @@ func (s *Server) passwordForm(c *call) error {
 	if why := contradiction(form); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: true})
 	}
-	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, v.User, form["current"]), form["new"])
+	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, mdc.LocalStore, v.User, form["current"]), form["new"])
 	if why, atNew := whyKept(err); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: atNew})
 	}
@@ -83,7 +84,7 @@ func (s *Server) passwordForm(c *call) error {
 	c.Header("Cache-Control", "no-store")
 	// A clone may not have the change yet: then the person signs in once more, which proves the new password to them too.
 	next := accountPath + "?done=" + doneChanged
-	if _, err := s.signIn(c, v.User, form["new"], ""); err != nil {
+	if _, err := s.signIn(c, s.attempt(c, mdc.LocalStore, v.User, form["new"]), ""); err != nil {
 		next = "/login?to=" + toSessions
 	}
 	c.Redirect(http.StatusSeeOther, next)
@@ -121,8 +122,9 @@ func whyKept(err error) (phrase string, atNew bool) {
 	return "", false
 }
 
-// attempt is what somebody says of themselves, and where it comes from.
-func (s *Server) attempt(c *call, user, password string) identity.Attempt {
+// attempt is what somebody says of themselves, and where it comes from. The store is the local one when none is named.
+func (s *Server) attempt(c *call, store, user, password string) identity.Attempt {
+	store = cmp.Or(store, mdc.LocalStore)
 	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	return identity.Attempt{User: user, Password: password, Source: s.remoteAddress(c), Device: s.c.Sessions.Device(device, mdc.LocalStore, strings.Trim(user, " "))}
+	return identity.Attempt{Store: store, User: user, Password: password, Source: s.remoteAddress(c), Device: s.c.Sessions.Device(device, store, strings.Trim(user, " "))}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 	"github.com/concord-access/terraform-provider-concord/server/session"
@@ -22,7 +23,7 @@ func (s *Server) authenticate(c *call) error {
 		return err
 	}
 	prior, _ := s.signInCookie(c)
-	found, err := s.signIn(c, in.User, in.Password, prior)
+	found, err := s.signIn(c, s.attempt(c, in.IdentityStore, in.User, in.Password), prior)
 	if err != nil {
 		return err
 	}
@@ -31,12 +32,12 @@ func (s *Server) authenticate(c *call) error {
 }
 
 // signIn checks the password, makes the sign-on and sets its cookie.
-func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
+func (s *Server) signIn(c *call, t identity.Attempt, prior string) (session.Found, error) {
 	ctx := s.traced(c, "")
-	p, err := s.c.Users.Authenticate(ctx, s.attempt(c, user, password))
+	p, err := s.c.Users.Authenticate(ctx, t)
 	if err != nil {
 		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
-		s.noteSignIn(c, user, err)
+		s.noteSignIn(c, t.User, err)
 		return session.Found{}, err
 	}
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},

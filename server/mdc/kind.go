@@ -95,7 +95,7 @@ func As[P Object](o Object) (P, error) {
 func Kinds() []Kind {
 	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
-		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
+		DataCenterKeyKind(), PromotionKind(), KeysetKind(), IdentityStoreCredentialKind(), SessionPolicyKind(),
 		PasswordPolicyKind(), SecurityDomainKind(), GroupKind(), UserKind(), IdentityStoreKind(), AuthenticationSchemeKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
 		AdminRoleKind(), AdminTokenKind(),
 		SettingKind(), OverrideKind(), PackageKind(),

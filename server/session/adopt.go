@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
@@ -49,10 +50,14 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 		return adoption{r, rule}, err
 	}
 	person, found, err := e.cfg.Directory.User(ctx, c.Store, c.User)
+	down := fault.Is(err, fault.Unavailable)
 	if err != nil {
-		return adoption{}, fmt.Errorf("look up user of %s: %w", c.SSOID, err)
+		err = fmt.Errorf("look up user of %s: %w", c.SSOID, err)
 	}
-	if !found || !person.Enabled {
+	switch {
+	case err != nil && !down:
+		return adoption{}, err
+	case !down && (!found || !person.Enabled):
 		return adoption{rule: ChallengeUser}, nil
 	}
 	if given == nil && p.Reauthenticate && r == nil {
@@ -66,9 +71,12 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 		given = &o
 	}
 	switch given.verdict {
-	case verdictFound:
+	case verdictFound: // while the directory is down here, what the partner gives has to do: it looks the user up too
 		return e.take(ctx, c, r, given)
 	case verdictCookie, verdictAlone:
+		if down {
+			return adoption{}, err
+		}
 		return e.fromCookie(ctx, c, r, person, given)
 	}
 	return adoption{rule: given.rule}, nil

@@ -24,11 +24,11 @@ type Person struct {
 	Groups     []string
 	Attributes map[string]string
 	Enabled    bool
-	Replicated bool // the store is replicated configuration: what it says now counts over what a session began with
+	Prevails   bool // what the store says now counts over what a session began with: it is the same people everywhere
 }
 
-// Directory looks users up in the identity stores of this data center. A store that cannot answer is an error; one that
-// answers "no such user" is found = false.
+// Directory looks users up in the identity stores of this data center. A store that cannot answer is an error, of kind
+// Unavailable when it is one outside of Concord that is down; one that answers "no such user" is found = false.
 type Directory interface {
 	User(ctx context.Context, identityStore, name string) (p Person, found bool, err error)
 }
@@ -90,6 +90,7 @@ type Engine struct {
 	flights   singleflight.Group // adoptions, by sso id
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
 	users     atomic.Uint64      // counts UsersChanged
+	stores    atomic.Uint64      // counts StoresChanged
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers
@@ -128,6 +129,19 @@ func New(cfg Config) (*Engine, error) {
 
 // UsersChanged makes every session look its user up again at its next use. App calls it when a replicated user changed.
 func (e *Engine) UsersChanged() { e.users.Add(1) }
+
+// StoresChanged makes every session whose user lives outside of Concord look that user up again at its next use. App calls it
+// when an identity store is declared, changed or taken away.
+func (e *Engine) StoresChanged() { e.stores.Add(1) }
+
+// generation counts what makes sessions of an identity store look their users up before it is time: a change of local users
+// says nothing about those of a directory, which would be asked for all of them at once.
+func (e *Engine) generation(identityStore string) uint64 {
+	if identityStore == mdc.LocalStore {
+		return e.users.Load()
+	}
+	return e.stores.Load()
+}
 
 // now is the time in whole milliseconds, as cookies carry it.
 func (e *Engine) now() time.Time { return e.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }

@@ -214,6 +214,9 @@ func (e *Engine) over(ctx context.Context, s *mdc.Session) (bool, error) {
 		return true, nil
 	}
 	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
+	if fault.Is(err, fault.Unavailable) { // it goes on here, so it may there
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("look up user of session %s: %w", s.ID, err)
 	}

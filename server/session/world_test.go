@@ -31,15 +31,17 @@ type world struct {
 	ring    *seal.Ring
 	centers map[string]*center
 
-	mu     sync.Mutex // guards the rest
-	policy atomic.Pointer[mdc.SessionPolicy]
-	cut    map[string]bool                       // "A>B": calls of A do not reach B
-	lose   map[string]int                        // "A>B": answers of that many retrievals get lost
-	broken map[string]func() error               // "A>B": what comes back instead
-	alter  func(*mdc.Session)                    // what partners make of a session that they give
-	people map[string]session.Person             // "A/store/user"
-	events func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
-	held   func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
+	mu      sync.Mutex // guards the rest
+	policy  atomic.Pointer[mdc.SessionPolicy]
+	cut     map[string]bool                       // "A>B": calls of A do not reach B
+	lose    map[string]int                        // "A>B": answers of that many retrievals get lost
+	broken  map[string]func() error               // "A>B": what comes back instead
+	alter   func(*mdc.Session)                    // what partners make of a session that they give
+	people  map[string]session.Person             // "A/store/user"
+	events  func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
+	down    map[string]bool                       // data centers whose identity store is down
+	lookUps int                                   // in all identity stores
+	held    func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
 }
 
 type center struct {
@@ -62,7 +64,7 @@ const people = "people"
 func newWorld(t testing.TB, ids ...string) *world {
 	w := &world{t: t, dir: t.TempDir(), clock: clock.NewManual(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), ring: new(seal.Ring),
 		centers: map[string]*center{}, cut: map[string]bool{}, lose: map[string]int{},
-		broken: map[string]func() error{}, people: map[string]session.Person{}}
+		broken: map[string]func() error{}, down: map[string]bool{}, people: map[string]session.Person{}}
 	p := mdc.DefaultSessionPolicy()
 	p.SignInURL = "https://login.example.com"
 	w.policy.Store(p)
@@ -164,6 +166,10 @@ type directory struct {
 func (d directory) User(_ context.Context, identityStore, name string) (session.Person, bool, error) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
+	d.w.lookUps++
+	if d.w.down[d.id] {
+		return session.Person{}, false, fault.New(fault.Unavailable, "identity_store_down", "It is down.")
+	}
 	p, ok := d.w.people[d.id+"/"+identityStore+"/"+strings.ToLower(name)]
 	return p, ok, nil
 }

@@ -54,6 +54,10 @@ type ValidatorConfig struct {
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
 	// AskEdges has a partner tell its own edges; nil = nobody is asked.
 	AskEdges func(ctx context.Context, clusterID string) ([]Edge, error)
+	// Stores probes the identity stores of this data center; nil = there are none. AskStores has a partner tell its own; nil =
+	// nobody is asked.
+	Stores    func(ctx context.Context) ([]Store, error)
+	AskStores func(ctx context.Context, clusterID string) ([]Store, error)
 	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
 	Majority func(ctx context.Context) (state, reason string, err error)
 	// Audit writes the audit record of a repair in the repair's own transaction.
@@ -75,7 +79,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.stores, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)
