@@ -145,6 +145,7 @@ func TestValues(t *testing.T) {
 		`groups`:                       "admins,staff",
 		`attributes.department`:        "hr",
 		`attributes.odd`:               "a%0Ab", // never: refused below
+		`user + "/" + string(level)`:   "ann/2",
 		`user + "@" + host`:            "ann@shop.example",
 		`["a,b", "c"]`:                 "a%2Cb,c",
 		`"a,b"`:                        "a,b",
