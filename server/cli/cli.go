@@ -41,7 +41,8 @@ func (p *program) root() *cobra.Command {
 		Short: "Access management across data centers: server and operator's tool",
 		Long: "concord runs a node of a data center (server, dev), an agent in front of an application (gate), and\n" +
 			"talks to a running data center for an operator (status, session, partner, trust, replication,\n" +
-			"validate, policy, promote, demote). Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 the check did not pass.",
+			"validate, policy, promote, demote).\n" +
+			"Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 the check did not pass.",
 		SilenceUsage: true, SilenceErrors: true,
 		Args:                       noSuchVerb,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
