@@ -313,3 +313,29 @@ func TestWebServersSayWhereTheClientIs(t *testing.T) {
 		}
 	})
 }
+
+// TestWebServersOpenNoPathBySpelling: what reaches the application without a sign-in can be read in no way as a path that is not
+// open (SEC-22, SEC-23, G-18), whatever the web server does with the address before it asks or after.
+func TestWebServersOpenNoPathBySpelling(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		opened := 0
+		for _, v := range testkit.PathVectors() {
+			if strings.ContainsAny(v, "\r\n") {
+				continue
+			}
+			s.raw("GET " + v)
+			for _, r := range s.app.taken() {
+				opened++
+				for _, reading := range testkit.PathReadings(r.RequestURI) {
+					path, _, _ := strings.Cut(reading, "?")
+					if path != "/open" && path != "/healthz" && path != "/public" && !strings.HasPrefix(path, "/public/") {
+						t.Errorf("%q reaches the application as %q, which can be read as %q", v, r.RequestURI, reading)
+					}
+				}
+			}
+		}
+		if opened < 5 {
+			t.Errorf("only %d requests were let through: the vectors prove nothing", opened)
+		}
+	})
+}
