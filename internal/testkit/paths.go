@@ -52,10 +52,15 @@ func behind(p string) (out []string) {
 }
 
 // PathReadings are the paths that programs behind a web server may take a target for: decoded, resolved, collapsed and cut in every
-// order that is known of some program. Upper and lower case stay apart.
+// order that is known of some program. Query and fragment are cut off first: an encoded question mark is a letter of a path. Upper
+// and lower case stay apart.
 func PathReadings(target string) []string {
-	all := []string{target}
-	seen := map[string]bool{target: true}
+	first := target
+	if i := strings.IndexAny(target, "?#"); i >= 0 {
+		first = target[:i]
+	}
+	all := []string{first}
+	seen := map[string]bool{first: true}
 	for i := 0; i < len(all) && len(all) < 500; i++ {
 		for _, read := range readers() {
 			if r := read(all[i]); !seen[r] {
@@ -64,7 +69,10 @@ func PathReadings(target string) []string {
 			}
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(r string) bool { // who decodes serves no encoded path
+		d, err := url.PathUnescape(r)
+		return err == nil && d != r
+	})
 }
 
 func readers() []func(string) string {
@@ -80,7 +88,7 @@ func readers() []func(string) string {
 			return strings.Join(parts, "/")
 		}
 	}
-	return []func(string) string{cut("?"), cut("#"), cut("\x00"),
+	return []func(string) string{cut("\x00"),
 		func(s string) string {
 			if d, err := url.PathUnescape(s); err == nil {
 				return d

@@ -54,13 +54,12 @@ func newGuarded(t *testing.T) *guarded {
 		resources[name] = wire.Resource{Paths: []string{"/" + name}, AuthorizationPolicy: name}
 	}
 	g.app = d.Application("shop", "https://shop.example")
-	d.Put("/v1/applications/shop", wire.Application{Name: "shop", Hosts: []string{"shop.example"}, Resources: resources})
 	for _, name := range []string{"ann", "bob", "eve"} {
 		b := testkit.NewBrowser(t, d)
-		g.app.Origin = "https://shop.example"
 		b.Open(g.app, name, testkit.Password)
 		g.cookies[name] = b.AgentCookie(g.app)
 	}
+	d.Put("/v1/applications/shop", wire.Application{Name: "shop", Hosts: []string{"shop.example"}, Resources: resources})
 	return g
 }
 
