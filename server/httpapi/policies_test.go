@@ -273,3 +273,15 @@ func TestForwardAuthSaysWhatPoliciesSet(t *testing.T) {
 		}
 	}
 }
+
+// TestVaryingDecisionsAreNotUsedAgain: an agent that may use answers again is never given one that the next minute, another address or
+// another attribute would change (SEC-26).
+func TestVaryingDecisionsAreNotUsedAgain(t *testing.T) {
+	g := newGuarded(t)
+	g.d.Put("/v1/agents/shop", wire.Agent{Name: "shop", Hosts: []string{"https://shop.example"}, Secret: g.app.Secret, CacheLifetime: "10s"})
+	for path, again := range map[string]bool{"/any": true, "/network": false, "/hr": false, "/now": false, "/all-three": false} {
+		if a := g.authorize("ann", path, "10.1.2.3"); a.Decision != "allow" || (a.CacheSeconds > 0) != again {
+			t.Errorf("%s: %s, to be used for %d s", path, a.Decision, a.CacheSeconds)
+		}
+	}
+}

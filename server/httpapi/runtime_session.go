@@ -127,6 +127,9 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
 	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID), Headers: decision.Headers}
+	if decision.Varies {
+		out.CacheSeconds = 0
+	}
 	err := introduce(&out, v)
 	return out, err
 }

@@ -44,6 +44,9 @@ type Decision struct {
 	// Headers are what the application is told, with Allow, Public and Excluded. One with an empty value is there so that a browser
 	// cannot send it.
 	Headers map[string]string
+	// Varies: the policy that was asked has rules with terms (networks, times, conditions), so the same person's next request may get
+	// another decision although nothing was changed. An agent must not use this one again.
+	Varies bool
 }
 
 // Decide says what r comes to for s. In order: an unknown method denies; the exact host before the wildcard; the most
@@ -73,6 +76,7 @@ func (ix *Index) decide(q *question) (Decision, *target) {
 		return Decision{Effect: Deny, Rule: RuleNotCovered}, nil
 	}
 	d, t := strictest(targets, method, q)
+	d.Varies = t != nil && t.policy != nil && (t.policy.deny.conditions || t.policy.allow.conditions)
 	if d.Effect != Deny && d.Effect != Challenge {
 		d.Headers = at.told(t, q)
 	}
