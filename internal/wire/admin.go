@@ -262,28 +262,6 @@ type ApplicationView struct {
 	Overridden []string `json:"overridden,omitempty"` // JSON pointers of what an override gives in this data center
 }
 
-// AuthorizationPolicy is the writable half of /v1/authorization-policies/{name}.
-type AuthorizationPolicy struct {
-	Name  string `json:"name"`
-	Rules []Rule `json:"rules"`
-
-	SecurityDomain string `json:"security_domain,omitempty"`
-}
-
-// Rule is one rule of an authorization policy.
-type Rule struct {
-	Effect string   `json:"effect"`
-	Users  []string `json:"users,omitempty"`
-	Groups []string `json:"groups,omitempty"`
-}
-
-// AuthorizationPolicyView is an authorization policy as it is answered.
-type AuthorizationPolicyView struct {
-	AuthorizationPolicy
-	ID         string   `json:"id"`
-	Overridden []string `json:"overridden,omitempty"` // JSON pointers of what an override gives in this data center
-}
-
 // Agent is the writable half of /v1/agents/{name}. Secret absent keeps the present one.
 type Agent struct {
 	Name           string   `json:"name"`

@@ -31,7 +31,7 @@ type AuthorizeRequest struct {
 	Scheme           string `json:"scheme"`                      // http or https, as the browser sees it
 	Host             string `json:"host"`                        // host[:port], as the browser sent it
 	Target           string `json:"target"`                      // origin form: path[?query], undecoded
-	ClientAddress    string `json:"client_address,omitempty"`    //
+	ClientAddress    string `json:"client_address,omitempty"`    // of the browser, as the agent sees it; rules on networks go by it
 	Cookie           string `json:"cookie,omitempty"`            // the agent's cookie; "" when absent or sent twice
 	InactivityCookie string `json:"inactivity_cookie,omitempty"` //
 	Navigation       bool   `json:"navigation,omitempty"`        // the browser wants a page: a challenge may redirect
@@ -112,6 +112,13 @@ type LogoutToken struct {
 const (
 	HeaderAgent       = "X-Concord-Agent"
 	HeaderAgentSecret = "X-Concord-Secret" //nolint:gosec // a header's name
+)
+
+// HeaderClientAddress is the browser's address, set by the web server over anything that a browser sent; or the word
+// ClientAddressForwarded, for web servers that can set fixed values only.
+const (
+	HeaderClientAddress    = "X-Concord-Client-Address"
+	ClientAddressForwarded = "x-forwarded-for" // the last address of that header, which such a web server writes itself
 )
 
 // Headers that tell an application who asks. An empty one says that nobody is named.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -188,17 +189,28 @@ func (m *model) SignInURL() string {
 
 // Policies gives the compiled applications and authorization policies.
 func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
-	return m.index.get(func() (*policy.Index, error) {
-		apps, err := loadAll[mdc.Application](ctx, m.log, mdc.ApplicationKind())
-		if err != nil {
-			return nil, err
-		}
-		policies, err := loadAll[mdc.AuthorizationPolicy](ctx, m.log, mdc.AuthorizationPolicyKind())
-		if err != nil {
-			return nil, err
-		}
-		return policy.Compile(apps, policies)
-	})
+	return m.index.get(func() (*policy.Index, error) { return m.compile(ctx, nil) })
+}
+
+// PoliciesWith is Policies as it would be with p in the place of the policy of that name. It is made for the caller alone.
+func (m *model) PoliciesWith(ctx context.Context, p *mdc.AuthorizationPolicy) (*policy.Index, error) {
+	return m.compile(ctx, p)
+}
+
+func (m *model) compile(ctx context.Context, instead *mdc.AuthorizationPolicy) (*policy.Index, error) {
+	apps, err := loadAll[mdc.Application](ctx, m.log, mdc.ApplicationKind())
+	if err != nil {
+		return nil, err
+	}
+	policies, err := loadAll[mdc.AuthorizationPolicy](ctx, m.log, mdc.AuthorizationPolicyKind())
+	if err != nil {
+		return nil, err
+	}
+	if instead != nil {
+		policies = slices.DeleteFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == instead.Name })
+		policies = append(policies, instead)
+	}
+	return policy.Compile(apps, policies)
 }
 
 // PasswordPolicy gives what new passwords must be.

@@ -37,6 +37,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.mastershipRoutes()...)
 	o.add(s.replicationCheckRoutes()...)
 	o.add(s.checkRoutes()...)
+	o.add(s.evaluationRoutes()...)
 	o.add(s.inspectRoutes()...)
 	o.add(s.matrixRoutes()...)
 	o.add(s.storeRoutes()...)

@@ -34,7 +34,7 @@ func withIdentity(h map[string]string, v *mdc.Session, signed string) map[string
 }
 
 // word gives an answer as its bytes; person is who is still to be introduced, or nil. Such an answer, without a cookie, says nothing but
-// the session, the agent and the reason, so it is kept beside the assertion that stands in it: most requests take it from there.
+// the session, the agent and the reason, so it is kept beside the assertion that stands in it: most requests take it from there. One with headers of policies is made anew.
 func (s *Server) word(a *mdc.Agent, out *wire.AuthorizeAnswer, person *mdc.Session) (string, error) {
 	if person == nil {
 		return encoded(out)

@@ -82,6 +82,9 @@ func (s *Server) forwardAllow(c *call, f *forwarded, out wire.AuthorizeAnswer) e
 	for _, name := range wire.IdentityHeaders() {
 		h.Set(name, out.Headers[name])
 	}
+	for name, value := range out.Headers { // those of policies among them
+		h.Set(name, value)
+	}
 	h.Set("Cookie", browser.Foreign(f.cookies))
 	setOne(h, out.SetCookies)
 	h.Set("Cache-Control", "no-store")

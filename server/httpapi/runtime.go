@@ -16,7 +16,8 @@ import (
 type Model interface {
 	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
 	Policies(ctx context.Context) (*policy.Index, error)
-	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error) // whether a package has this content, and its bytes
+	PoliciesWith(ctx context.Context, p *mdc.AuthorizationPolicy) (*policy.Index, error) // with p in the place of the one of that name
+	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error)       // whether a package has this content, and its bytes
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)
 	Partner(ctx context.Context, clusterID string) (*mdc.Partner, error) // nil when there is none

@@ -92,7 +92,7 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	if err != nil {
 		return wire.AuthorizeAnswer{}, err
 	}
-	question := res.Request(in.Method)
+	question := s.question(res, in)
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
 		return s.challenge(a, in, session.ChallengeHost, 0)
 	}
@@ -102,18 +102,18 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(open)}, nil
 	case policy.Excluded:
-		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	}
 	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie, ClientAddress: in.ClientAddress, RequestID: requestID})
 	switch {
 	case err != nil:
 		return wire.AuthorizeAnswer{}, err
 	case d.Session == nil && open.Effect == policy.Public:
-		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open.Level)
 	}
-	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}), introduce)
+	out, err := s.judge(a, in, d, index.Decide(question, subjectOf(d.Session)), introduce)
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}
@@ -129,9 +129,24 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	case policy.Challenge:
 		return s.challenge(a, in, reason(decision), decision.Level)
 	}
-	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID)}
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID), Headers: decision.Headers}
+	if decision.Varies {
+		out.CacheSeconds = 0
+	}
 	err := introduce(&out, v)
 	return out, err
+}
+
+// question asks about one request of a browser. Where the client is says the agent, who has proved itself.
+func (s *Server) question(res policy.Resource, in *wire.AuthorizeRequest) policy.Request {
+	q := res.Request(in.Method)
+	q.ClientAddress, q.Now = policy.ClientAddress(in.ClientAddress), s.c.Clock.Now()
+	return q
+}
+
+// subjectOf is who has the session.
+func subjectOf(v *mdc.Session) *policy.Subject {
+	return &policy.Subject{User: v.User, Groups: v.Groups, Attributes: v.Attributes, Level: v.Level, IdentityStore: v.Store, AuthenticatedAt: v.AuthenticatedAt}
 }
 
 // serves says whether the request's origin is one of the agent's hosts.

@@ -40,7 +40,9 @@ func examples(t *testing.T) map[string]mdc.Object {
 		"group": &mdc.Group{Name: "staff", Description: "all", SecurityDomain: "finance"},
 		"user": &mdc.User{Name: "Ann", DisplayName: "Ann A.", Email: "ann@example.com", Groups: []string{"z", "a", "z"}, Attributes: map[string]string{"k": "v"},
 			Enabled: true, Password: mdc.Secret{Hash: "$argon2id$"}, SecurityDomain: "finance"},
-		"authorization_policy": &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Deny, Users: []string{"eve"}}, {Effect: mdc.Allow, Groups: []string{"z", "a"}}}, SecurityDomain: "finance"},
+		"authorization_policy": &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Deny, Users: []string{"eve"}}, {Effect: mdc.Allow, Groups: []string{"z", "a"}, Networks: []string{"2001:db8::/32", "10.0.0.0/8"},
+			Times: []mdc.TimeWindow{{Days: []string{"tue", "mon"}, From: "08:00", To: "18:00", TimeZone: "Europe/Berlin"}}, Condition: `attributes.department == "hr"`}},
+			Responses: &mdc.Responses{Headers: map[string]string{"X-Department": "attributes.department"}}, SecurityDomain: "finance"},
 		"application": &mdc.Application{Name: "shop", Hosts: []string{"shop.example.com", "*.example.org:8443"}, Resources: map[string]mdc.Resource{
 			"all":  {Paths: []string{"/**"}, Methods: []string{"PUT", "GET"}, Protection: mdc.Protected, AuthenticationScheme: "strong", AuthorizationPolicy: "p"},
 			"open": {Paths: []string{"/public/*", "/"}, Protection: mdc.Public}}, SecurityDomain: "finance"},

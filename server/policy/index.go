@@ -20,7 +20,10 @@ type Index struct {
 }
 
 // site is everything that applications say about one host.
-type site struct{ root *node }
+type site struct {
+	root    *node
+	headers []string // that some policy of the site sets, in order
+}
 
 // node is one segment of the path patterns of a site.
 type node struct {
@@ -40,7 +43,7 @@ type target struct {
 	missing               bool   // the authorization policy is not there: deny
 }
 
-// Compile makes the index. The objects are valid (mdc) and are not kept. A resource whose policy is absent denies
+// Compile makes the index. The objects are valid (mdc); parts of them are kept, so they must not be changed afterwards. A resource whose policy is absent denies
 // everybody. Errors: an object that is nil or a pattern that mdc would not have taken.
 func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) (*Index, error) {
 	compiled := make(map[string]*rules, len(policies))
@@ -72,6 +75,9 @@ func (ix *Index) add(a *mdc.Application, policies map[string]*rules) error {
 		t, err := newTarget(a.Name, name, r, policies)
 		if err != nil {
 			return err
+		}
+		for _, s := range sites {
+			s.sets(t)
 		}
 		for _, pattern := range r.Paths {
 			for _, s := range sites {
@@ -108,6 +114,18 @@ func (ix *Index) sites(a *mdc.Application) []*site {
 		}
 	}
 	return out
+}
+
+// sets notes which headers t's policy sets.
+func (s *site) sets(t *target) {
+	if t.policy == nil {
+		return
+	}
+	for _, h := range t.policy.headers {
+		if at, there := slices.BinarySearch(s.headers, h.name); !there {
+			s.headers = slices.Insert(s.headers, at, h.name)
+		}
+	}
 }
 
 // hostKey drops both default ports: whether :443 or :80 is written must never decide whether a host is known.
