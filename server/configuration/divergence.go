@@ -43,9 +43,6 @@ func (s *Service) Discard(ctx context.Context, actor Actor, kind mdc.Kind, name 
 		return err
 	}
 	return s.perform(ctx, actor, false, func(p *pass) error {
-		if err := p.unlocked(op); err != nil {
-			return err
-		}
 		was, old, err := p.read(kind, name)
 		if err != nil {
 			return err
@@ -54,6 +51,9 @@ func (s *Service) Discard(ctx context.Context, actor Actor, kind mdc.Kind, name 
 			if ok, err := actor.may(&p.tx.Snapshot, mdc.ActionWrite, kind, was); err != nil || !ok {
 				return cmp.Or(err, Forbidden(mdc.ActionWrite, kind.Name))
 			}
+		}
+		if err := p.unlocked(op); err != nil {
+			return err
 		}
 		found, err := p.tx.Discard(kind, name)
 		if err != nil {

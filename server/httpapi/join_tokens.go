@@ -19,7 +19,7 @@ func (s *Server) joinTokenRoutes() []route {
 		{method: http.MethodGet, path: all, summary: "List the join tokens of this data center, never their secrets", query: []string{"limit", "cursor"}, out: wire.Page[wire.JoinTokenView]{}, needs: onAll(mdc.ActionRead, mdc.AreaJoinToken), handle: s.listJoinTokens},
 		{method: http.MethodPost, path: all, summary: "Make a one-time join token; its text is answered this once", status: http.StatusCreated, in: wire.JoinTokenRequest{}, out: wire.JoinTokenMade{}, needs: onAll(mdc.ActionWrite, mdc.AreaJoinToken), handle: s.makeJoinToken},
 		{method: http.MethodDelete, path: all + "/{id}", summary: "Withdraw a join token that was not used", status: http.StatusNoContent, needs: onAll(mdc.ActionWrite, mdc.AreaJoinToken), handle: s.withdrawJoinToken},
-		{method: http.MethodPost, path: "/v1/trust/join", summary: "Join the data center that made a token: each then trusts the other, and has it as a partner", in: wire.Join{}, out: wire.Joined{}, needs: onAll(mdc.ActionOperate, mdc.AreaTrust), handle: s.joinDataCenter},
+		{method: http.MethodPost, path: "/v1/trust/join", summary: "Join the data center that made a token: each then trusts the other, and has it as a partner", in: wire.Join{}, out: wire.Joined{}, needs: onAll(mdc.ActionWrite, mdc.PartnerKind().Name), handle: s.joinDataCenter},
 	}
 }
 

@@ -37,6 +37,9 @@ func (k kindRoutes) needs(action string) need {
 	if k.over {
 		return need{action, "", eachSubject}
 	}
+	if _, owned := k.kind.New().(mdc.Owned); !owned {
+		return onAll(action, k.kind.Name)
+	}
 	return need{action, k.kind.Name, eachObject}
 }
 
