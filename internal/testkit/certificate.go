@@ -81,3 +81,9 @@ func (d *DataCenter) AdminWith(token string) *client.Client {
 	d.t.Helper()
 	return d.client(client.Config{Endpoint: d.Endpoint, Token: token})
 }
+
+// AdminOf gives a client of the admin listener that signs in with a user's name and password.
+func (d *DataCenter) AdminOf(user, password string) *client.Client {
+	d.t.Helper()
+	return d.client(client.Config{Endpoint: d.Endpoint, Account: &client.Account{User: user, Password: password}})
+}

@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -87,7 +85,7 @@ func (a *Administrators) Open(ctx context.Context, o Opening) (c Context, token 
 	var raw [secretBytes]byte
 	_, _ = rand.Read(raw[:]) // never fails, by its own contract
 	secret := base64.RawURLEncoding.EncodeToString(raw[:])
-	now := a.c.Clock.Now().UTC().Truncate(time.Second)
+	now := a.c.Clock.Now().UTC()
 	c = Context{ID: rand.Text(), User: u.Name, Secret: digest(secret), Password: digest(u.Password.Hash), From: o.From, OpenedAt: now, Expires: now.Add(o.Life), Life: o.Life}
 	err = a.c.Store.Update(ctx, func(w store.Writer) error {
 		if err := a.makeRoom(w, c.User, now); err != nil {
@@ -174,7 +172,7 @@ func (a *Administrators) Renew(ctx context.Context, who Administrator) (c Contex
 	if who.Context == "" {
 		return c, fault.New(fault.Conflict, "no_security_context", "This request was not made in a security context; there is nothing to renew.")
 	}
-	now := a.c.Clock.Now().UTC().Truncate(time.Second)
+	now := a.c.Clock.Now().UTC()
 	err = a.c.Store.Update(ctx, func(w store.Writer) error {
 		if c, err = getContext(w, who.Context); err != nil {
 			return err
@@ -234,42 +232,4 @@ func (a *Administrators) Contexts(ctx context.Context, after string, limit int) 
 		})
 	})
 	return out, next, err
-}
-
-func eachContext(r store.Reader, after string, visit func(Context) error) error {
-	span := store.Span{Prefix: []byte(contextPrefix)}
-	if after != "" {
-		span.After = []byte(contextPrefix + after)
-	}
-	return r.Range(span, func(_, raw []byte) error {
-		var c Context
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return fmt.Errorf("decode security context: %w", err)
-		}
-		return visit(c)
-	})
-}
-
-// getContext refuses as for one that has ended when there is none.
-func getContext(r store.Reader, id string) (c Context, err error) {
-	raw, err := r.Get([]byte(contextPrefix + id))
-	if errors.Is(err, store.ErrNotFound) {
-		return c, errEnded()
-	}
-	if err != nil {
-		return c, fmt.Errorf("read security context: %w", err)
-	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return c, fmt.Errorf("decode security context: %w", err)
-	}
-	return c, nil
-}
-
-// putContext keeps one for as long as it lives: what has ended is no burden.
-func putContext(w store.Writer, c Context, now time.Time) error {
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("encode security context: %w", err)
-	}
-	return w.Put([]byte(contextPrefix+c.ID), raw, c.Expires.Sub(now)+time.Second)
 }
