@@ -4,14 +4,15 @@ import (
 	"net/http"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 )
 
 func (s *Server) cookieKeyRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "/v1/cookie-keys", summary: "The keys that seal cookies, by id, and which data centers have them; at the master", out: wire.CookieKeys{}, handle: s.cookieKeys},
-		{method: http.MethodPost, path: "/v1/cookie-keys/rotate", summary: "Distribute the next key of a purpose, or of all, and use it as soon as every data center has it", in: wire.CookieKeyRotation{}, out: wire.CookieKeys{}, handle: s.rotateCookieKeys},
-		{method: http.MethodPost, path: "/v1/cookie-keys/revoke", summary: "End keys at once, with every cookie that they sealed", in: wire.CookieKeyRevocation{}, out: wire.CookieKeys{}, handle: s.revokeCookieKeys},
+		{method: http.MethodGet, path: "/v1/cookie-keys", summary: "The keys that seal cookies, by id, and which data centers have them; at the master", out: wire.CookieKeys{}, needs: onAll(mdc.ActionRead, mdc.AreaCookieKey), handle: s.cookieKeys},
+		{method: http.MethodPost, path: "/v1/cookie-keys/rotate", summary: "Distribute the next key of a purpose, or of all, and use it as soon as every data center has it", in: wire.CookieKeyRotation{}, out: wire.CookieKeys{}, needs: onAll(mdc.ActionOperate, mdc.AreaCookieKey), handle: s.rotateCookieKeys},
+		{method: http.MethodPost, path: "/v1/cookie-keys/revoke", summary: "End keys at once, with every cookie that they sealed", in: wire.CookieKeyRevocation{}, out: wire.CookieKeys{}, needs: onAll(mdc.ActionOperate, mdc.AreaCookieKey), handle: s.revokeCookieKeys},
 	}
 }
 

@@ -61,6 +61,7 @@ func AnswerPage(w http.ResponseWriter, accept string, p wire.JournalPage) error 
 // ForwardedFor is where a request of peer comes from, by its headers.
 func ForwardedFor(peer string, h http.Header, proxies []netip.Prefix) string {
 	return forwardedFor(peer, h, proxies)
+}
 
 // AdminRoute is a route of the admin listener and what it asks of an administrator.
 type AdminRoute struct {

@@ -101,6 +101,9 @@ DELETE /oam/services/rest/_replication/{id}              . . . . . x
 GET    /v1/sessions                                      . x . . . x
 GET    /v1/sessions/{id}                                 . x . . . x
 DELETE /v1/sessions/{id}                                 . . x . . x
+GET    /v1/cookie-keys                                   . x . . . x
+POST   /v1/cookie-keys/rotate                            . . x . . x
+POST   /v1/cookie-keys/revoke                            . . x . . x
 GET    /v1/validate                                      . x . . . x
 POST   /v1/validate                                      . . x . . x
 GET    /v1/blobs/{sha256}                                . x . . . x

@@ -10,6 +10,7 @@ import (
 const (
 	AreaAudit           = "audit"            // the record of administrators' acts
 	AreaCertificate     = "certificate"      // certificates that this data center issues
+	AreaCookieKey       = "cookie_key"       // keys that seal cookies, their rotation and revocation
 	AreaJoinToken       = "join_token"       // one-time tokens for enrolment and joining
 	AreaMetrics         = "metrics"          // figures for Prometheus
 	AreaReplication     = "replication"      // its status, conflict files, divergences
@@ -24,7 +25,7 @@ const EveryKind = "*"
 
 // Areas lists them in order.
 func Areas() []string {
-	return []string{AreaAudit, AreaCertificate, AreaJoinToken, AreaMetrics, AreaReplication, AreaSecurityContext, AreaSession, AreaTrust, AreaValidation}
+	return []string{AreaAudit, AreaCertificate, AreaCookieKey, AreaJoinToken, AreaMetrics, AreaReplication, AreaSecurityContext, AreaSession, AreaTrust, AreaValidation}
 }
 
 // Permissible lists what permissions may name: kinds that administrators write, and areas. An override is permitted by the kind that
