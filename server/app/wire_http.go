@@ -20,7 +20,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	administrators, err := n.administrators(who)
+	administrators, err := n.administrators(n.people)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (s *Server) openContext(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	o := administration.Opening{User: in.User, Password: in.Password, From: remoteAddress(c), RequestID: c.GetString(requestIDKey)}
+	o := administration.Opening{User: in.User, Password: in.Password, From: connectionAddress(c), RequestID: c.GetString(requestIDKey)}
 	var fields []fault.Field
 	if in.User == "" || len(in.User) > maxPrincipal {
 		fields = append(fields, fault.Field{Pointer: "/user", Detail: "has to be a user's name"})

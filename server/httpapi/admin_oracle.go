@@ -74,7 +74,7 @@ func (s *Server) basic(g *gin.Context, name, secret string) (administration.Admi
 	if err == nil || fault.CodeOf(err) != administration.CodeWrongToken {
 		return who, err
 	}
-	return s.c.Administrators.Password(ctx, name, secret, remoteAddress(&call{Context: g}))
+	return s.c.Administrators.Password(ctx, name, secret, connectionAddress(&call{Context: g}))
 }
 
 func (s *Server) oracleSetup(c *call) error {

@@ -104,6 +104,8 @@ DELETE /v1/sessions/{id}                                 . . x . . x
 GET    /v1/cookie-keys                                   . x . . . x
 POST   /v1/cookie-keys/rotate                            . . x . . x
 POST   /v1/cookie-keys/revoke                            . . x . . x
+GET    /v1/audit-events                                  . x . . . x
+GET    /v1/audit-events/verify                           . x . . . x
 GET    /v1/validate                                      . x . . . x
 POST   /v1/validate                                      . . x . . x
 GET    /v1/blobs/{sha256}                                . x . . . x
