@@ -39,8 +39,7 @@ func TestExamplesApply(t *testing.T) {
 			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.NewReplacer("concord.ldc\n", "ldc\n", "${path.module}", filepath.Join(here, filepath.Dir(name))).Replace(string(b))}
 			if strings.Contains(string(b), "var.") {
 				step.ConfigVariables = config.Variables{}
-				for _, v := range []string{"first_password", "agent_secret", "passphrase", "directory_password"} {
-				for _, v := range []string{"first_password", "agent_secret", "passphrase", "prometheus_token"} {
+				for _, v := range []string{"first_password", "agent_secret", "passphrase", "directory_password", "prometheus_token"} {
 					if strings.Contains(string(b), "var."+v) {
 						step.ConfigVariables[v] = config.StringVariable("a-long-enough-secret-that-nobody-guesses")
 					}

@@ -97,7 +97,6 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
 		newSecurityDomain, newIdentityStore,
-		newSecurityDomain,
 		newAdminRole, newAdminToken,
 		newSetting, newOverride, newPackage,
 		newCertificate,

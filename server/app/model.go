@@ -283,6 +283,8 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 // IdentityStore gives a declared identity store with its bind password, nil when there is none such.
 func (m *model) IdentityStore(ctx context.Context, name string) (*declaredStore, error) {
 	return m.stores.get(name, func() (*declaredStore, error) { return loadStore(ctx, m.log, name) })
+}
+
 // Administrators gives roles and tokens, laid out for requests.
 func (m *model) Administrators(ctx context.Context) (*administration.Index, error) {
 	return m.admins.get(func() (*administration.Index, error) {

@@ -60,6 +60,7 @@ PUT    /v1/session-policy                                . . . . . x
 PATCH  /v1/session-policy                                . . . . . x
 DELETE /v1/session-policy                                . . . . . x
 POST   /v1/partners/{name}/test                          . . x . . x
+POST   /v1/identity-stores/{name}/test                   . . x . . x
 GET    /v1/partners/{name}/trust                         . x . . . x
 GET    /v1/trust/bundle                                  . x . . . x
 POST   /v1/trust/bundle/rotate                           . . x . . x
