@@ -114,5 +114,7 @@ type AdminToken struct {
 // AdminTokenView is a token as it is answered; Token is always empty.
 type AdminTokenView struct {
 	AdminToken
-	ID string `json:"id"`
+	ID         string     `json:"id"`
+	Expired    bool       `json:"expired,omitempty"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // since the node started; absent = not since then
 }

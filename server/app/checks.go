@@ -29,7 +29,7 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 			return found, err
 		},
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	n.validator = validator
 	return tester, validator, err

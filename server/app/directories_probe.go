@@ -19,7 +19,7 @@ const (
 
 // probeStores asks every server of every declared identity store, as this data center uses it.
 func (n *Node) probeStores(ctx context.Context) ([]topology.Store, error) {
-	list, _, err := n.service.ListEffective(ctx, mdc.IdentityStoreKind(), "", maxProbedStores)
+	list, _, err := n.service.ListEffective(ctx, configuration.Actor{Rights: mdc.EveryRight()}, mdc.IdentityStoreKind(), "", maxProbedStores)
 	if err != nil {
 		return nil, err
 	}

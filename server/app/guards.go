@@ -27,6 +27,7 @@ func (n *Node) guards() map[string]configuration.Guard {
 	guards[mdc.IdentityStoreKind().Name] = directoryFits
 	guards[mdc.OverrideKind().Name] = n.overrideFits
 	guards[mdc.UserKind().Name] = strongEnough
+	guards[mdc.AdminTokenKind().Name] = n.tokenGuard
 	return guards
 }
 

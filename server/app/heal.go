@@ -80,7 +80,7 @@ func (n *Node) discardEdits(ctx context.Context, actor string, edits []journal.E
 	if err != nil {
 		return 0, err
 	}
-	discarded, err := n.service.DiscardThese(ctx, configuration.Actor{Name: actor}, edits)
+	discarded, err := n.service.DiscardThese(ctx, configuration.System(actor), edits)
 	if err != nil || discarded == 0 {
 		return 0, errors.Join(err, n.journal.Unkeep(ctx, n.conflictDir(), file, kept))
 	}

@@ -185,7 +185,7 @@ func (n *Node) wireKeys(ctx context.Context) error {
 	n.keeper, err = keyring.New(keyring.Config{ClusterID: n.cfg.ClusterID, Log: n.journal, Targets: keyTargets{n.feed},
 		Lifetime: func() time.Duration { return n.model.SessionPolicy().Lifetime.D() }, Master: n.partners.MasterAddress, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor keyring.Actor, action, target string) error {
-			return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -33,6 +34,7 @@ type model struct {
 	keysets  cached[map[string]*mdc.Keyset]
 	members  cached[map[string]bool]
 	contents cached[map[string]int64] // sizes of packages' contents, by digest
+	admins   cached[administration.Index]
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
 	stores   cachedMap[declaredStore]
@@ -68,6 +70,9 @@ func (m *model) changed(changes []journal.Change) {
 		}
 		if all || c.Kind == "partner" {
 			m.partners.drop()
+		}
+		if all || c.Kind == "admin_role" || c.Kind == "admin_token" {
+			m.admins.drop()
 		}
 		if all || c.Kind == "keyset" {
 			m.keysets.drop()
@@ -290,6 +295,21 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 // IdentityStore gives a declared identity store with its bind password, nil when there is none such.
 func (m *model) IdentityStore(ctx context.Context, name string) (*declaredStore, error) {
 	return m.stores.get(name, func() (*declaredStore, error) { return loadStore(ctx, m.log, name) })
+}
+
+// Administrators gives roles and tokens, laid out for requests.
+func (m *model) Administrators(ctx context.Context) (*administration.Index, error) {
+	return m.admins.get(func() (*administration.Index, error) {
+		roles, err := loadAll[mdc.AdminRole](ctx, m.log, mdc.AdminRoleKind())
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := loadAll[mdc.AdminToken](ctx, m.log, mdc.AdminTokenKind())
+		if err != nil {
+			return nil, err
+		}
+		return administration.Compile(roles, tokens), nil
+	})
 }
 
 // Refers says whether a package has the content of this digest, and of how many bytes.

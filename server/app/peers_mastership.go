@@ -111,7 +111,7 @@ func (n *Node) wireMastership(context.Context) (err error) {
 		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
 		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }

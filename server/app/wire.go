@@ -201,7 +201,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
 		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }
@@ -230,7 +230,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 // audit records an administrator's act that changes no configuration, durably before the act.
 func (n *Node) audit(ctx context.Context, actor configuration.Actor, action, target string) error {
 	return n.state.Update(ctx, func(tx store.Writer) error {
-		return n.acts.Append(tx, actEvent(configuration.Actor(actor), action, target))
+		return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 	})
 }
 

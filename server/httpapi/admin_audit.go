@@ -36,8 +36,8 @@ const (
 func (s *Server) auditRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: "/v1/audit-events", summary: "What administrators did and what happened to sign-ons; as JSON lines with format=jsonl",
-			query: append(auditFilters(), "data_center", "scope", "format", "cursor"), out: wire.AuditPage{}, handle: s.auditEvents},
-		{method: http.MethodGet, path: "/v1/audit-events/verify", summary: "Whether the audit of this data center is as it was written, or the first record that is not", out: wire.AuditVerification{}, handle: s.verifyAudit},
+			query: append(auditFilters(), "data_center", "scope", "format", "cursor"), out: wire.AuditPage{}, needs: onAll(mdc.ActionRead, mdc.AreaAudit), handle: s.auditEvents},
+		{method: http.MethodGet, path: "/v1/audit-events/verify", summary: "Whether the audit of this data center is as it was written, or the first record that is not", out: wire.AuditVerification{}, needs: onAll(mdc.ActionRead, mdc.AreaAudit), handle: s.verifyAudit},
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 
 func (s *Server) checkRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "/v1/partners/{name}/test", summary: "Test a partner step by step in both directions; changes nothing", out: wire.PartnerTest{}, handle: s.testPartner},
-		{method: http.MethodGet, path: "/v1/validate", summary: "Look at the whole configuration and at each edge to another data center", out: wire.Validation{}, handle: s.validate},
-		{method: http.MethodPost, path: "/v1/validate", summary: "Write defaults that stored objects lack, then look again", out: wire.Validation{}, handle: s.repairConfiguration},
+		{method: http.MethodPost, path: "/v1/partners/{name}/test", summary: "Test a partner step by step in both directions; changes nothing", out: wire.PartnerTest{}, needs: onAll(mdc.ActionOperate, mdc.PartnerKind().Name), handle: s.testPartner},
+		{method: http.MethodGet, path: "/v1/validate", summary: "Look at the whole configuration and at each edge to another data center", out: wire.Validation{}, needs: onAll(mdc.ActionRead, mdc.AreaValidation), handle: s.validate},
+		{method: http.MethodPost, path: "/v1/validate", summary: "Write defaults that stored objects lack, then look again", out: wire.Validation{}, needs: onAll(mdc.ActionOperate, mdc.AreaValidation), handle: s.repairConfiguration},
 	}
 }
 

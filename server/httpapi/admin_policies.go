@@ -8,17 +8,19 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 )
 
 func (s *Server) evaluationRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, handle: s.evaluatePolicies}}
+	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, needs: onAll(mdc.ActionRead, mdc.AuthorizationPolicyKind().Name), handle: s.evaluatePolicies}}
 }
 
 // evaluation is one question of an administrator.
 type evaluation struct {
 	in      wire.PolicyEvaluation
+	by      configuration.Actor
 	subject *policy.Subject
 	index   *policy.Index
 	out     wire.PolicyVerdict
@@ -26,7 +28,7 @@ type evaluation struct {
 
 // evaluatePolicies decides as authorize does, for somebody who is not there.
 func (s *Server) evaluatePolicies(c *call) error {
-	e := evaluation{in: wire.PolicyEvaluation{Method: http.MethodGet, Scheme: "https"}}
+	e := evaluation{by: c.actor(), in: wire.PolicyEvaluation{Method: http.MethodGet, Scheme: "https"}}
 	if err := c.decode(&e.in); err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (e *evaluation) faults() (fields []fault.Field) {
 func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 	who := e.in.Subject
 	if e.in.User != "" {
-		res, err := s.c.Configuration.Effective(ctx, mdc.UserKind(), e.in.User)
+		res, err := s.c.Configuration.Effective(ctx, e.by, mdc.UserKind(), e.in.User)
 		if fault.Is(err, fault.NotFound) {
 			return fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/user", Detail: fmt.Sprintf("%q is no user of the local identity store; describe anybody else in subject", clip(e.in.User))}})
 		}
@@ -180,7 +182,7 @@ func (e *evaluation) word(x policy.Explanation, res policy.Resource) {
 // someAgentServes looks through the agents for one that has the origin.
 func (s *Server) someAgentServes(ctx context.Context, res policy.Resource) (bool, error) {
 	for after := ""; ; {
-		page, next, err := s.c.Configuration.ListEffective(ctx, mdc.AgentKind(), after, 1000)
+		page, next, err := s.c.Configuration.ListEffective(ctx, configuration.Actor{Rights: mdc.EveryRight()}, mdc.AgentKind(), after, 1000)
 		if err != nil {
 			return false, err
 		}

@@ -7,11 +7,12 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
 func (s *Server) storeRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/identity-stores/{name}/test", summary: "Test an identity store, every server of it, from every data center; changes nothing", out: wire.IdentityStoreTest{}, handle: s.testStore}}
+	return []route{{method: http.MethodPost, path: "/v1/identity-stores/{name}/test", summary: "Test an identity store, every server of it, from every data center; changes nothing", out: wire.IdentityStoreTest{}, needs: onAll(mdc.ActionOperate, mdc.IdentityStoreKind().Name), handle: s.testStore}}
 }
 
 func (s *Server) peerStoreRoutes() []route {

@@ -211,6 +211,10 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 	}
 	steps = append(steps, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/i/test", "", 200}, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/none/test", "", 404})
 	steps = append(steps, overrideSteps()...)
+	const contexts = "/v1/security-contexts"
+	steps = append(steps, step{"POST", "/v1/admin-tokens", "", `{"name":"made","roles":["ar"],"ttl":"1h"}`, 201}, step{"DELETE", "/v1/admin-tokens/{name}", "/v1/admin-tokens/made", "", 204},
+		step{"POST", contexts, "", `{"user":"u","password":"long enough","ttl":"1m"}`, 201}, step{"POST", contexts, "", `{"user":"u","password":"wrong"}`, 401}, step{"GET", contexts, "", "", 200},
+		step{"POST", contexts + "/{id}/renew", contexts + "/CONTEXT/renew", "", 409}, step{"DELETE", contexts + "/{id}", contexts + "/CONTEXT", "", 204}, step{"DELETE", contexts + "/{id}", contexts + "/CONTEXT", "", 404})
 	steps = append(steps, step{"POST", "/v1/trust/join-tokens", "", `{"purpose":"agent","name":"a"}`, 201}, step{"GET", "/v1/trust/join-tokens", "", "", 200},
 		step{"DELETE", "/v1/trust/join-tokens/{id}", "/v1/trust/join-tokens/JOIN", "", 204}, step{"POST", "/v1/trust/join", "", `{"token":"x"}`, 400})
 	for _, b := range slices.Backward(bodies) { // what refers to others first
@@ -308,7 +312,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
 	doc := describe(t, admin(t, d, http.MethodGet, "/openapi.json", ""))
 	reached, acts := map[string]bool{}, map[string]bool{}
-	identifier, serial, joinID := "", "", ""
+	identifier, serial, joinID, contextID := "", "", "", ""
 	for _, s := range adminSteps(t, other, d.Sessions("ann")[0].ID) {
 		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
 		if !declared {
@@ -318,7 +322,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 		if s.url == "" {
 			s.url = s.path
 		}
-		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial, "/JOIN", "/"+joinID).Replace(s.url), s.body)
+		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial, "/JOIN", "/"+joinID, "/CONTEXT", "/"+contextID).Replace(s.url), s.body)
 		if got.status != s.want {
 			t.Errorf("%s %s: %d, want %d: %s", s.method, s.url, got.status, s.want, got.body)
 		}
@@ -336,6 +340,11 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 			var v wire.JoinTokenMade
 			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
 			joinID = v.ID
+		}
+		if s.path == "/v1/security-contexts" && got.status == http.StatusCreated {
+			var v wire.SecurityContextOpened
+			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
+			contextID = v.ID
 		}
 		doc.fits(t, o, s.method+" "+s.url, got)
 		reached[s.method+" "+s.path] = true

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -58,7 +59,7 @@ func (s *Server) packageFor(ctx context.Context, name string, v *mdc.Session) (*
 	if !mdc.ValidName(name) {
 		return nil, refused
 	}
-	res, err := s.c.Configuration.Get(ctx, mdc.PackageKind(), name)
+	res, err := s.c.Configuration.Get(ctx, configuration.System("packages"), mdc.PackageKind(), name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, refused
 	}

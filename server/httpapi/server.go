@@ -15,6 +15,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
@@ -45,55 +46,55 @@ type Config struct {
 	Logger                       *slog.Logger
 	Clock                        clock.Clock
 
-	Tokens        TokenAuthenticator
-	AdminRoots    func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
-	RuntimeRoots  func() *x509.CertPool                                                             // likewise
-	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
-	Trail         audit.Trail
-	Events        *audit.Recorder
-	AuditPeers    AuditPeers
-	Readiness     func() []string // why the node is not ready; empty when it is
-	Cursors       Sealer
-	Mode          func() string // the security mode in force
-	Pairings      *passphrase.Pairings
-	Gate          *passphrase.Gate
-	Epoch         func() mdc.Epoch // in which this data center stands
-	Journal       *journal.Log
-	Configuration *configuration.Service
-	Agreements    *topology.Agreements
-	Mastership    *topology.Mastership
-	MastershipKey []byte // its public half
-	Partners      *topology.Partners
-	Clones        Clones
-	Tester        *topology.Tester
-	Validator     *topology.Validator
-	Inspector     Inspector
-	Refused       func(listener string, leaf *x509.Certificate, err error) // of callers whose certificate is refused at a request; must not block
-	Proved        func(ctx context.Context, clusterID string)              // of requests of mode open, before they are judged; must not block
-	Feed          *replication.Feed
-	Follower      *replication.Follower
-	Keys          *replication.Keys
-	CookieKeys    *keyring.Keeper
-	Blobs         *blob.Store
-	Fetcher       *blob.Fetcher
-	Trust         *trust.Store
-	Desk          *enrolment.Desk
-	Joiner        Joiner
-	Book          *federation.Book
-	Publisher     *federation.Publisher
-	Refresher     *federation.Refresher
-	Rotation      *federation.Rotation
-	Authority     *ca.Authority
-	Sessions      *session.Engine
-	Assertions    *assertion.Signer
-	Sisters       session.Sisters // who else may know a person's sign-ons
-	Users         *identity.Authenticator
-	Passwords     Passwords
-	Proxies       []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
-	Guesses       *identity.Counter // what partners ask about
-	AgentSecrets  *identity.Secrets
-	Model         Model
-	Pages         *console.Pages
+	Administrators *administration.Administrators
+	AdminRoots     func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
+	RuntimeRoots   func() *x509.CertPool                                                             // likewise
+	Audit          func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
+	Trail          audit.Trail
+	Events         *audit.Recorder
+	AuditPeers     AuditPeers
+	Readiness      func() []string // why the node is not ready; empty when it is
+	Cursors        Sealer
+	Mode           func() string // the security mode in force
+	Pairings       *passphrase.Pairings
+	Gate           *passphrase.Gate
+	Epoch          func() mdc.Epoch // in which this data center stands
+	Journal        *journal.Log
+	Configuration  *configuration.Service
+	Agreements     *topology.Agreements
+	Mastership     *topology.Mastership
+	MastershipKey  []byte // its public half
+	Partners       *topology.Partners
+	Clones         Clones
+	Tester         *topology.Tester
+	Validator      *topology.Validator
+	Inspector      Inspector
+	Refused        func(listener string, leaf *x509.Certificate, err error) // of callers whose certificate is refused at a request; must not block
+	Proved         func(ctx context.Context, clusterID string)              // of requests of mode open, before they are judged; must not block
+	Feed           *replication.Feed
+	Follower       *replication.Follower
+	Keys           *replication.Keys
+	CookieKeys     *keyring.Keeper
+	Blobs          *blob.Store
+	Fetcher        *blob.Fetcher
+	Trust          *trust.Store
+	Desk           *enrolment.Desk
+	Joiner         Joiner
+	Book           *federation.Book
+	Publisher      *federation.Publisher
+	Refresher      *federation.Refresher
+	Rotation       *federation.Rotation
+	Authority      *ca.Authority
+	Sessions       *session.Engine
+	Assertions     *assertion.Signer
+	Sisters        session.Sisters // who else may know a person's sign-ons
+	Users          *identity.Authenticator
+	Passwords      Passwords
+	Proxies        []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
+	Guesses        *identity.Counter // what partners ask about
+	AgentSecrets   *identity.Secrets
+	Model          Model
+	Pages          *console.Pages
 }
 
 // Passwords changes what people sign in with.
@@ -133,7 +134,7 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil {
+	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
@@ -152,6 +153,7 @@ func (s *Server) declare() {
 	s.admin.title, s.runtime.title, s.peer.title = "Concord admin listener", "Concord runtime listener", "Concord peer listener"
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
 	s.admin.certificates, s.runtime.certificates = true, true
+	s.admin.guard = permit
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()
@@ -161,7 +163,7 @@ func (s *Server) declare() {
 // describes adds the route under which a listener describes itself.
 func (s *Server) describes(o *operations, doc *object, public bool) {
 	o.add(route{method: http.MethodGet, path: "/openapi.json", summary: "This description", public: public, out: map[string]any{},
-		handle: func(c *call) error { return c.answer(*doc) }})
+		needs: anyAdministrator, handle: func(c *call) error { return c.answer(*doc) }})
 	*doc = o.describe(s.c.Version)
 }
 

@@ -52,6 +52,8 @@ type Kind struct {
 	RefersTo   []string      // kinds that References may name
 	New        func() Object // an object with its defaults
 
+	LongSecrets bool // its write-only values are long and random: kept as SHA-256, which costs a request nothing, instead of argon2id
+
 	Overridable bool // a data center may lay values of its own over an object
 }
 

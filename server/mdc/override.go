@@ -76,6 +76,7 @@ func (o *Override) fixed(c *checks, kind Kind, values map[string]any) {
 		secret = secret || kept != nil && field == CredentialField
 		c.want(!secret, "/values/"+escape(field), "is a secret; secrets are the same in every data center")
 		c.want(field != "name", "/values/name", "is the object's name; it cannot be changed")
+		c.want(field != "security_domain", "/values/security_domain", "says who may change the object; it is the same in every data center")
 	}
 	for _, pointer := range strangers(sample, values) {
 		c.want(false, "/values"+pointer, "is not a field of a %s", kind.Name)
