@@ -71,6 +71,7 @@ resource "concord_admin_token" "ci" {
 		resource.TestStep{Config: declared("write", "short", 3, ``), ExpectError: regexp.MustCompile(words("at least 32|between 32"))},
 		resource.TestStep{Config: declared("erase", second, 2, ``), ExpectError: regexp.MustCompile(words("actions"))},
 		resource.TestStep{Config: declared("write", second, 2, `  expires_at = "tomorrow"`), ExpectError: regexp.MustCompile(words("Not a time"))},
+		resource.TestStep{Config: declared("write", second, 2, ``)},
 	)
 }
 

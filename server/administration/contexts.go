@@ -63,11 +63,13 @@ func splitContext(token string) (id, secret string, ok bool) {
 
 // Opening is how somebody asks for a security context.
 type Opening struct {
+	Asker
 	User, Password string
-	From           string        // address that it comes from
 	Life           time.Duration // 0 = DefaultLife
-	RequestID      string
 }
+
+// Asker is what the audit keeps of a request: its id and the address that it comes from.
+type Asker struct{ RequestID, From string }
 
 // Open signs an administrator in and gives the token, which is kept nowhere. fault.Unauthenticated "wrong_credentials" for every
 // reason that a sign-in is refused for; fault.Forbidden CodeNoRole for who has no role.
@@ -94,13 +96,13 @@ func (a *Administrators) Open(ctx context.Context, o Opening) (c Context, token 
 		if err := putContext(w, c, now); err != nil {
 			return err
 		}
-		return a.note(w, "user:"+c.User, "open", c.ID, o.RequestID)
+		return a.note(w, o.Asker, "user:"+c.User, "open", c.ID)
 	})
 	return c, tokenPrefix + c.ID + "." + secret, err
 }
 
-func (a *Administrators) note(w store.Writer, actor, action, id, requestID string) error {
-	return a.c.Audit.Append(w, audit.Event{Actor: actor, Action: action, Target: "security-context/" + id, RequestID: requestID})
+func (a *Administrators) note(w store.Writer, by Asker, actor, action, id string) error {
+	return a.c.Audit.Append(w, audit.Event{Actor: actor, Action: action, Target: "security_context/" + id, RequestID: by.RequestID, Address: by.From})
 }
 
 // makeRoom ends the user's oldest context when there are too many of them, and refuses when there are too many of all.
@@ -202,7 +204,7 @@ func (a *Administrators) Context(ctx context.Context, id string) (c Context, err
 }
 
 // Close ends a security context. fault.NotFound.
-func (a *Administrators) Close(ctx context.Context, by Administrator, id, requestID string) error {
+func (a *Administrators) Close(ctx context.Context, by Administrator, asker Asker, id string) error {
 	if _, err := a.Context(ctx, id); err != nil {
 		return err
 	}
@@ -210,7 +212,7 @@ func (a *Administrators) Close(ctx context.Context, by Administrator, id, reques
 		if err := w.Delete([]byte(contextPrefix + id)); err != nil {
 			return err
 		}
-		return a.note(w, by.Name, "close", id, requestID)
+		return a.note(w, asker, by.Name, "close", id)
 	})
 }
 

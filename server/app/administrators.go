@@ -5,7 +5,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/administration"
-	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -13,7 +12,7 @@ import (
 
 // administrators is how this node knows who administers it.
 func (n *Node) administrators(who people) (*administration.Administrators, error) {
-	return administration.New(administration.Config{Source: n.model, Bootstrap: n.token.is, Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock,
+	return administration.New(administration.Config{Source: n.model, Bootstrap: n.token.is, Store: n.state, Audit: n.acts, Clock: n.opts.Clock,
 		Passwords: func(ctx context.Context, user, password, from string) (string, error) {
 			p, err := who.users.Authenticate(ctx, identity.Attempt{Store: mdc.LocalStore, User: user, Password: password, Source: from})
 			return p.Name, err

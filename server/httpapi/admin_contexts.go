@@ -30,7 +30,7 @@ func (s *Server) openContext(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	o := administration.Opening{User: in.User, Password: in.Password, From: connectionAddress(c), RequestID: c.GetString(requestIDKey)}
+	o := administration.Opening{Asker: asker(c), User: in.User, Password: in.Password}
 	var fields []fault.Field
 	if in.User == "" || len(in.User) > maxPrincipal {
 		fields = append(fields, fault.Field{Pointer: "/user", Detail: "has to be a user's name"})
@@ -49,6 +49,10 @@ func (s *Server) openContext(c *call) error {
 		return err
 	}
 	return c.answer(wire.SecurityContextOpened{SecurityContextView: contextView(opened, opened.ID), ClusterID: s.c.ClusterID, Token: token})
+}
+
+func asker(c *call) administration.Asker {
+	return administration.Asker{RequestID: c.GetString(requestIDKey), From: connectionAddress(c)}
 }
 
 // maxPrincipal is the longest name that somebody may sign in with, in bytes.
@@ -75,7 +79,7 @@ func (s *Server) closeContext(c *call) error {
 			return configuration.Forbidden(mdc.ActionOperate, mdc.AreaSecurityContext)
 		}
 	}
-	if err := s.c.Administrators.Close(ctx, who, id, c.GetString(requestIDKey)); err != nil {
+	if err := s.c.Administrators.Close(ctx, who, asker(c), id); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)

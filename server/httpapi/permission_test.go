@@ -138,7 +138,7 @@ func owned(name, domain string) map[string]string {
 		"applications":           `{` + in + `,"hosts":["` + name + `.example"],"resources":{}}`,
 		"authorization-policies": `{` + in + `,"rules":[]}`,
 		"authentication-schemes": `{` + in + `,"steps":[{"method":"password"}]}`,
-		"identity-stores":        `{` + in + `,"urls":["ldaps://i.example"]}`,
+		"identity-stores":        `{` + in + `,"urls":["ldaps://127.0.0.1:1"],"user_search_base":"dc=example"}`,
 		"agents":                 `{` + in + `,"hosts":["https://` + name + `.example"]}`,
 		"admin-roles":            `{` + in + `,"permissions":[]}`,
 	}
