@@ -129,7 +129,7 @@ func (l *Log) ends(r store.Reader, w *walk) error {
 	case h.Hash != w.prev:
 		return l.broken(w.last, "it is not the one that the head names")
 	case !l.signedBy(h.MAC, w.signed, "head", h.Sequence, h.Hash, h.High, h.Back):
-		return l.broken(w.last, "the head that names it is not the one that was written")
+		return l.broken(w.last, "the head that names it was not written with this node key")
 	}
 	for sequence := range w.hours {
 		if sequence > w.last {
