@@ -44,6 +44,7 @@ func TestStepsOwnClientAsAPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ny.Role("operators", wire.AdminRole{Certificates: []string{"spiffe://nydc/admin/ann"}})
 	ny.Put("/v1/agents/web", wire.Agent{Name: "web", Hosts: []string{"https://web.example"}, CertificateIdentities: []string{"spiffe://nydc/agent/web"}})
 	const authorize = `{"method":"GET","scheme":"https","host":"web.example","target":"/","navigation":true}`
 	peer := stepVisit{Name: "spiffe://nydc/node/step1", Visit: "https://" + ld.PeerAddress + "/peer/v1/hello", Method: http.MethodGet, RootPEM: ld.CACertPEM, ServerName: "spiffe://ldc/node/ldc1"}
