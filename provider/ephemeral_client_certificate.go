@@ -34,7 +34,7 @@ func (e *clientCertificate) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A fresh client certificate with its private key, which the server makes and keeps nowhere. Neither of them is ever in a plan or a state. Terraform opens it anew in each plan and each apply, so keep `ttl` short.",
 		Attributes: map[string]schema.Attribute{
-			"profile": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf("node", "agent", "administrator")},
+			"profile": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf("node", "agent", "administrator", "user")},
 				MarkdownDescription: "Who will show the certificate: a `node`, an `agent` or an `administrator`."},
 			"name": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
 				MarkdownDescription: "The name of the node, agent or administrator; the certificate's one name ends with it."},

@@ -47,7 +47,7 @@ const (
 )
 
 // profiles of certificates, as the server names them.
-func profiles() []string { return []string{"node", "agent", "administrator", "web_server"} }
+func profiles() []string { return []string{"node", "agent", "administrator", "user", "web_server"} }
 
 // Schema describes the resource.
 func (r *issuedResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {

@@ -25,8 +25,9 @@ type AuthenticationScheme struct {
 
 // SchemeStep is one proof of an authentication scheme.
 type SchemeStep struct {
-	Method        string `json:"method"`                   // password, basic, certificate
-	IdentityStore string `json:"identity_store,omitempty"` // default "local"
+	Method          string `json:"method"`                     // password, basic, certificate
+	IdentityStore   string `json:"identity_store,omitempty"`   // default "local"
+	CertificateName string `json:"certificate_name,omitempty"` // of method certificate: uri (default), email, common_name
 }
 
 // AuthenticationSchemeView is an authentication scheme as it is answered.

@@ -2,10 +2,12 @@ package wire
 
 import "time"
 
-// AuthenticateRequest is POST /session/v1/authenticate.
+// AuthenticateRequest is POST /session/v1/authenticate. With HTTP Basic in Authorization, user and password are left out; a step
+// that wants a certificate takes that of the connection.
 type AuthenticateRequest struct {
-	User     string `json:"user"`
-	Password string `json:"password"`
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty"`
+	Scheme   string `json:"scheme,omitempty"` // authentication scheme; default "password"
 }
 
 // AuthenticateAnswer says who signed in; the sign-in cookie is in Set-Cookie.
@@ -35,6 +37,7 @@ type AuthorizeRequest struct {
 	InactivityCookie string `json:"inactivity_cookie,omitempty"` //
 	Navigation       bool   `json:"navigation,omitempty"`        // the browser wants a page: a challenge may redirect
 	FlowCookies      int    `json:"flow_cookies,omitempty"`      // how many flow cookies the browser sent
+	Authorization    string `json:"authorization,omitempty"`     // the program's HTTP Basic credentials; sent again with them after a challenge that offers Basic
 }
 
 // AuthorizeAnswer is the decision and what to do about it.
@@ -46,6 +49,9 @@ type AuthorizeAnswer struct {
 	Headers      map[string]string `json:"headers,omitempty"`     // for the application
 	SetCookies   []string          `json:"set_cookies,omitempty"` // Set-Cookie values for the browser
 	CacheSeconds int               `json:"cache_seconds"`
+
+	WWWAuthenticate string `json:"www_authenticate,omitempty"` // with challenge: HTTP Basic, for a program that does not come from a browser's page
+	CredentialsUsed bool   `json:"credentials_used,omitempty"` // Authorization was Concord's to read: the application does not get it
 }
 
 // RedeemRequest is POST /session/v1/redeem: the callback's code for an agent's cookie.

@@ -34,10 +34,12 @@ type model struct {
 	contents cached[map[string]int64] // sizes of packages' contents, by digest
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
+	schemes  cachedMap[mdc.AuthenticationScheme]
 }
 
 func newModel(log *journal.Log, runtimeURL string) *model {
-	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000}}
+	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000},
+		schemes: cachedMap[mdc.AuthenticationScheme]{limit: 1_000}}
 	log.OnChange(m.changed)
 	return m
 }
@@ -54,8 +56,11 @@ func (m *model) changed(changes []journal.Change) {
 		if all || c.Kind == "password_policy" {
 			m.strength.drop()
 		}
-		if all || c.Kind == "application" || c.Kind == "authorization_policy" {
+		if all || c.Kind == "application" || c.Kind == "authorization_policy" || c.Kind == "authentication_scheme" {
 			m.index.drop()
+		}
+		if all || c.Kind == "authentication_scheme" {
+			m.schemes.drop("")
 		}
 		if all || c.Kind == "data_center" {
 			m.center.drop()
@@ -192,7 +197,11 @@ func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
 		if err != nil {
 			return nil, err
 		}
-		return policy.Compile(apps, policies)
+		schemes, err := loadAll[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind())
+		if err != nil {
+			return nil, err
+		}
+		return policy.Compile(apps, policies, schemes)
 	})
 }
 
@@ -258,6 +267,16 @@ func (m *model) TrustedCertificates(ctx context.Context) ([]mdc.TrustedCertifica
 func (m *model) Agent(ctx context.Context, name string) (*mdc.Agent, error) {
 	return m.agents.get(name, func() (*mdc.Agent, error) {
 		return optional(loadOne[mdc.Agent](ctx, m.log, mdc.AgentKind(), name))
+	})
+}
+
+// Scheme gives an authentication scheme, the built-in one for "" too; nil when there is none such.
+func (m *model) Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error) {
+	if name == "" || name == mdc.SchemePassword {
+		return mdc.BuiltInScheme(), nil
+	}
+	return m.schemes.get(name, func() (*mdc.AuthenticationScheme, error) {
+		return optional(loadOne[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind(), name))
 	})
 }
 

@@ -89,6 +89,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		Proxies:       n.cfg.Runtime.TrustedProxies,
 		Guesses:       n.people.counter,
 		AgentSecrets:  n.people.agents,
+		Directory:     directory{n.model},
 		Model:         n.model,
 		Pages:         pages,
 	})

@@ -50,10 +50,15 @@ func (g *Gate) authorize(w http.ResponseWriter, r *http.Request, id string) {
 		}
 		open = nil
 	}
-	a, err := ask[wire.AuthorizeAnswer](r.Context(), g.servers, cookie, authorizePath, wire.AuthorizeRequest{
+	q := wire.AuthorizeRequest{
 		Method: r.Method, Scheme: g.cfg.ExternalScheme, Host: r.Host, Target: r.RequestURI, ClientAddress: clientAddress(r),
 		Cookie: cookie, InactivityCookie: browser.One(sent, g.names.inactivity), Navigation: isNavigation(r), FlowCookies: len(open),
-	})
+	}
+	a, err := ask[wire.AuthorizeAnswer](r.Context(), g.servers, cookie, authorizePath, q)
+	if credentials := browser.ProgramCredentials(r.Header); err == nil && a.WWWAuthenticate != "" && credentials != "" {
+		q.Authorization = credentials // only here: what an application asks for by itself is none of Concord's business
+		a, err = ask[wire.AuthorizeAnswer](r.Context(), g.servers, credentials, authorizePath, q)
+	}
 	switch {
 	case err != nil:
 		g.trouble(w, r, id, err)
@@ -80,6 +85,9 @@ func (g *Gate) challenge(w http.ResponseWriter, r *http.Request, a wire.Authoriz
 		return
 	}
 	w.Header().Set("WWW-Authenticate", `Concord realm="`+g.cfg.Agent+`"`)
+	if a.WWWAuthenticate != "" && !browser.IsBrowser(r.Header) {
+		w.Header().Set("WWW-Authenticate", a.WWWAuthenticate)
+	}
 	g.refuse(w, r, id, notSignedIn())
 }
 

@@ -38,6 +38,9 @@ func (g *Gate) rewrite(p *httputil.ProxyRequest, a wire.AuthorizeAnswer, id stri
 	onlyWebSocket(p.Out.Header)
 	stripHeaders(p.Out.Header, a.Headers)
 	stripCookies(p.Out.Header)
+	if a.CredentialsUsed { // a password of Concord's is nothing that the application has to see
+		p.Out.Header.Del("Authorization")
+	}
 	p.SetXForwarded()
 	p.Out.Header.Set("X-Forwarded-Proto", g.cfg.ExternalScheme)
 	p.Out.Header.Set(wire.HeaderRequestID, id)

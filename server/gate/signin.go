@@ -32,7 +32,7 @@ func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
 		redirect(w, a.Location, http.StatusSeeOther)
 	case isFault && f.Kind != fault.Unavailable && f.Kind != fault.Internal: // expired, used, or made for another browser
 		g.cfg.Logger.Info("sign-in not completed", "request_id", id, "code", f.Code, "error", err)
-		g.refuse(w, r, id, signInFailed())
+		g.refuse(w, r, id, signInFailed(f.Hint))
 	default:
 		g.trouble(w, r, id, err)
 	}

@@ -16,6 +16,7 @@ import (
 type Model interface {
 	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
 	Policies(ctx context.Context) (*policy.Index, error)
+	Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error)    // the built-in one for ""; nil when there is none
 	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error) // whether a package has this content, and its bytes
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)

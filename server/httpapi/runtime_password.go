@@ -73,7 +73,7 @@ func (s *Server) passwordForm(c *call) error {
 	if why := contradiction(form); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: true})
 	}
-	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, v.User, form["current"]), form["new"])
+	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, "", v.User, form["current"]), form["new"])
 	if why, atNew := whyKept(err); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: atNew})
 	}
@@ -119,10 +119,4 @@ func whyKept(err error) (phrase string, atNew bool) {
 		return "password.weak", true
 	}
 	return "", false
-}
-
-// attempt is what somebody says of themselves, and where it comes from.
-func (s *Server) attempt(c *call, user, password string) identity.Attempt {
-	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	return identity.Attempt{User: user, Password: password, Source: s.remoteAddress(c), Device: s.c.Sessions.Device(device, mdc.LocalStore, strings.Trim(user, " "))}
 }

@@ -12,50 +12,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
 
-// authenticate signs a program in.
-func (s *Server) authenticate(c *call) error {
-	if err := sameSite(c.Request); err != nil {
-		return err
-	}
-	var in wire.AuthenticateRequest
-	if err := c.decode(&in); err != nil {
-		return err
-	}
-	prior, _ := s.signInCookie(c)
-	found, err := s.signIn(c, in.User, in.Password, prior)
-	if err != nil {
-		return err
-	}
-	v := found.Session
-	return c.answer(wire.AuthenticateAnswer{User: v.User, SessionID: string(v.ID), SSOID: string(v.SSOID), Level: v.Level, ExpiresAt: v.ExpiresAt})
-}
-
-// signIn checks the password, makes the sign-on and sets its cookie.
-func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
-	ctx := c.Request.Context()
-	p, err := s.c.Users.Authenticate(ctx, s.attempt(c, user, password))
-	if err != nil {
-		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
-		return session.Found{}, err
-	}
-	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
-		Store: p.Store, Level: p.Level, ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
-	if err != nil {
-		return found, err
-	}
-	if found.Session == nil {
-		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
-	}
-	s.figures.signIns.WithLabelValues("ok").Inc()
-	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	remember, err := s.c.Sessions.RememberDevice(device, p.Store, p.Name)
-	if err != nil {
-		return session.Found{}, err
-	}
-	s.setCookies(c, append(found.SetCookies, remember...))
-	return found, nil
-}
-
 // authorize is the hot path: the session, then the policy.
 func (s *Server) authorize(c *call) error {
 	var in wire.AuthorizeRequest
@@ -91,7 +47,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	}
 	question := res.Request(in.Method)
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
-		return s.challenge(a, in, session.ChallengeHost, 0)
+		return s.challenge(a, in, session.ChallengeHost, policy.Decision{})
 	}
 	question.DefaultAnyUser = true
 	open := index.Decide(question, nil)
@@ -101,6 +57,9 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case policy.Excluded:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
 	}
+	if in.Authorization != "" && open.Basic {
+		return s.decideBasic(ctx, a, in, index, question, open)
+	}
 	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie})
 	switch {
 	case err != nil:
@@ -108,7 +67,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case d.Session == nil && open.Effect == policy.Public:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
 	case d.Session == nil:
-		return s.challenge(a, in, d.Rule, open.Level)
+		return s.challenge(a, in, d.Rule, open)
 	}
 	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}), introduce)
 	if d.SetCookie != "" { // the session was used, whatever the policy says
@@ -124,7 +83,7 @@ func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decisi
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
 	case policy.Challenge:
-		return s.challenge(a, in, reason(decision), decision.Level)
+		return s.challenge(a, in, reason(decision), decision)
 	}
 	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User}
 	return out, introduce(&out, v)
@@ -150,13 +109,17 @@ func reason(d policy.Decision) string {
 	return d.Rule
 }
 
-// challenge sends a navigation to the sign-in host; anything else gets no location, so the agent answers 401.
-func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string, level int) (wire.AuthorizeAnswer, error) {
+// challenge sends a navigation to the sign-in host; anything else gets no location, so the agent answers 401. want is what the
+// resource asks for.
+func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string, want policy.Decision) (wire.AuthorizeAnswer, error) {
 	out := wire.AuthorizeAnswer{Decision: wire.DecisionChallenge, Reason: rule}
+	if want.Basic {
+		out.WWWAuthenticate = basicChallenge(want.Scheme)
+	}
 	if !in.Navigation {
 		return out, nil
 	}
-	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: level})
+	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: want.Level, Authentication: want.Scheme})
 	if fault.CodeOf(err) == "too_many_sign_ins" { // the browser's trouble and no server's: without a location the agent says 401
 		out.Reason = "too_many_sign_ins"
 		return out, nil

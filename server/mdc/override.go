@@ -23,7 +23,7 @@ type Override struct {
 
 // OverrideKind describes overrides. An object that has one here cannot be deleted here before it.
 func OverrideKind() Kind {
-	return Kind{Name: "override", Collection: "overrides", Scope: Local, RefersTo: []string{"setting", "authorization_policy", "application", "agent"},
+	return Kind{Name: "override", Collection: "overrides", Scope: Local, RefersTo: []string{"setting", "authorization_policy", "authentication_scheme", "identity_store", "application", "agent"},
 		New: func() Object { return &Override{} }}
 }
 
