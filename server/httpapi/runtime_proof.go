@@ -47,15 +47,18 @@ func (s *Server) prove(c *call, step mdc.SchemeStep, p *session.Progress, form m
 	if store == "" {
 		store = mdc.LocalStore
 	}
+	user := strings.Trim(form["user"], " ")
+	if p.Done > 0 {
+		if user != "" && !mdc.SameName(user, p.User) { // before anything is looked at: whose password it is, is settled
+			return session.Person{}, otherPerson()
+		}
+		user = p.User
+	}
 	var person session.Person
 	var err error
 	if step.Method == mdc.MethodCertificate {
 		person, err = s.certifiedPerson(c, step.CertificateName, store)
 	} else {
-		user := form["user"]
-		if p.Done > 0 {
-			user = p.User
-		}
 		person, err = s.passwordOf(c, s.attempt(c, step.IdentityStore, user, form["password"]))
 	}
 	switch {
@@ -64,9 +67,13 @@ func (s *Server) prove(c *call, step mdc.SchemeStep, p *session.Progress, form m
 	case p.Done == 0:
 		p.Store, p.User = store, person.Name
 	case !mdc.SameName(p.User, person.Name):
-		return session.Person{}, fault.New(fault.Unauthenticated, codeDifferentPerson, "This proves somebody else than the step before. All steps have to be one person's.")
+		return session.Person{}, otherPerson()
 	}
 	return person, nil
+}
+
+func otherPerson() error {
+	return fault.New(fault.Unauthenticated, codeDifferentPerson, "This proves somebody else than the step before. All steps have to be one person's.")
 }
 
 func (s *Server) passwordOf(c *call, t identity.Attempt) (session.Person, error) {
