@@ -40,7 +40,7 @@ type Options struct {
 	Logger    *slog.Logger // nil = the test's output
 	AllowOpen bool         // whether security mode open may be declared
 	// Version is what the data centers say they run; "" = one that is no release.
-	Version string
+	Version      string
 	ClientCAFile string // roots of an operator's own PKI, for the runtime listeners
 	// External issues for the first data center; nil = each has an authority of its own.
 	External *StepCA

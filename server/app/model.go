@@ -23,6 +23,7 @@ type model struct {
 	lastPolicy   atomic.Pointer[mdc.SessionPolicy]
 	lastPartners atomic.Pointer[[]string]
 
+	domains  cached[journal.Domains]
 	policy   cached[mdc.SessionPolicy]
 	strength cached[mdc.PasswordPolicy]
 	index    cached[policy.Index]
@@ -45,6 +46,7 @@ func newModel(log *journal.Log, runtimeURL string) *model {
 }
 
 func (m *model) changed(changes []journal.Change) {
+	m.domains.drop() // any object may belong to one
 	for _, c := range changes {
 		if kind, _, ok := strings.Cut(c.Name, "/"); ok && c.Kind == "override" { // the object that it lies over counts as changed
 			c = journal.Change{Kind: kind}
@@ -209,6 +211,18 @@ func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
 func (m *model) PasswordPolicy(ctx context.Context) (*mdc.PasswordPolicy, error) {
 	return m.strength.get(func() (*mdc.PasswordPolicy, error) {
 		return loadOne[mdc.PasswordPolicy](ctx, m.log, mdc.PasswordPolicyKind(), mdc.SingletonName)
+	})
+}
+
+// Domains says what the security domains hold. It reads every object that one can own, once after each change.
+func (m *model) Domains(ctx context.Context) (*journal.Domains, error) {
+	return m.domains.get(func() (d *journal.Domains, err error) {
+		err = m.log.View(ctx, func(s *journal.Snapshot) error {
+			all, err := s.Domains()
+			d = &all
+			return err
+		})
+		return d, err
 	})
 }
 

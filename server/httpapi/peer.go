@@ -41,6 +41,7 @@ func (s *Server) declarePeer() {
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerEdgeRoutes()...)
+	o.add(s.peerDomainRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
 	s.describes(o, &s.peerDoc, false)
 }
