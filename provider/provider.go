@@ -95,6 +95,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
 		newSecurityDomain,
+		newAuthenticationScheme,
 		newSetting, newOverride, newPackage,
 		newCertificate,
 	}
