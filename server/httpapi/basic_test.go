@@ -15,12 +15,17 @@ import (
 )
 
 // program asks as an agent about a request that carries HTTP Basic.
-func program(t *testing.T, a testkit.Application, authorization string) (out wire.AuthorizeAnswer) {
+func program(t *testing.T, a testkit.Application, authorization string) wire.AuthorizeAnswer {
+	t.Helper()
+	return programFrom(t, a, authorization, "192.0.2.7")
+}
+
+func programFrom(t *testing.T, a testkit.Application, authorization, address string) (out wire.AuthorizeAnswer) {
 	t.Helper()
 	agent := a.At.Agent(a.Agent, a.Secret)
 	defer agent.Close()
 	_, err := agent.Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authorize", Out: &out,
-		In: wire.AuthorizeRequest{Method: http.MethodGet, Scheme: "https", Host: strings.TrimPrefix(a.Origin, "https://"), Target: "/", ClientAddress: "192.0.2.7", Authorization: authorization}})
+		In: wire.AuthorizeRequest{Method: http.MethodGet, Scheme: "https", Host: strings.TrimPrefix(a.Origin, "https://"), Target: "/", ClientAddress: address, Authorization: authorization}})
 	if err != nil {
 		t.Fatalf("authorize: %v", err)
 	}
@@ -112,9 +117,9 @@ func TestGuessesByBasicAreCounted(t *testing.T) {
 	d.Scheme("api", 1, "basic")
 	api := d.Asks("vault", vault, "api")
 	for i := range 10 {
-		program(t, api, basic("ann", fmt.Sprint("guess ", i)))
+		programFrom(t, api, basic("ann", fmt.Sprint("guess ", i)), "127.0.0.1")
 	}
-	if got := program(t, api, basic("ann", testkit.Password)); got.Decision != wire.DecisionChallenge {
+	if got := programFrom(t, api, basic("ann", testkit.Password), "127.0.0.1"); got.Decision != wire.DecisionChallenge {
 		t.Errorf("after ten guesses: %+v", got)
 	}
 	b := testkit.NewBrowser(t, d)

@@ -289,6 +289,7 @@ func TestChains(t *testing.T) {
 		b, p := second(t, ann)
 		p = b.Submit(p, password("wrong"))
 		last := p
+		now.Advance(2 * time.Minute) // the pause after it
 		if p = b.Submit(p, password(testkit.Password)); p.Status != http.StatusSeeOther {
 			t.Fatalf("%d %s", p.Status, p.Body)
 		}
