@@ -74,7 +74,7 @@ func (s *Server) decideBasic(ctx context.Context, a *mdc.Agent, in *wire.Authori
 	}
 	decision := index.Decide(question, &policy.Subject{User: v.User, Groups: v.Groups, Level: v.Level})
 	out, err := s.judge(a, in, session.Decision{Session: v, Rule: ruleBasic}, decision)
-	out.CredentialsUsed = true
+	out.CredentialsUsed, out.CacheSeconds = true, 0 // an agent remembers by cookies, and a request without credentials has the same ones
 	return out, err
 }
 
