@@ -20,7 +20,7 @@ import (
 // TestCertificateAlone: apply by an administrator's certificate and no token, in the block's two forms; an agent lists certificates.
 func TestCertificateAlone(t *testing.T) {
 	s, _ := start(t)
-	ann, dir := s.Certify("administrator", "ann", ""), t.TempDir()
+	ann, dir := s.Administrator("ann"), t.TempDir()
 	for name, text := range map[string]string{"cert.pem": ann.CertPEM, "key.pem": ann.KeyPEM} {
 		writeFile(t, filepath.Join(dir, name), text)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
 // TestExamplesApply: every example of the documentation applies as it is, next to the provider blocks of its two data
@@ -38,9 +39,9 @@ func TestExamplesApply(t *testing.T) {
 			step := resource.TestStep{Config: ny.block("concord") + ldc.block("ldc") + strings.NewReplacer("concord.ldc\n", "ldc\n", "${path.module}", filepath.Join(here, filepath.Dir(name))).Replace(string(b))}
 			if strings.Contains(string(b), "var.") {
 				step.ConfigVariables = config.Variables{}
-				for _, v := range []string{"first_password", "agent_secret", "passphrase"} {
+				for _, v := range []string{"first_password", "agent_secret", "passphrase", "directory_password", "prometheus_token"} {
 					if strings.Contains(string(b), "var."+v) {
-						step.ConfigVariables[v] = config.StringVariable("a long enough secret")
+						step.ConfigVariables[v] = config.StringVariable("a-long-enough-secret-that-nobody-guesses")
 					}
 				}
 			}
@@ -61,8 +62,14 @@ func TestEphemeralExamplesPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, provider := start(t)
-			acceptance(t, resource.TestStep{Config: provider + string(b), PlanOnly: true, ExpectNonEmptyPlan: strings.Contains(string(b), "\nresource ")})
+			s, provider := start(t)
+			step := resource.TestStep{Config: provider + string(b), PlanOnly: true, ExpectNonEmptyPlan: strings.Contains(string(b), "\nresource ")}
+			if strings.Contains(string(b), "var.deploy_password") {
+				s.User("deploy")
+				s.Role("operators", wire.AdminRole{Users: []string{"deploy"}})
+				step.ConfigVariables = config.Variables{"deploy_password": config.StringVariable(testkit.Password)}
+			}
+			acceptance(t, step)
 		})
 	}
 }

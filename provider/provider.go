@@ -50,6 +50,8 @@ func (p *concord) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 		Attributes: map[string]schema.Attribute{
 			"endpoint":         schema.StringAttribute{Optional: true, MarkdownDescription: "Address of a data center's admin listener, such as `https://ny.example.com:7400`. Environment: `CONCORD_ENDPOINT`."},
 			"token":            schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Token of an administrator of that data center; the first one is in `bootstrap.token` in the server's data directory. Never sent over plain `http://`, except on loopback. Environment: `CONCORD_TOKEN`."},
+			"username":         schema.StringAttribute{Optional: true, Validators: either("token"), MarkdownDescription: "Name of a user of that data center whom an administrators' role names, in the place of `token`. The provider signs in with `password`, keeps that alive by itself, and signs in again when another data center answers. Environment: `CONCORD_USERNAME`."},
+			"password":         schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Password of this user. Never sent over plain `http://`, except on loopback. Environment: `CONCORD_PASSWORD`."},
 			"ca_cert_pem":      schema.StringAttribute{Optional: true, CustomType: attr.PEMType{}, Validators: either("ca_cert_file"), MarkdownDescription: "Root certificates, as PEM text, that the server's certificate must lead to, instead of the system's."},
 			"ca_cert_file":     schema.StringAttribute{Optional: true, MarkdownDescription: "Path of a file with these root certificates; on the server it is `ca.pem` in the data directory. Environment: `CONCORD_CACERT`."},
 			"client_cert_pem":  schema.StringAttribute{Optional: true, CustomType: attr.PEMType{}, Validators: either("client_cert_file"), MarkdownDescription: "Certificate, as PEM text, that the provider shows to the server."},
@@ -94,8 +96,8 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
-		newSecurityDomain,
-		newAuthenticationScheme,
+		newSecurityDomain, newIdentityStore, newAuthenticationScheme,
+		newAdminRole, newAdminToken,
 		newSetting, newOverride, newPackage,
 		newCertificate,
 	}
@@ -108,7 +110,7 @@ func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
 
 // EphemeralResources lists every ephemeral resource.
 func (p *concord) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
-	return []func() ephemeral.EphemeralResource{newClientCertificate, newJoinToken}
+	return []func() ephemeral.EphemeralResource{newClientCertificate, newJoinToken, newSecurityContext}
 }
 
 // connection is what resources get from the provider block: a client, or none while the block holds unknown values.
@@ -121,6 +123,8 @@ type connection struct {
 type settings struct {
 	Endpoint       types.String  `tfsdk:"endpoint"`
 	Token          types.String  `tfsdk:"token"`
+	Username       types.String  `tfsdk:"username"`
+	Password       types.String  `tfsdk:"password"`
 	CACertPEM      attr.PEM      `tfsdk:"ca_cert_pem"`
 	CACertFile     types.String  `tfsdk:"ca_cert_file"`
 	ClientCertPEM  attr.PEM      `tfsdk:"client_cert_pem"`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -57,6 +58,17 @@ func (r *agentResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Validators:          []validator.Set{setvalidator.NoNullValues(), setvalidator.SizeBetween(1, 64), setvalidator.ValueStringsAre(attr.AgentIdentity())},
 				MarkdownDescription: "Certificates that may ask as this agent, instead of its secret: each exactly `spiffe://CLUSTER/agent/NAME`, with the issuing data center's cluster id in lower case and this agent's name. One that is listed is accepted in every data center that trusts the issuing one; one that is taken off is refused at its next request."},
 			"security_domain": securityDomainAttribute(),
+			"primary": schema.ListAttribute{Optional: true, ElementType: types.StringType,
+				Validators:          []validator.List{listvalidator.NoNullValues(), listvalidator.SizeBetween(1, 64), listvalidator.ValueStringsAre(attr.AgentServer(false))},
+				MarkdownDescription: "Concord servers of the agent's own data center that its gates ask, in order: each `NODE=https://host:port`, with the `node_name` that its answers carry and its runtime listener. Gates take the list over without a restart; without it the servers of their own files count. Where data centers differ, use `concord_override`."},
+			"secondary": schema.ListAttribute{Optional: true, ElementType: types.StringType,
+				Validators:          []validator.List{listvalidator.NoNullValues(), listvalidator.SizeBetween(1, 63), listvalidator.ValueStringsAre(attr.AgentServer(true)), listvalidator.AlsoRequires(path.MatchRoot("primary"))},
+				MarkdownDescription: "Servers of other data centers, in order, asked while no primary one answers: each `NODE=https://host:port`, or `CLUSTER/NODE=https://host:port` where the answer has to come from that data center."},
+			"backchannel_logout_url": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtMost(2048), attr.CallURL()},
+				MarkdownDescription: "Address that is told when a sign-on ends that used the agent: a signed logout token in the form of OpenID Connect Back-Channel Logout. Of a gate it is `https://HOST/.concord/backchannel-logout`. `https`, without user name and password; `http` on loopback only. The data centers connect only where `outbound` of their nodes' files allows."},
+			"cache_lifetime": schema.StringAttribute{Optional: true, CustomType: attr.DurationType{}, Validators: []validator.String{attr.DurationBetween(0, 20*time.Second)},
+				PlanModifiers:       []planmodifier.String{attr.KeepMeaning()},
+				MarkdownDescription: "For how long a gate may answer the same request with the same cookies again without asking, in whole seconds up to `20s`; by default it asks each time. A sign-out counts at once where `backchannel_logout_url` is the gate's, otherwise after this time at the latest, as a change of a policy or of a user does."},
 			"secret_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
 				Validators:          []validator.String{stringvalidator.LengthBetween(16, 1024), stringvalidator.AlsoRequires(path.MatchRoot("secret_wo_version"))},
 				MarkdownDescription: "Secret with which the agent signs in, 16 to 1,024 characters. It is sent when the agent is created and when `secret_wo_version` changes, and is kept nowhere in Terraform."},
@@ -115,6 +127,10 @@ type agentModel struct {
 	CookieLifetime attr.Duration `tfsdk:"cookie_lifetime"`
 	Identities     []string      `tfsdk:"certificate_identities"`
 	Domain         types.String  `tfsdk:"security_domain"`
+	Primary        []string      `tfsdk:"primary"`
+	Secondary      []string      `tfsdk:"secondary"`
+	LogoutURL      types.String  `tfsdk:"backchannel_logout_url"`
+	CacheLifetime  attr.Duration `tfsdk:"cache_lifetime"`
 	Secret         types.String  `tfsdk:"secret_wo"`
 	SecretVersion  types.Int64   `tfsdk:"secret_wo_version"`
 }
@@ -125,7 +141,7 @@ func (m *agentModel) secretVersion() types.Int64 { return m.SecretVersion }
 
 func (m *agentModel) body(config *agentModel, secrets bool) any {
 	a := wire.Agent{Name: m.Name.ValueString(), Hosts: m.Hosts, StartPage: m.StartPage.ValueString(), CookieLifetime: m.CookieLifetime.ValueString(),
-		CertificateIdentities: m.Identities, SecurityDomain: m.Domain.ValueString()}
+		CertificateIdentities: m.Identities, SecurityDomain: m.Domain.ValueString(), Primary: m.Primary, Secondary: m.Secondary, BackchannelLogoutURL: m.LogoutURL.ValueString(), CacheLifetime: m.CacheLifetime.ValueString()}
 	if secrets {
 		a.Secret = config.Secret.ValueString()
 	}
@@ -140,4 +156,7 @@ func (m *agentModel) fill(v wire.AgentView) {
 	m.Domain = keepText(m.Domain, v.SecurityDomain)
 	m.StartPage = keepText(m.StartPage, v.StartPage)
 	m.CookieLifetime = keepSpan(m.CookieLifetime, v.CookieLifetime)
+	m.Primary, m.Secondary = keepSet(m.Primary, v.Primary), keepSet(m.Secondary, v.Secondary)
+	m.LogoutURL = keepText(m.LogoutURL, v.BackchannelLogoutURL)
+	m.CacheLifetime = keepSpan(m.CacheLifetime, v.CacheLifetime)
 }

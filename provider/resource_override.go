@@ -38,8 +38,8 @@ func (r *overrideResource) Schema(_ context.Context, _ resource.SchemaRequest, r
 		MarkdownDescription: "Values of one data center that it lays over a replicated object, such as a sign-in address of its own. The object itself stays as it is everywhere, and the override is never replicated: declare it with the provider alias of its data center, also of a clone. An object that has an override cannot be deleted in that data center before it.",
 		Attributes: map[string]schema.Attribute{
 			"id": idAttribute("Kind and name of the object with a slash between them; also what the override is imported by."),
-			"kind": schema.StringAttribute{Required: true, PlanModifiers: replace, Validators: []validator.String{stringvalidator.OneOf("session_policy", "setting", "application", "agent", "authorization_policy")},
-				MarkdownDescription: "Kind of the object: `session_policy`, `setting`, `application`, `agent` or `authorization_policy`."},
+			"kind": schema.StringAttribute{Required: true, PlanModifiers: replace, Validators: []validator.String{stringvalidator.OneOf("session_policy", "setting", "application", "agent", "authorization_policy", "identity_store", "authentication_scheme")},
+				MarkdownDescription: "Kind of the object: `session_policy`, `setting`, `application`, `agent`, `authorization_policy`, `identity_store` or `authentication_scheme`."},
 			"name": schema.StringAttribute{Required: true, PlanModifiers: replace, Validators: []validator.String{attr.Name()},
 				MarkdownDescription: "Name of the object; `default` for the session policy, of which there is one."},
 			"values": schema.StringAttribute{Required: true, CustomType: attr.JSONType{}, PlanModifiers: []planmodifier.String{attr.KeepMeaning()},

@@ -92,3 +92,32 @@ func TestSecretsInErrors(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+// TestBindPassword: the password of a directory goes to the server at create and when its version changes, as an ETag shows, and never
+// into the state (SEC-68).
+func TestBindPassword(t *testing.T) {
+	s, provider := start(t)
+	with := func(password string, version int) string {
+		return provider + block(`resource "concord_identity_store" "x"`, `name = "corp"`, `urls = ["ldaps://a.example.com"]`, `user_search_base = "dc=example"`, `bind_dn = "cn=search"`,
+			fmt.Sprintf("bind_password_wo = %q", password), fmt.Sprintf("bind_password_wo_version = %d", version))
+	}
+	last := ""
+	changes := func(want bool) resource.TestCheckFunc {
+		return func(state *terraform.State) error {
+			if b, err := json.Marshal(state); err != nil || strings.Contains(string(b), "horse") {
+				return fmt.Errorf("the state has the password (%v)", err)
+			}
+			res, err := s.Admin().Do(s.t.Context(), client.Request{Method: http.MethodGet, Path: "/v1/identity-stores/corp"})
+			if changed := res.ETag != last; err != nil || changed != want {
+				return fmt.Errorf("it was sent: %t, want %t (%v)", changed, want, err)
+			}
+			last = res.ETag
+			return nil
+		}
+	}
+	acceptance(t,
+		resource.TestStep{Config: with("correct horse 1", 1), Check: changes(true)},
+		resource.TestStep{Config: with("correct horse 2", 1), Check: changes(false)}, // the same version: not sent
+		resource.TestStep{Config: with("correct horse 2", 2), Check: changes(true)},
+	)
+}

@@ -23,7 +23,7 @@ const (
 
 // unknown says whether any value is still to be computed by another resource.
 func (m settings) unknown() bool {
-	return m.Endpoint.IsUnknown() || m.Token.IsUnknown() || m.CACertPEM.IsUnknown() || m.CACertFile.IsUnknown() ||
+	return m.Endpoint.IsUnknown() || m.Token.IsUnknown() || m.Username.IsUnknown() || m.Password.IsUnknown() || m.CACertPEM.IsUnknown() || m.CACertFile.IsUnknown() ||
 		m.ClientCertPEM.IsUnknown() || m.ClientCertFile.IsUnknown() || m.ClientKeyPEM.IsUnknown() || m.ClientKeyFile.IsUnknown() ||
 		m.MaxRetries.IsUnknown() || m.RequestTimeout.IsUnknown()
 }
@@ -34,8 +34,8 @@ func (m settings) resolve(diags *diag.Diagnostics) client.Config {
 		Endpoint: required(m.Endpoint, "endpoint", "CONCORD_ENDPOINT", "It is the address of a data center's admin listener, such as https://ny.example.com:7400.", diags),
 	}
 	ca := text(m.CACertPEM.StringValue, m.CACertFile, "ca_cert_file", "CONCORD_CACERT", diags)
-	cfg.Token = strings.TrimSpace(valueOrEnv(m.Token, "CONCORD_TOKEN"))
 	failed := diags.ErrorsCount()
+	m.credential(&cfg, diags)
 	tls, err := client.TLSFromPEM(ca, "", "")
 	if err == nil {
 		cfg.Identity, err = m.identity(diags)
@@ -44,9 +44,9 @@ func (m settings) resolve(diags *diag.Diagnostics) client.Config {
 		diags.AddError("Certificates for Concord cannot be used", sentence(err.Error()))
 	}
 	cfg.TLS = tls
-	if cfg.Token == "" && cfg.Identity == nil && diags.ErrorsCount() == failed {
+	if cfg.Token == "" && cfg.Account == nil && cfg.Identity == nil && diags.ErrorsCount() == failed {
 		diags.AddAttributeError(path.Root("token"), "No credential for Concord",
-			"Set token in the provider block or CONCORD_TOKEN in the environment, or show an administrator's certificate with client_cert_file and client_key_file (CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY). The first token of a data center is in bootstrap.token in the server's data directory.")
+			"Set token in the provider block or CONCORD_TOKEN in the environment, or username and password (CONCORD_USERNAME and CONCORD_PASSWORD), or show an administrator's certificate with client_cert_file and client_key_file (CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY). The first token of a data center is in bootstrap.token in the server's data directory.")
 	}
 	if m.CACertPEM.ValueString() == "" {
 		cfg.Roots = valueOrEnv(m.CACertFile, "CONCORD_CACERT")
@@ -61,6 +61,26 @@ func (m settings) resolve(diags *diag.Diagnostics) client.Config {
 		}
 	}
 	return cfg
+}
+
+// credential is a token, or a user's name and password. What the block says counts before the environment.
+func (m settings) credential(cfg *client.Config, diags *diag.Diagnostics) {
+	cfg.Token = strings.TrimSpace(m.Token.ValueString())
+	user := m.Username.ValueString()
+	if cfg.Token == "" && user == "" {
+		cfg.Token, user = strings.TrimSpace(os.Getenv("CONCORD_TOKEN")), os.Getenv("CONCORD_USERNAME")
+	}
+	switch {
+	case user != "" && cfg.Token != "":
+		diags.AddError("Two credentials for Concord", "Both CONCORD_TOKEN and CONCORD_USERNAME are set in the environment. Unset one of them, or set token or username in the provider block.")
+	case user != "":
+		cfg.Account = &client.Account{User: user, Password: valueOrEnv(m.Password, "CONCORD_PASSWORD")}
+		if cfg.Account.Password == "" {
+			diags.AddAttributeError(path.Root("password"), "No password for Concord", "username is set, so password in the provider block or CONCORD_PASSWORD in the environment has to be set too.")
+		}
+	case !m.Password.IsNull():
+		diags.AddAttributeError(path.Root("username"), "No user name for Concord", "password is set, so username in the provider block or CONCORD_USERNAME in the environment has to be set too.")
+	}
 }
 
 // identity is the certificate that the provider shows; nil when none is given. One in files is read again when they change, so that

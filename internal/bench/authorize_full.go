@@ -39,7 +39,7 @@ func authorizeFull(ctx context.Context, s *stage) error {
 
 // declareFull adds policies to what declare makes. The one of the application that is asked about lets in by the last of its rules.
 func declareFull(ctx context.Context, a *admin) error {
-	if err := declare(ctx, a); err != nil {
+	if err := errors.Join(declare(ctx, a), a.put(ctx, wire.Group{Name: "board"}, "groups", "board")); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)

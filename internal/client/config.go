@@ -26,6 +26,7 @@ type Config struct {
 	Token      string        // bearer token of an administrator; not together with Username
 	Username   string        // HTTP Basic, for agents
 	Password   string        //
+	Account    *Account      // an administrator's user and password, in the token's place; nil = none
 	TLS        *tls.Config   // nil: the system's trusted roots and no client certificate
 	Identity   *Identity     // client certificate that can be exchanged; nil: the one in TLS, if any
 	Anchors    *Anchors      // roots that may change, in the place of TLS's; nil: those
@@ -33,6 +34,7 @@ type Config struct {
 	UserAgent  string        // default "concord"
 	Timeout    time.Duration // of one attempt, 0 = DefaultTimeout
 	MaxRetries int           // 0 = DefaultMaxRetries, below 0 = none
+	MaxAge     time.Duration // after which connections are replaced, before a load balancer cuts them (OAM-13); 0 = when they fail
 	Logger     *slog.Logger  // one debug line an attempt, without headers and bodies; nil = silent
 
 	// Dial opens connections and DialTLS those of https, as of http.Transport's fields; nil = as usual. With either, no proxy of
@@ -51,6 +53,8 @@ type Client struct {
 	pool   *pools
 	over   http.RoundTripper // what requests go through: pool, or Wrap of it
 	logger *slog.Logger
+
+	signedIn *signedIn // nil = without an account
 }
 
 // New checks cfg and makes a client. It opens no connection, so a wrong address shows at the first request.
@@ -62,6 +66,16 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Token != "" && cfg.Username != "" {
 		return nil, errors.New("give a token or a user name, not both")
 	}
+	if a := cfg.Account; a != nil {
+		switch {
+		case cfg.Token != "" || cfg.Username != "":
+			return nil, errors.New("give a token or a user name with its password, not both")
+		case a.User == "" || a.Password == "":
+			return nil, errors.New("an administrator's user name and password belong together; give both")
+		case base.Scheme == "http" && !loopback(base.Hostname()):
+			return nil, fmt.Errorf("a password would travel unencrypted to %s; use https://", base.Host)
+		}
+	}
 	if strings.ContainsAny(cfg.Token, " \t\r\n") {
 		return nil, errors.New("the token holds white space; it is one word, without a line end")
 	}
@@ -71,7 +85,7 @@ func New(cfg Config) (*Client, error) {
 	if base.Scheme == "http" && cfg.Identity != nil && cfg.Token == "" && cfg.Username == "" {
 		return nil, fmt.Errorf("a client certificate is shown over TLS only; write https:// for %s", base.Host)
 	}
-	c := &Client{base: base, cfg: withDefaults(cfg), pool: &pools{cfg: cfg, host: base.Hostname()}, logger: loggerOr(cfg.Logger)}
+	c := &Client{base: base, cfg: withDefaults(cfg), pool: &pools{cfg: cfg, host: base.Hostname()}, logger: loggerOr(cfg.Logger), signedIn: newSignedIn(cfg.Account)}
 	c.over = c.pool
 	if cfg.Wrap != nil {
 		c.over = cfg.Wrap(c.pool)

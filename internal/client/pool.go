@@ -16,6 +16,7 @@ type pools struct {
 	mu     sync.Mutex // guards the rest
 	now    *http.Transport
 	number uint64            // of the identity's pair that now shows, and of the roots it goes by: either only grows
+	since  time.Time         // when now was made
 	former []*http.Transport // their last connections end when they are idle; a few are enough to wait for
 }
 
@@ -38,9 +39,10 @@ func (p *pools) current() *http.Transport {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now != nil && number <= p.number { // another request may have seen a newer one already
+	if p.now != nil && number <= p.number && !p.old() { // another request may have seen a newer one already
 		return p.now
 	}
+	number = max(number, p.number)
 	if p.now != nil {
 		p.now.CloseIdleConnections()
 		p.former = append(p.former, p.now)
@@ -53,9 +55,13 @@ func (p *pools) current() *http.Transport {
 	if p.cfg.Anchors != nil {
 		cfg.TLS = p.cfg.Anchors.anchored(cfg.TLS, p.host)
 	}
-	p.now, p.number = newPool(cfg), number
+	p.now, p.number, p.since = newPool(cfg), number, time.Now()
 	return p.now
 }
+
+// old says that the connections have had their time. Those that are open finish what they carry: who connects through a load balancer
+// leaves before it cuts them off, and is spread anew over what stands behind it (OAM-13).
+func (p *pools) old() bool { return p.cfg.MaxAge > 0 && time.Since(p.since) >= p.cfg.MaxAge }
 
 // showing is base with a certificate that is shown whatever authorities the server names: it then says what is wrong with it. No
 // session is resumed, since it would show the certificate of its beginning.

@@ -62,7 +62,26 @@ type Response struct {
 // *APIError for what a server answered (Unwrap gives the *fault.Error), a *fault.Error of kind Unavailable when none
 // answered. The Response is filled as far as there was one, also with an error.
 func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
-	res, err := c.send(ctx, r, c.timeout(r))
+	if c.signedIn == nil {
+		return c.do(ctx, r, "")
+	}
+	token, err := c.credential(ctx, "")
+	if err != nil {
+		return Response{}, err
+	}
+	out, err := c.do(ctx, r, token)
+	if !ended(err) { // otherwise nothing was done, so it may be sent again, whatever it is
+		return out, err
+	}
+	if token, err = c.credential(ctx, token); err != nil {
+		return Response{}, err
+	}
+	return c.do(ctx, r, token)
+}
+
+// do is Do with a credential in the place of the configured one; "" = that one.
+func (c *Client) do(ctx context.Context, r Request, token string) (Response, error) {
+	res, err := c.send(ctx, r, c.timeout(r), token)
 	if err != nil {
 		return Response{}, err
 	}
@@ -91,7 +110,25 @@ func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 // Stream sends r and leaves a 2xx answer's body open for the caller to read and close; r.Out is not used. No time limit
 // but ctx applies once the answer has begun.
 func (c *Client) Stream(ctx context.Context, r Request) (*http.Response, error) {
-	res, err := c.send(ctx, r, 0)
+	token := ""
+	if c.signedIn != nil {
+		var err error
+		if token, err = c.credential(ctx, ""); err != nil {
+			return nil, err
+		}
+	}
+	res, err := c.stream(ctx, r, token)
+	if c.signedIn == nil || !ended(err) {
+		return res, err
+	}
+	if token, err = c.credential(ctx, token); err != nil {
+		return nil, err
+	}
+	return c.stream(ctx, r, token)
+}
+
+func (c *Client) stream(ctx context.Context, r Request, token string) (*http.Response, error) {
+	res, err := c.send(ctx, r, 0, token)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +178,7 @@ func (c *Client) timeout(r Request) time.Duration {
 }
 
 // build makes the HTTP request. One request id serves all attempts, so a log shows that they belong together.
-func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
+func (c *Client) build(ctx context.Context, r Request, token string) (*http.Request, error) {
 	var body io.Reader
 	if r.In != nil {
 		b, err := json.Marshal(r.In)
@@ -161,11 +198,11 @@ func (c *Client) build(ctx context.Context, r Request) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build request %s %s: %w", r.Method, r.Path, err)
 	}
-	c.headers(req, r)
+	c.headers(req, r, token)
 	return req, nil
 }
 
-func (c *Client) headers(req *http.Request, r Request) {
+func (c *Client) headers(req *http.Request, r Request, token string) {
 	h := req.Header
 	h.Set("Accept", "application/json, "+wire.ProblemType)
 	h.Set("User-Agent", c.cfg.UserAgent)
@@ -186,6 +223,9 @@ func (c *Client) headers(req *http.Request, r Request) {
 		h.Set("If-None-Match", "*")
 	}
 	switch {
+	case token == anonymous:
+	case token != "":
+		h.Set("Authorization", "Bearer "+token)
 	case c.cfg.Token != "":
 		h.Set("Authorization", "Bearer "+c.cfg.Token)
 	case c.cfg.Username != "":

@@ -38,8 +38,8 @@ const CodeNotConfirmed = "not_confirmed_by_majority"
 // whenever one request fails or one caller gives up.
 type keepWarm struct{ http.RoundTripper }
 
-func (c *Client) send(ctx context.Context, r Request, limit time.Duration) (*http.Response, error) {
-	plain, err := c.build(ctx, r)
+func (c *Client) send(ctx context.Context, r Request, limit time.Duration, token string) (*http.Response, error) {
+	plain, err := c.build(ctx, r, token)
 	if err != nil {
 		return nil, err
 	}

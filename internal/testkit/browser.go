@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -313,6 +314,24 @@ func (b *Browser) SignIn(at *DataCenter, user string) {
 	if p = b.Submit(p, url.Values{"user": {user}, "password": {Password}}); p.Status != http.StatusSeeOther {
 		b.t.Fatalf("%s cannot sign in at %s: %d", user, at.ClusterID, p.Status)
 	}
+}
+
+// SignInTo signs a person of an identity store in by JSON, and keeps the cookie. It gives the status and the code of a refusal.
+func (b *Browser) SignInTo(at *DataCenter, identityStore, user, password string) (status int, code string) {
+	b.t.Helper()
+	body, err := json.Marshal(wire.AuthenticateRequest{User: user, Password: password, IdentityStore: identityStore})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, at.RuntimeURL+"/session/v1/authenticate", bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	p := b.Do(req)
+	var problem wire.Problem
+	_ = json.Unmarshal([]byte(p.Body), &problem) // of a success there is none
+	return p.Status, problem.Code
 }
 
 // SignOut goes to the sign-in host of a data center and confirms.

@@ -3,6 +3,7 @@ package testkit
 import (
 	"crypto/tls"
 	"net/http"
+	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -47,4 +48,42 @@ func (d *DataCenter) AdminAs(c Certificate) *client.Client {
 func (d *DataCenter) AgentAs(c Certificate) *client.Client {
 	d.t.Helper()
 	return d.client(client.Config{Endpoint: d.RuntimeURL, Identity: client.NewIdentity(c.Pair)})
+}
+
+// Administrator has an administrator's certificate issued, which a role allows everything.
+func (d *DataCenter) Administrator(name string) Certificate {
+	d.t.Helper()
+	d.Role("certificate-"+name, wire.AdminRole{Certificates: []string{"spiffe://" + strings.ToLower(d.ClusterID) + "/admin/" + name}})
+	return d.Certify("administrator", name, "")
+}
+
+// Role writes an administrators' role; one without permissions is given every one.
+func (d *DataCenter) Role(name string, r wire.AdminRole) {
+	d.t.Helper()
+	if r.Name = name; r.Permissions == nil {
+		r.Permissions = []wire.Permission{{Actions: []string{"read", "write", "operate"}, Kinds: []string{"*"}}}
+	}
+	d.Put(client.Path("v1", "admin-roles", name), r)
+}
+
+// AdminToken makes an administrator's token with roles, and gives its text.
+func (d *DataCenter) AdminToken(name string, roles ...string) string {
+	d.t.Helper()
+	var made wire.AdminTokenMade
+	if _, err := d.Do(client.Request{Method: http.MethodPost, Path: "/v1/admin-tokens", In: wire.AdminTokenRequest{Name: name, Roles: roles}, Out: &made}); err != nil {
+		d.t.Fatalf("make the token %s at %s: %v", name, d.ClusterID, err)
+	}
+	return made.Secret
+}
+
+// AdminWith gives a client of the admin listener with a token.
+func (d *DataCenter) AdminWith(token string) *client.Client {
+	d.t.Helper()
+	return d.client(client.Config{Endpoint: d.Endpoint, Token: token})
+}
+
+// AdminOf gives a client of the admin listener that signs in with a user's name and password.
+func (d *DataCenter) AdminOf(user, password string) *client.Client {
+	d.t.Helper()
+	return d.client(client.Config{Endpoint: d.Endpoint, Account: &client.Account{User: user, Password: password}})
 }

@@ -262,28 +262,6 @@ type ApplicationView struct {
 	Overridden []string `json:"overridden,omitempty"` // JSON pointers of what an override gives in this data center
 }
 
-// AuthorizationPolicy is the writable half of /v1/authorization-policies/{name}.
-type AuthorizationPolicy struct {
-	Name  string `json:"name"`
-	Rules []Rule `json:"rules"`
-
-	SecurityDomain string `json:"security_domain,omitempty"`
-}
-
-// Rule is one rule of an authorization policy.
-type Rule struct {
-	Effect string   `json:"effect"`
-	Users  []string `json:"users,omitempty"`
-	Groups []string `json:"groups,omitempty"`
-}
-
-// AuthorizationPolicyView is an authorization policy as it is answered.
-type AuthorizationPolicyView struct {
-	AuthorizationPolicy
-	ID         string   `json:"id"`
-	Overridden []string `json:"overridden,omitempty"` // JSON pointers of what an override gives in this data center
-}
-
 // Agent is the writable half of /v1/agents/{name}. Secret absent keeps the present one.
 type Agent struct {
 	Name           string   `json:"name"`
@@ -295,6 +273,12 @@ type Agent struct {
 	CertificateIdentities []string `json:"certificate_identities,omitempty"`
 
 	SecurityDomain string `json:"security_domain,omitempty"`
+	// Primary and Secondary are the Concord servers that the agent asks, in order: NODE=https://host:port, or for a secondary
+	// CLUSTER/NODE=https://host:port.
+	Primary              []string `json:"primary,omitempty"`
+	Secondary            []string `json:"secondary,omitempty"`
+	BackchannelLogoutURL string   `json:"backchannel_logout_url,omitempty"` // is told when a sign-on ends that used the agent
+	CacheLifetime        string   `json:"cache_lifetime,omitempty"`         // for which the agent may use a decision again, up to 20s
 }
 
 // AgentView is an agent as it is answered; Secret is always empty.

@@ -13,7 +13,7 @@ type CookieKeys struct {
 
 // CookieKey is one key.
 type CookieKey struct {
-	Purpose      string     `json:"purpose"` // sign-in, agent, inactivity, flow, code, cursor
+	Purpose      string     `json:"purpose"` // sign-in, agent, inactivity, flow, code, cursor, device
 	ID           uint32     `json:"id"`
 	State        string     `json:"state"` // pending, active, retired, revoked
 	CreatedAt    time.Time  `json:"created_at"`

@@ -58,10 +58,37 @@ type IdentityStore struct {
 	Name           string   `json:"name"`
 	Description    string   `json:"description,omitempty"`
 	SecurityDomain string   `json:"security_domain,omitempty"`
-	URLs           []string `json:"urls"`
+	URLs           []string `json:"urls"` // ldap://host[:port] or ldaps://host[:port], asked in this order
+
+	StartTLS         bool   `json:"start_tls,omitempty"`
+	CACertificatePEM string `json:"ca_certificate_pem,omitempty"` // default: the system's roots
+	AllowPlaintext   bool   `json:"allow_plaintext,omitempty"`    // ldap:// without StartTLS beyond the machine itself
+
+	BindDN              string `json:"bind_dn,omitempty"`
+	BindPassword        string `json:"bind_password,omitempty"` // write-only; absent keeps the present one
+	BindPasswordVersion int64  `json:"bind_password_version,omitempty"`
+
+	UserSearchBase    string `json:"user_search_base"`
+	UserFilter        string `json:"user_filter,omitempty"`         // with {user}; default (<user_name_attribute>={user})
+	UserNameAttribute string `json:"user_name_attribute,omitempty"` // default "uid"
+
+	GroupSearchBase    string `json:"group_search_base,omitempty"`
+	GroupFilter        string `json:"group_filter,omitempty"`         // with {dn} or {user}; default (member={dn})
+	GroupNameAttribute string `json:"group_name_attribute,omitempty"` // default "cn"
+	MemberOfAttribute  string `json:"member_of_attribute,omitempty"`  // in place of group_search_base
+	NestedGroups       bool   `json:"nested_groups,omitempty"`
+
+	DisplayNameAttribute string            `json:"display_name_attribute,omitempty"` // told as the attribute display_name
+	EmailAttribute       string            `json:"email_attribute,omitempty"`        // told as the attribute email
+	AttributeMapping     map[string]string `json:"attribute_mapping,omitempty"`      // our attribute -> the directory's
+
+	ConnectTimeout string `json:"connect_timeout,omitempty"` // default "3s"
+	RequestTimeout string `json:"request_timeout,omitempty"` // default "5s"
+	PageSize       *int   `json:"page_size,omitempty"`       // default 500
+	PoolSize       *int   `json:"pool_size,omitempty"`       // default 8
 }
 
-// IdentityStoreView is an identity store as it is answered.
+// IdentityStoreView is an identity store as it is answered; BindPassword is always empty.
 type IdentityStoreView struct {
 	IdentityStore
 	ID         string   `json:"id"`
@@ -104,5 +131,7 @@ type AdminToken struct {
 // AdminTokenView is a token as it is answered; Token is always empty.
 type AdminTokenView struct {
 	AdminToken
-	ID string `json:"id"`
+	ID         string     `json:"id"`
+	Expired    bool       `json:"expired,omitempty"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // since the node started; absent = not since then
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
-	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
@@ -21,7 +21,6 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
 		Agreements: n.agreement, Majority: n.mastership.Majority, Modes: modeFacts{n}, Roots: n.authority.Roots, Own: n.ownCertificates, State: n.partners.State, Clock: n.opts.Clock,
 		AskEdges: edgeCalls{n.links}.Ask, AskDomains: edgeCalls{n.links}.domains,
@@ -32,12 +31,13 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 			}
 			return *d, nil
 		},
+		Stores: n.probeStores, AskStores: edgeCalls{n.links}.Stores,
 		HasBlob: func(sha256 string) (bool, error) {
 			_, found, err := n.blobs.Stat(sha256)
 			return found, err
 		},
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	n.validator = validator
 	return tester, validator, err

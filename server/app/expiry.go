@@ -42,7 +42,7 @@ func (n *Node) tellExpiry(ctx context.Context, told map[topology.Certificate]tim
 	if err != nil {
 		return err
 	}
-	now, record := n.opts.Clock.Now(), audit.New(n.cfg.ClusterID, n.opts.Clock)
+	now := n.opts.Clock.Now()
 	for c, at := range told {
 		if now.Sub(at) >= expiryAgain {
 			delete(told, c) // also what is gone
@@ -55,7 +55,7 @@ func (n *Node) tellExpiry(ctx context.Context, told map[topology.Certificate]tim
 		told[c] = now
 		n.log.Warn("certificate ends soon", "certificate", c.String(), "ends", c.ExpiresAt.UTC(), "left", c.ExpiresAt.Sub(now).Round(time.Minute).String())
 		err := n.state.Update(ctx, func(tx store.Writer) error {
-			return record.Append(tx, audit.Event{Actor: "node:" + n.cfg.NodeName, Action: "expires", Target: "certificate/" + c.String() + " at " + c.ExpiresAt.UTC().Format(time.RFC3339)})
+			return n.acts.Append(tx, audit.Event{Actor: "node:" + n.cfg.NodeName, Action: "expires", Target: "certificate/" + c.String() + " at " + c.ExpiresAt.UTC().Format(time.RFC3339)})
 		})
 		if err != nil {
 			return err

@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
+	"net/url"
+	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -21,8 +24,10 @@ func (n *Node) guards() map[string]configuration.Guard {
 	guards[mdc.PartnerKind().Name] = both(guards[mdc.PartnerKind().Name], n.partnerModeGuard)
 	guards[mdc.SessionPolicyKind().Name] = n.policyFitsAgents
 	guards[mdc.AgentKind().Name] = n.agentFitsPolicy
+	guards[mdc.IdentityStoreKind().Name] = directoryFits
 	guards[mdc.OverrideKind().Name] = n.overrideFits
 	guards[mdc.UserKind().Name] = strongEnough
+	guards[mdc.AdminTokenKind().Name] = n.tokenGuard
 	return guards
 }
 
@@ -64,11 +69,27 @@ func (n *Node) agentFitsPolicy(tx *journal.Tx, _, will mdc.Object) error {
 	if !ok {
 		return nil
 	}
+	if err := fault.InvalidFields("The agent's address for ended sign-ons cannot be called.", n.logoutURLFaults(a)); err != nil {
+		return err
+	}
 	fields, err := agentFaults(tx, a)
 	if err != nil {
 		return err
 	}
 	return fault.InvalidFields("The agent and the session policy contradict one another.", fields)
+}
+
+// logoutURLFaults says at once what the dialer would refuse each time: any data center may have to call (SEC-48).
+func (n *Node) logoutURLFaults(a *mdc.Agent) []fault.Field {
+	u, err := url.Parse(a.BackchannelLogoutURL)
+	if err != nil || u.Hostname() == "" {
+		return nil
+	}
+	if err := n.dialer.Check(u.Hostname()); err != nil {
+		f, _ := errors.AsType[*fault.Error](err)
+		return []fault.Field{{Pointer: "/backchannel_logout_url", Detail: "cannot be called: " + f.Message}}
+	}
+	return nil
 }
 
 func agentFaults(tx *journal.Tx, a *mdc.Agent) ([]fault.Field, error) {
@@ -115,7 +136,7 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		return nil
 	}
 	kind, ok := mdc.KindByName(override.Kind)
-	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name {
+	if !ok || kind.Name != mdc.SessionPolicyKind().Name && kind.Name != mdc.AgentKind().Name && kind.Name != mdc.IdentityStoreKind().Name {
 		return nil
 	}
 	o, err := tx.Get(kind, override.Name)
@@ -139,6 +160,9 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 		fields, err = n.policyFaults(tx, v)
 	case *mdc.Agent:
 		fields, err = agentFaults(tx, v)
+		fields = append(fields, n.logoutURLFaults(v)...)
+	case *mdc.IdentityStore:
+		return inValues(directoryFits(tx, nil, v))
 	}
 	if err != nil {
 		return err
@@ -146,7 +170,21 @@ func (n *Node) overrideFits(tx *journal.Tx, _, will mdc.Object) error {
 	for i := range fields {
 		fields[i].Pointer = "/values" + fields[i].Pointer
 	}
-	return fault.InvalidFields("The override makes the session policy and the agents contradict one another.", fields)
+	return fault.InvalidFields("The override makes the session policy or an agent one that cannot be used.", fields)
+}
+
+// inValues places the faults of a laid object in its override.
+func inValues(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	out := *f
+	out.Fields = slices.Clone(f.Fields)
+	for i := range out.Fields {
+		out.Fields[i].Pointer = "/values" + out.Fields[i].Pointer
+	}
+	return &out
 }
 
 // capacity is how many sessions this data center may hold (CAMS-10); 0 = no limit, also while that cannot be read.

@@ -32,7 +32,6 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 	if err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	err = n.journal.Discredit(ctx, head, func(tx *journal.Tx) error {
 		if err := replication.Discredited(tx, id, "the state store lost acknowledged changes; a new copy is taken"); err != nil {
 			return err
@@ -43,7 +42,7 @@ func (n *Node) heal(ctx context.Context, cause error) error {
 		if err := configuration.OutrunLocks(tx.Writer()); err != nil {
 			return err
 		}
-		return record.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
+		return n.acts.Append(tx.Writer(), audit.Event{Actor: "system:heal", Action: "discredit_copy", Target: mdc.AgreementKind().Name + "/" + id})
 	})
 	if err != nil && found { // refused: whoever starts it again and again must not fill the disk with copies
 		err = errors.Join(err, journal.DropConflict(n.conflictDir(), kept.ID))
@@ -81,7 +80,7 @@ func (n *Node) discardEdits(ctx context.Context, actor string, edits []journal.E
 	if err != nil {
 		return 0, err
 	}
-	discarded, err := n.service.DiscardThese(ctx, configuration.Actor{Name: actor}, edits)
+	discarded, err := n.service.DiscardThese(ctx, configuration.System(actor), edits)
 	if err != nil || discarded == 0 {
 		return 0, errors.Join(err, n.journal.Unkeep(ctx, n.conflictDir(), file, kept))
 	}

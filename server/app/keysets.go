@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
@@ -182,11 +182,10 @@ func (n *Node) wireKeys(ctx context.Context) error {
 	if err := n.ring.reload(ctx); err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	n.keeper, err = keyring.New(keyring.Config{ClusterID: n.cfg.ClusterID, Log: n.journal, Targets: keyTargets{n.feed},
 		Lifetime: func() time.Duration { return n.model.SessionPolicy().Lifetime.D() }, Master: n.partners.MasterAddress, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor keyring.Actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }

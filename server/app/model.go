@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -33,14 +35,16 @@ type model struct {
 	keysets  cached[map[string]*mdc.Keyset]
 	members  cached[map[string]bool]
 	contents cached[map[string]int64] // sizes of packages' contents, by digest
+	admins   cached[administration.Index]
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
 	schemes  cachedMap[mdc.AuthenticationScheme]
+	stores   cachedMap[declaredStore]
 }
 
 func newModel(log *journal.Log, runtimeURL string) *model {
 	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000},
-		schemes: cachedMap[mdc.AuthenticationScheme]{limit: 1_000}}
+		schemes: cachedMap[mdc.AuthenticationScheme]{limit: 1_000}, stores: cachedMap[declaredStore]{limit: 1000}}
 	log.OnChange(m.changed)
 	return m
 }
@@ -73,6 +77,9 @@ func (m *model) changed(changes []journal.Change) {
 		if all || c.Kind == "partner" {
 			m.partners.drop()
 		}
+		if all || c.Kind == "admin_role" || c.Kind == "admin_token" {
+			m.admins.drop()
+		}
 		if all || c.Kind == "keyset" {
 			m.keysets.drop()
 		}
@@ -84,6 +91,9 @@ func (m *model) changed(changes []journal.Change) {
 		}
 		if all || c.Kind == "agent" {
 			m.agents.drop(c.Name)
+		}
+		if all || c.Kind == "identity_store" || c.Kind == "identity_store_credential" {
+			m.stores.drop(c.Name)
 		}
 		if all || c.Kind == "user" {
 			m.users.drop(c.Name)
@@ -190,21 +200,32 @@ func (m *model) SignInURL() string {
 
 // Policies gives the compiled applications and authorization policies.
 func (m *model) Policies(ctx context.Context) (*policy.Index, error) {
-	return m.index.get(func() (*policy.Index, error) {
-		apps, err := loadAll[mdc.Application](ctx, m.log, mdc.ApplicationKind())
-		if err != nil {
-			return nil, err
-		}
-		policies, err := loadAll[mdc.AuthorizationPolicy](ctx, m.log, mdc.AuthorizationPolicyKind())
-		if err != nil {
-			return nil, err
-		}
-		schemes, err := loadAll[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind())
-		if err != nil {
-			return nil, err
-		}
-		return policy.Compile(apps, policies, schemes)
-	})
+	return m.index.get(func() (*policy.Index, error) { return m.compile(ctx, nil) })
+}
+
+// PoliciesWith is Policies as it would be with p in the place of the policy of that name. It is made for the caller alone.
+func (m *model) PoliciesWith(ctx context.Context, p *mdc.AuthorizationPolicy) (*policy.Index, error) {
+	return m.compile(ctx, p)
+}
+
+func (m *model) compile(ctx context.Context, instead *mdc.AuthorizationPolicy) (*policy.Index, error) {
+	apps, err := loadAll[mdc.Application](ctx, m.log, mdc.ApplicationKind())
+	if err != nil {
+		return nil, err
+	}
+	policies, err := loadAll[mdc.AuthorizationPolicy](ctx, m.log, mdc.AuthorizationPolicyKind())
+	if err != nil {
+		return nil, err
+	}
+	if instead != nil {
+		policies = slices.DeleteFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == instead.Name })
+		policies = append(policies, instead)
+	}
+	schemes, err := loadAll[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind())
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(apps, policies, schemes)
 }
 
 // PasswordPolicy gives what new passwords must be.
@@ -301,6 +322,26 @@ func (m *model) User(ctx context.Context, name string) (*mdc.User, bool, error) 
 		return optional(loadOne[mdc.User](ctx, m.log, mdc.UserKind(), name))
 	})
 	return u, u != nil, err
+}
+
+// IdentityStore gives a declared identity store with its bind password, nil when there is none such.
+func (m *model) IdentityStore(ctx context.Context, name string) (*declaredStore, error) {
+	return m.stores.get(name, func() (*declaredStore, error) { return loadStore(ctx, m.log, name) })
+}
+
+// Administrators gives roles and tokens, laid out for requests.
+func (m *model) Administrators(ctx context.Context) (*administration.Index, error) {
+	return m.admins.get(func() (*administration.Index, error) {
+		roles, err := loadAll[mdc.AdminRole](ctx, m.log, mdc.AdminRoleKind())
+		if err != nil {
+			return nil, err
+		}
+		tokens, err := loadAll[mdc.AdminToken](ctx, m.log, mdc.AdminTokenKind())
+		if err != nil {
+			return nil, err
+		}
+		return administration.Compile(roles, tokens), nil
+	})
 }
 
 // Refers says whether a package has the content of this digest, and of how many bytes.

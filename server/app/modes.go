@@ -45,11 +45,10 @@ func (n *Node) wireModes(ctx context.Context) (err error) {
 	if n.gate, err = passphrase.NewGate(ctx, n.cfg.ClusterID, n.state, n.passphrases, n.model, n.opts.Clock); err != nil {
 		return err
 	}
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	n.pairings, err = passphrase.NewPairings(passphrase.PairingsConfig{ClusterID: n.cfg.ClusterID, Store: n.state, Keys: n.passphrases, Directory: n.model,
 		Mode: n.modes.now, Bundle: n.authority.BundleJSON, Dial: n.pairDial, Pinned: n.pinned, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: "system:pairing", Action: action, Target: target})
+			return n.acts.Append(tx, audit.Event{Actor: "system:pairing", Action: action, Target: target})
 		}})
 	n.reportMode()
 	return err
@@ -105,7 +104,7 @@ func (n *Node) modeGuard(tx *journal.Tx, was, will mdc.Object) error {
 	if from == d.SecurityMode {
 		return nil
 	}
-	return audit.New(n.cfg.ClusterID, n.opts.Clock).Append(tx.Writer(), audit.Event{Actor: "system:mode", Action: "security_mode " + from + " to " + d.SecurityMode, Target: "data_center/" + n.cfg.ClusterID})
+	return n.acts.Append(tx.Writer(), audit.Event{Actor: "system:mode", Action: "security_mode " + from + " to " + d.SecurityMode, Target: "data_center/" + n.cfg.ClusterID})
 }
 
 // partnerModeGuard refuses a partner whose record asks for another mode than the data center's, and drops what a pairing left with a

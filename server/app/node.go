@@ -66,6 +66,9 @@ type Node struct {
 	sessions    *badger.Store
 	key         *nodeKey
 	token       *bootstrapToken
+	acts        *audit.Log // of administrators and of the data center itself
+	trail       audit.Trail
+	events      *audit.Recorder // of people's sign-ons
 	journal     *journal.Log
 	authority   *ca.Authority
 	model       *model
@@ -95,8 +98,10 @@ type Node struct {
 	agreement   *topology.Agreements
 	signer      *topology.Signer
 	mastership  *topology.Mastership
+	directories *directories
 	engine      *session.Engine
 	assertions  *assertion.Signer
+	calls       *logoutCalls
 	service     *configuration.Service
 	blobs       *blob.Store
 	fetcher     *blob.Fetcher
@@ -119,11 +124,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for i, step := range []func(context.Context) error{n.openStores, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
-		failpoint.Here("start." + [...]string{"stores", "journal", "authority", "listeners", "wire"}[i])
+		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }
@@ -132,6 +137,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 func InUse(cfg *config.Node) bool { return badger.InUse(stateDir(cfg)) }
 
 func stateDir(cfg *config.Node) string { return filepath.Join(cfg.DataDir, "state") }
+
+func hasState(cfg *config.Node) bool {
+	_, err := os.Stat(stateDir(cfg))
+	return err == nil
+}
 
 // Addresses are the node's listeners as others reach them.
 func (n *Node) Addresses() httpapi.Addresses {
@@ -239,7 +249,7 @@ func (n *Node) verifyCommits(context.Context) error {
 // verifyContent refuses a database that lost something older than its last changes: acts in the audit record (FLT-07, SEC-75),
 // or objects of a master. Those of a clone are compared with its master's: `concord replication verify`.
 func (n *Node) verifyContent(ctx context.Context) error {
-	if _, err := audit.New(n.cfg.ClusterID, n.opts.Clock).Verify(ctx, n.state); err != nil {
+	if _, err := n.acts.Verify(ctx, n.state); err != nil {
 		return fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
 	}
 	id, err := n.followed(ctx)
@@ -288,7 +298,7 @@ func (n *Node) openAuthority(ctx context.Context) error {
 			"The state store lost this data center's certificate authority, whose root lies in %s. Restore a backup, or empty data_dir and copy from another data center.", n.cfg.CAFile())
 	}
 	n.authority, err = ca.Open(ctx, ca.Config{ClusterID: n.cfg.ClusterID, NodeName: n.cfg.NodeName, Store: n.state, Wrapper: n.key,
-		LeafTTL: n.cfg.LeafTTL, WebNames: names, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock, Logger: n.log,
+		LeafTTL: n.cfg.LeafTTL, WebNames: names, Audit: n.acts, Clock: n.opts.Clock, Logger: n.log,
 		External: externalCA(n.cfg.ExternalCA, n.dialer)})
 	if err != nil {
 		return err
@@ -335,6 +345,12 @@ func (n *Node) close() error {
 	}
 	if n.links != nil {
 		n.links.drop()
+	}
+	if n.calls != nil {
+		n.calls.close()
+	}
+	if n.directories != nil {
+		n.directories.close()
 	}
 	if n.authority != nil {
 		errs = append(errs, n.authority.Close())

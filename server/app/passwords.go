@@ -139,7 +139,7 @@ func (p *passwords) here(ctx context.Context, a identity.Attempt, next string) e
 	if err != nil || !found {
 		return err
 	}
-	was, actor := u.Password.Hash, configuration.Actor{Name: "user:" + u.Name}
+	was, actor := u.Password.Hash, configuration.Actor{Name: "user:" + u.Name, Address: a.Source, Rights: mdc.EveryRight()}
 	if next == "" {
 		if !identity.Stale(was) {
 			return nil
@@ -157,7 +157,7 @@ func (p *passwords) rehash(ctx context.Context, user, was, plain string) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.n.service.Modify(ctx, configuration.Actor{Name: "system:rehash"}, mdc.UserKind(), user, configuration.Precondition{}, func(o mdc.Object) (mdc.Object, error) {
+	_, err = p.n.service.Modify(ctx, configuration.Actor{Name: "system:rehash", Rights: mdc.EveryRight()}, mdc.UserKind(), user, configuration.Precondition{}, func(o mdc.Object) (mdc.Object, error) {
 		return withPassword(o, was, mdc.Rehashed(hash))
 	})
 	return err

@@ -31,3 +31,12 @@ func (e edgeCalls) domains(ctx context.Context, clusterID string) (journal.Domai
 	}
 	return httpapi.DomainsFromWire(out)
 }
+
+// Stores gives what a partner says of its identity stores.
+func (e edgeCalls) Stores(ctx context.Context, clusterID string) ([]topology.Store, error) {
+	var out wire.PeerIdentityStores
+	if err := e.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/identity-stores", Out: &out, Timeout: -1}); err != nil {
+		return nil, err
+	}
+	return httpapi.StoresFromWire(out.Stores), nil
+}

@@ -12,7 +12,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
-	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -106,13 +106,12 @@ func (l mastershipLink) Conflict(ctx context.Context, clusterID, id string, afte
 
 // wireMastership makes the part that decides who is the master. It comes after replication and before what writes.
 func (n *Node) wireMastership(context.Context) (err error) {
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	link := mastershipLink{n.links}
 	n.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer,
 		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
 		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }

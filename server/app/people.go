@@ -6,7 +6,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
-	"github.com/concord-access/terraform-provider-concord/server/session"
 )
 
 // people is how this node knows who somebody is.
@@ -24,7 +23,7 @@ func (n *Node) openPeople() (p people, err error) {
 		return p, err
 	}
 	p.counter = identity.NewCounter(n.opts.Clock)
-	p.users, err = identity.New(identity.Config{Users: n.model, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
+	p.users, err = identity.New(identity.Config{Users: n.model, Stores: n.directories.Store, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
 		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.counter, silent: map[string]time.Time{},
 			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
 	if err != nil {
@@ -56,19 +55,4 @@ func endsSignOns(was, will mdc.Object) bool {
 // endSignOns ends them everywhere, before the change is written.
 func (n *Node) endSignOns(ctx context.Context, was, _ mdc.Object) error {
 	return n.engine.EndUser(ctx, mdc.LocalStore, was.ObjectName())
-}
-
-// directory is the identity stores of this data center, as the session engine asks them.
-type directory struct{ model *model }
-
-// User finds a person in the local store.
-func (d directory) User(ctx context.Context, identityStore, name string) (session.Person, bool, error) {
-	if identityStore != mdc.LocalStore {
-		return session.Person{}, false, nil
-	}
-	u, found, err := d.model.User(ctx, name)
-	if err != nil || !found {
-		return session.Person{}, false, err
-	}
-	return session.Person{Name: u.Name, Groups: u.Groups, Attributes: u.Attributes, Enabled: u.Enabled, Replicated: true}, true, nil
 }

@@ -56,21 +56,20 @@ func refusal(listener string, leaf *x509.Certificate, err error) string {
 
 // recordRefusals writes them to the audit record until ctx ends.
 func (n *Node) recordRefusals(ctx context.Context) error {
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	for {
 		select {
 		case <-ctx.Done():
 			for len(n.refusals.queue) > 0 { // nobody else reads
-				n.recordRefusal(context.WithoutCancel(ctx), record, <-n.refusals.queue)
+				n.recordRefusal(context.WithoutCancel(ctx), <-n.refusals.queue)
 			}
 			return nil
 		case what := <-n.refusals.queue:
-			n.recordRefusal(context.WithoutCancel(ctx), record, what)
+			n.recordRefusal(context.WithoutCancel(ctx), what)
 		}
 	}
 }
 
-func (n *Node) recordRefusal(ctx context.Context, record *audit.Log, what string) {
+func (n *Node) recordRefusal(ctx context.Context, what string) {
 	if !n.refusals.limit.AllowN(n.opts.Clock.Now(), 1) {
 		n.refusals.missed++
 		return
@@ -80,7 +79,7 @@ func (n *Node) recordRefusal(ctx context.Context, record *audit.Log, what string
 		n.refusals.missed = 0
 	}
 	err := n.state.Update(ctx, func(tx store.Writer) error {
-		return record.Append(tx, audit.Event{Actor: "stranger", Action: "refuse", Target: what})
+		return n.acts.Append(tx, audit.Event{Actor: "stranger", Action: "refuse", Target: what, Outcome: audit.Refused})
 	})
 	if err != nil {
 		n.log.Warn("cannot record a refused caller", "error", err)

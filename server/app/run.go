@@ -113,7 +113,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err = errors.Join(err, background.Wait())
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err = errors.Join(err, n.engine.Flush(last), n.close())
+	err = errors.Join(err, n.engine.Flush(last), n.events.Flush(last), n.close())
 	n.log.Info("node stopped")
 	return err
 }
@@ -136,6 +136,9 @@ func (n *Node) parts() []func(context.Context) error {
 		n.fetcher.Run,
 		n.collect,
 		n.recordRefusals,
+		n.events.Run,
+		n.retainAudit,
+		n.examineRuntime,
 		n.watchExpiry,
 		n.refresher.Run,
 		n.people.changes.Run,

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
@@ -26,6 +27,7 @@ func (n *Node) wire(ctx context.Context) error {
 	if err := n.model.prime(ctx); err != nil {
 		return err
 	}
+	n.directories = n.newDirectories()
 	for _, step := range []func(context.Context) error{n.wireModes, n.wireTrust, n.wireReplication, n.wireKeys, n.wireBlobs, n.wireMastership, n.wireSessions, n.wireHTTP} {
 		if err := step(ctx); err != nil {
 			return err
@@ -38,7 +40,7 @@ func (n *Node) wire(ctx context.Context) error {
 // follow carries committed changes to the parts that keep something of them: before the writer is answered, so that a
 // removed partner is refused at its next request and a removed user at theirs.
 func (n *Node) follow(changes []journal.Change) {
-	var trusted, keys, members, users, blobs, links, mode bool
+	var trusted, keys, members, users, stores, blobs, links, mode bool
 	for _, c := range changes {
 		all := c.Kind == ""
 		if c.Kind == "partner" {
@@ -49,6 +51,7 @@ func (n *Node) follow(changes []journal.Change) {
 		keys = keys || all || c.Kind == "keyset"
 		members = members || all || c.Kind == "data_center_key" || c.Kind == "partner"
 		users = users || all || c.Kind == "user"
+		stores = stores || all || c.Kind == "identity_store" || c.Kind == "identity_store_credential" || c.Kind == "override" && strings.HasPrefix(c.Name, "identity_store/")
 		blobs = blobs || all || c.Kind == "package"
 		links = links || all || c.Kind == "replication_agreement"
 	}
@@ -61,6 +64,9 @@ func (n *Node) follow(changes []journal.Change) {
 	}
 	if users {
 		n.engine.UsersChanged()
+	}
+	if stores {
+		n.engine.StoresChanged()
 	}
 	if blobs {
 		n.fetcher.Refresh()
@@ -157,7 +163,6 @@ func (n *Node) revoked(clusterID string, leaf *x509.Certificate) bool {
 
 func (n *Node) wireReplication(ctx context.Context) error {
 	var err error
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
 		return err
 	}
@@ -181,7 +186,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		},
 		Unknown: func(agreement string) { n.mastership.Unknown(agreement) },
 		Audit: func(tx store.Writer, actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
+			return n.acts.Append(tx, audit.Event{Actor: actor, Action: action, Target: target})
 		}})
 	if err != nil {
 		return err
@@ -196,7 +201,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
 		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
-			return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})
 	return err
 }
@@ -215,17 +220,17 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
-		Policies: n.model, Directory: directory{n.model}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity})
+		Policies: n.model, Directory: directory{n.model, n.directories}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls})
 	return err
 }
 
 // audit records an administrator's act that changes no configuration, durably before the act.
 func (n *Node) audit(ctx context.Context, actor configuration.Actor, action, target string) error {
-	record := audit.New(n.cfg.ClusterID, n.opts.Clock)
 	return n.state.Update(ctx, func(tx store.Writer) error {
-		return record.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
+		return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 	})
 }
 

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 
-	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -15,9 +14,13 @@ func (n *Node) wireHTTP(context.Context) error {
 	if n.people, err = n.openPeople(); err != nil {
 		return err
 	}
-	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), ClusterID: n.cfg.ClusterID,
+	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: n.acts, ClusterID: n.cfg.ClusterID,
 		Hash: n.people.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
+	if err != nil {
+		return err
+	}
+	administrators, err := n.administrators(n.people)
 	if err != nil {
 		return err
 	}
@@ -25,7 +28,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: audit.New(n.cfg.ClusterID, n.opts.Clock), Clock: n.opts.Clock})
+	desk, err := enrolment.New(enrolment.Config{Store: n.state, Audit: n.acts, Clock: n.opts.Clock})
 	if err != nil {
 		return err
 	}
@@ -38,60 +41,63 @@ func (n *Node) wireHTTP(context.Context) error {
 		return err
 	}
 	n.handlers, err = httpapi.New(httpapi.Config{
-		ClusterID:     n.cfg.ClusterID,
-		NodeName:      n.cfg.NodeName,
-		Version:       n.opts.Version,
-		Addresses:     n.Addresses,
-		Mode:          n.modes.now,
-		Pairings:      n.pairings,
-		Gate:          n.gate,
-		Insecure:      n.listeners[1].tls == nil,
-		Logger:        n.log,
-		Clock:         n.opts.Clock,
-		Tokens:        n.token,
-		AdminRoots:    n.listeners[0].clients.roots,
-		RuntimeRoots:  n.listeners[1].clients.roots,
-		Audit:         n.audit,
-		Readiness:     n.reasons,
-		Cursors:       n.ring,
-		Epoch:         n.epochs.Epoch,
-		Journal:       n.journal,
-		Configuration: n.service,
-		Agreements:    n.agreement,
-		Mastership:    n.mastership,
-		MastershipKey: n.signer.Public(),
-		Partners:      n.partners,
-		Clones:        cloneCalls{n.links},
-		Refused:       n.refusals.note,
-		Proved:        n.callers.proved,
-		Tester:        tester,
-		Validator:     validator,
-		Inspector:     inspector,
-		Feed:          n.feed,
-		Follower:      n.follower,
-		Keys:          n.keys,
-		CookieKeys:    n.keeper,
-		Blobs:         n.blobs,
-		Fetcher:       n.fetcher,
-		Trust:         n.trust,
-		Book:          n.book,
-		Publisher:     n.publisher,
-		Refresher:     n.refresher,
-		Rotation:      n.rotation,
-		Desk:          desk,
-		Joiner:        joiner{n.dialer.DialContext},
-		Authority:     n.authority,
-		Sessions:      n.engine,
-		Assertions:    n.assertions,
-		Sisters:       sisters{partnerIDs{n.model, n.log}, n.links},
-		Users:         n.people.users,
-		Passwords:     n.people.changes,
-		Proxies:       n.cfg.Runtime.TrustedProxies,
-		Guesses:       n.people.counter,
-		AgentSecrets:  n.people.agents,
-		Directory:     directory{n.model},
-		Model:         n.model,
-		Pages:         pages,
+		ClusterID:      n.cfg.ClusterID,
+		NodeName:       n.cfg.NodeName,
+		Version:        n.opts.Version,
+		Addresses:      n.Addresses,
+		Mode:           n.modes.now,
+		Pairings:       n.pairings,
+		Gate:           n.gate,
+		Insecure:       n.listeners[1].tls == nil,
+		Logger:         n.log,
+		Clock:          n.opts.Clock,
+		Administrators: administrators,
+		AdminRoots:     n.listeners[0].clients.roots,
+		RuntimeRoots:   n.listeners[1].clients.roots,
+		Audit:          n.audit,
+		Trail:          n.trail,
+		Events:         n.events,
+		AuditPeers:     auditPeers{partnerIDs{n.model, n.log}, n.links},
+		Readiness:      n.reasons,
+		Cursors:        n.ring,
+		Epoch:          n.epochs.Epoch,
+		Journal:        n.journal,
+		Configuration:  n.service,
+		Agreements:     n.agreement,
+		Mastership:     n.mastership,
+		MastershipKey:  n.signer.Public(),
+		Partners:       n.partners,
+		Clones:         cloneCalls{n.links},
+		Refused:        n.refusals.note,
+		Proved:         n.callers.proved,
+		Tester:         tester,
+		Validator:      validator,
+		Inspector:      inspector,
+		Feed:           n.feed,
+		Follower:       n.follower,
+		Keys:           n.keys,
+		CookieKeys:     n.keeper,
+		Blobs:          n.blobs,
+		Fetcher:        n.fetcher,
+		Trust:          n.trust,
+		Book:           n.book,
+		Publisher:      n.publisher,
+		Refresher:      n.refresher,
+		Rotation:       n.rotation,
+		Desk:           desk,
+		Joiner:         joiner{n.dialer.DialContext},
+		Authority:      n.authority,
+		Sessions:       n.engine,
+		Assertions:     n.assertions,
+		Sisters:        sisters{partnerIDs{n.model, n.log}, n.links},
+		Users:          n.people.users,
+		Passwords:      n.people.changes,
+		Proxies:        n.cfg.Runtime.TrustedProxies,
+		Guesses:        n.people.counter,
+		AgentSecrets:   n.people.agents,
+		Directory:      directory{n.model, n.directories},
+		Model:          n.model,
+		Pages:          pages,
 	})
 	return err
 }

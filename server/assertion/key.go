@@ -44,9 +44,14 @@ func (k *key) open(clusterID string) error {
 	}
 	k.private = ed25519.NewKeyFromSeed(k.Seed)
 	k.ID = clusterID + "." + thumbprint(k.public().X)
-	header, err := json.Marshal(map[string]string{"alg": "EdDSA", "kid": k.ID, "typ": "JWT"})
-	k.header = encode(header)
+	var err error
+	k.header, err = k.headerOf("JWT")
 	return err
+}
+
+func (k *key) headerOf(typ string) (string, error) {
+	header, err := json.Marshal(map[string]string{"alg": "EdDSA", "kid": k.ID, "typ": typ})
+	return encode(header), err
 }
 
 func (k *key) public() Key {
@@ -54,8 +59,16 @@ func (k *key) public() Key {
 }
 
 // sign makes the token of a payload (RFC 7515 section 5.1).
-func (k *key) sign(payload []byte) string {
-	text := k.header + "." + encode(payload)
+func (k *key) sign(payload []byte) string { return k.signed(k.header, payload) }
+
+// signAs makes a token of another type.
+func (k *key) signAs(typ string, payload []byte) (string, error) {
+	header, err := k.headerOf(typ)
+	return k.signed(header, payload), err
+}
+
+func (k *key) signed(header string, payload []byte) string {
+	text := header + "." + encode(payload)
 	return text + "." + encode(ed25519.Sign(k.private, []byte(text)))
 }
 

@@ -178,13 +178,14 @@ func (s *Signer) Published() []Key {
 	return append(s.Own(), s.partners.of(s.c.Partners.List())...)
 }
 
-// Sign makes a token of any claims, for which the caller answers.
-func (s *Signer) Sign(claims any) (string, error) {
+// Sign makes a token of any claims, for which the caller answers. Its header says typ, so that it passes for no assertion and no
+// assertion for it (RFC 8725 section 3.11).
+func (s *Signer) Sign(typ string, claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
-	return s.current(s.c.Clock.Now()).sign(payload), nil
+	return s.current(s.c.Clock.Now()).signAs(typ, payload)
 }
 
 // String hides the keys.

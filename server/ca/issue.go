@@ -20,6 +20,7 @@ import (
 type Actor struct {
 	Name      string // "token:bootstrap", "agent:portal"
 	RequestID string
+	Address   string // that it came from; "" = not known
 }
 
 // Request asks for a certificate. Name is for the profiles with a URI, SANs for a web server. With CSR the names may be left
@@ -284,7 +285,7 @@ func (a *Authority) note(w store.Writer, t act, target string) error {
 	if t.own || a.config.Audit == nil {
 		return nil
 	}
-	return a.config.Audit.Append(w, audit.Event{Actor: t.by.Name, Action: t.action, Target: target, RequestID: t.by.RequestID})
+	return a.config.Audit.Append(w, audit.Event{Actor: t.by.Name, Action: t.action, Target: target, RequestID: t.by.RequestID, Address: t.by.Address})
 }
 
 func issued(rec Record, key crypto.Signer) (Issued, error) {

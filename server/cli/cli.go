@@ -40,8 +40,9 @@ func (p *program) root() *cobra.Command {
 		Use:   "concord",
 		Short: "Access management across data centers: server and operator's tool",
 		Long: "concord runs a node of a data center (server, dev), an agent in front of an application (gate), and\n" +
-			"talks to a running data center for an operator (status, session, partner, trust, replication,\n" +
-			"validate, promote, demote). Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 the check did not pass.",
+			"talks to a running data center for an operator (status, session, partner, trust, admin,\n" +
+			"replication, validate, policy, promote, demote, audit). Exit codes: 0 fine, 1 failed, 2 wrong\n" +
+			"usage, 3 the check did not pass.",
 		SilenceUsage: true, SilenceErrors: true,
 		Args:                       noSuchVerb,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -52,7 +53,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpVerb(root))
-	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.validate(), p.promote(), p.demote(), p.version())
+	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.admin(), p.validate(), p.policy(), p.promote(), p.demote(), p.audit(), p.version())
 	return root
 }
 

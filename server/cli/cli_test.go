@@ -32,7 +32,7 @@ func TestHelpListsEachVerb(t *testing.T) {
 	if code != cli.ExitFine {
 		t.Errorf("exit %d", code)
 	}
-	for _, verb := range []string{"server", "dev", "gate", "status", "session", "partner", "replication", "validate", "promote", "demote", "version"} {
+	for _, verb := range []string{"server", "dev", "gate", "status", "session", "partner", "replication", "validate", "policy", "promote", "demote", "version"} {
 		if !strings.Contains(out, "\n  "+verb+" ") {
 			t.Errorf("%q is not in\n%s", verb, out)
 		}

@@ -20,6 +20,7 @@ import (
 // no flag for the token itself: the command line of a process can be read by everyone on the machine.
 type target struct {
 	endpoint, tokenFile, caFile, certFile, keyFile string
+	user, passwordFile                             string
 	output                                         string
 }
 
@@ -28,6 +29,8 @@ func (t *target) register(c *cobra.Command) {
 	f := c.PersistentFlags()
 	f.StringVar(&t.endpoint, "endpoint", "", "admin `URL` of the data center (CONCORD_ENDPOINT)")
 	f.StringVar(&t.tokenFile, "token-file", "", "`FILE` with the token (or the token itself in CONCORD_TOKEN)")
+	f.StringVar(&t.user, "username", "", "`NAME` of an administrator, not a token (CONCORD_USERNAME)")
+	f.StringVar(&t.passwordFile, "password-file", "", "`FILE` with the password (or itself in CONCORD_PASSWORD)")
 	f.StringVar(&t.caFile, "ca-cert", "", "`FILE` with the data center's root (CONCORD_CACERT)")
 	f.StringVar(&t.certFile, "client-cert", "", "`FILE` with a client certificate (CONCORD_CLIENT_CERT)")
 	f.StringVar(&t.keyFile, "client-key", "", "`FILE` with its key (CONCORD_CLIENT_KEY)")
@@ -50,26 +53,65 @@ func (p *program) connect(t target) (*connection, error) {
 	if endpoint == "" {
 		return nil, usage("which data center? give --endpoint https://host:port or set CONCORD_ENDPOINT")
 	}
-	token := p.getenv("CONCORD_TOKEN")
-	if t.tokenFile != "" {
-		text, err := readSmall(t.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("--token-file: %w", err)
-		}
-		token = strings.TrimSpace(text)
+	token, account, err := p.credential(t)
+	if err != nil {
+		return nil, err
 	}
 	tlsConfig, identity, err := p.tlsConfig(t)
 	if err != nil {
 		return nil, err
 	}
-	if token == "" && identity == nil {
-		return nil, usage("who are you? set CONCORD_TOKEN or give --token-file, or show a certificate with CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY; a first start left a token in DATA_DIR/bootstrap.token")
+	if token == "" && account == nil && identity == nil {
+		return nil, usage("who are you? set CONCORD_TOKEN or give --token-file, or CONCORD_USERNAME and CONCORD_PASSWORD, or show a certificate with CONCORD_CLIENT_CERT and CONCORD_CLIENT_KEY; a first start left a token in DATA_DIR/bootstrap.token")
 	}
-	c, err := client.New(client.Config{Endpoint: endpoint, Token: token, TLS: tlsConfig, Identity: identity, Roots: p.pick(t.caFile, "CONCORD_CACERT"), UserAgent: "concord/" + Version, Timeout: 20 * time.Second})
+	c, err := client.New(client.Config{Endpoint: endpoint, Token: token, Account: account, TLS: tlsConfig, Identity: identity, Roots: p.pick(t.caFile, "CONCORD_CACERT"), UserAgent: "concord/" + Version, Timeout: 20 * time.Second})
 	if err != nil {
 		return nil, usage("%v", err)
 	}
 	return &connection{Client: c, token: token, tls: tlsConfig}, nil
+}
+
+// credential is a token, or a user's name and password: that of a flag before that of the environment.
+func (p *program) credential(t target) (token string, account *client.Account, err error) {
+	if t.tokenFile != "" && t.user != "" {
+		return "", nil, usage("give --token-file or --username, not both")
+	}
+	if t.tokenFile != "" {
+		text, err := readSmall(t.tokenFile)
+		if err != nil {
+			return "", nil, fmt.Errorf("--token-file: %w", err)
+		}
+		return strings.TrimSpace(text), nil, nil
+	}
+	user := t.user
+	if user == "" {
+		if token, user = p.getenv("CONCORD_TOKEN"), p.getenv("CONCORD_USERNAME"); token != "" && user != "" {
+			return "", nil, usage("both CONCORD_TOKEN and CONCORD_USERNAME are set; unset one of them, or give --token-file or --username")
+		}
+	}
+	if user == "" {
+		return token, nil, nil
+	}
+	password := p.getenv("CONCORD_PASSWORD")
+	if t.passwordFile != "" {
+		text, err := readSmall(t.passwordFile)
+		if err != nil {
+			return "", nil, fmt.Errorf("--password-file: %w", err)
+		}
+		password = strings.TrimRight(text, "\r\n")
+	}
+	if password == "" {
+		return "", nil, usage("what is the password of %s? set CONCORD_PASSWORD or give --password-file", user)
+	}
+	return "", &client.Account{User: user, Password: password}, nil
+}
+
+// leave signs out, if the client signed in, and drops the connections. What cannot be closed ends by itself soon.
+func (c *connection) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = c.SignOut(ctx)
+	c.Close()
 }
 
 func (p *program) pick(flag, variable string) string {

@@ -72,7 +72,7 @@ func untilReady(ctx context.Context, dc config.DevDataCenter) error {
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer conn.leave()
 		h, err := conn.ready(ctx)
 		if err == nil && h.Status != "ready" {
 			err = fmt.Errorf("%s is not ready: %s", dc.ClusterID, strings.Join(h.Reasons, ", "))

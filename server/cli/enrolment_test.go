@@ -47,6 +47,10 @@ func TestAdministratorEnrols(t *testing.T) {
 		t.Errorf("the key: %v, %v", info.Mode(), err)
 	}
 	own := map[string]string{"CONCORD_ENDPOINT": d.Endpoint, "CONCORD_CLIENT_CERT": filepath.Join(dir, "cert.pem"), "CONCORD_CLIENT_KEY": filepath.Join(dir, "key.pem"), "CONCORD_CACERT": filepath.Join(dir, "ca.pem")}
+	if code, _, errs := run(own, "status"); code != cli.ExitFailed || !strings.Contains(errs, "No administrators' role lists the certificate spiffe://nydc/admin/ann") {
+		t.Errorf("without a role: exit %d: %s", code, errs)
+	}
+	d.Role("operators", wire.AdminRole{Certificates: []string{"spiffe://nydc/admin/ann"}})
 	if out := fine(t, own, "status"); !strings.Contains(out, "NYDC") {
 		t.Errorf("status by certificate:\n%s", out)
 	}

@@ -22,8 +22,8 @@ func (p *program) server() *cobra.Command {
 		Use: "server", Short: "Run one node of a data center in the foreground", Args: noArgs,
 		Long: "Runs the node that FILE describes until SIGTERM or SIGINT, then drains and stops; a second signal\n" +
 			"stops at once. SIGHUP reads FILE again and applies its log level, and reads the listeners'\n" +
-			"cert_file and key_file again; everything else needs a restart. What cannot be read is logged and\n" +
-			"the former stays in use.",
+			"cert_file and key_file and the pages' files again; everything else needs a restart.\n" +
+			"What cannot be read is logged and the former stays in use.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if file == "" {
 				return usage("which node? give --config FILE")

@@ -154,7 +154,7 @@ func (p *program) with(t *target, run func(context.Context, *connection, []strin
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
+		defer conn.leave()
 		return run(c.Context(), conn, args)
 	}
 }

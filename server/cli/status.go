@@ -33,7 +33,7 @@ func (p *program) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			defer conn.Close()
+			defer conn.leave()
 			s, err := conn.status(c.Context())
 			if err != nil {
 				return err

@@ -69,7 +69,7 @@ func nodeSchema() *hcl.BodySchema {
 		},
 		Blocks: []hcl.BlockHeaderSchema{
 			{Type: "listener", LabelNames: []string{"name"}}, {Type: "store", LabelNames: []string{"type"}},
-			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"}, {Type: "outbound"}, {Type: "pages"},
+			{Type: "ca", LabelNames: []string{"type"}}, {Type: "log"}, {Type: "journal"}, {Type: "audit"}, {Type: "outbound"}, {Type: "pages"},
 		},
 	}
 }
@@ -87,6 +87,7 @@ func (d *decoder) node(body hcl.Body) *Node {
 	d.ca(c, n)
 	d.log(c, n)
 	d.journal(c, n)
+	d.audit(c, n)
 	d.outbound(c, n)
 	d.pages(c, n)
 	return n

@@ -45,6 +45,12 @@ journal {
   keep_records = 5000
   keep_for     = "48h"
 }
+audit {
+  keep_records = 200000
+  keep_for     = "720h"
+  decisions    = "sampled"
+  sample       = 50
+}
 `
 
 func write(t *testing.T, text string) string {
@@ -64,6 +70,7 @@ func want(path string) *config.Node {
 		Peer:    config.Listener{Address: "127.0.0.1:7402", Advertise: "127.0.0.1:7402"},
 		LeafTTL: 12 * time.Hour, Log: config.Log{Level: slog.LevelWarn, Format: "text"},
 		Journal: config.Journal{KeepRecords: 5000, KeepFor: 48 * time.Hour},
+		Audit:   config.Audit{KeepRecords: 200_000, KeepFor: 720 * time.Hour, Decisions: "sampled", Sample: 50},
 	}
 }
 
@@ -90,7 +97,8 @@ func TestLoadFillsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := config.Defaults()
-	if n.LeafTTL != d.LeafTTL || n.Log != d.Log || n.Journal != (config.Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}) || n.AllowOpen {
+	if n.LeafTTL != d.LeafTTL || n.Log != d.Log || n.Journal != (config.Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}) || n.AllowOpen ||
+		n.Audit != (config.Audit{KeepRecords: 1_000_000, Decisions: "aggregated", Sample: 1000}) {
 		t.Errorf("defaults: %+v", n)
 	}
 }

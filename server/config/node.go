@@ -36,6 +36,7 @@ type Node struct {
 	AllowOpen  bool          // whether security mode open, or a peer listener without TLS, may be used at all (SEC-40)
 	Log        Log
 	Journal    Journal
+	Audit      Audit
 	Outbound   Outbound
 	Pages      Pages
 }
@@ -71,7 +72,7 @@ type Log struct {
 
 // Defaults gives a Node with every documented default set and everything else empty.
 func Defaults() *Node {
-	return &Node{LeafTTL: 24 * time.Hour, Journal: Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}, Log: Log{Level: slog.LevelInfo, Format: FormatJSON}}
+	return &Node{LeafTTL: 24 * time.Hour, Journal: Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}, Audit: Audit{KeepRecords: 1_000_000, Decisions: "aggregated", Sample: 1000}, Log: Log{Level: slog.LevelInfo, Format: FormatJSON}}
 }
 
 // CAFile is where the node keeps its root certificate for others to read.

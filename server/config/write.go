@@ -60,6 +60,7 @@ func render(n *Node) []byte {
 		j.SetAttributeValue("keep_records", cty.NumberUIntVal(n.Journal.KeepRecords))
 		set(j, "keep_for", n.Journal.KeepFor.String())
 	}
+	renderAudit(b, n.Audit)
 	renderOutbound(b, n.Outbound)
 	renderPages(b, n.Pages)
 	return hclwrite.Format(f.Bytes()) // tokens of a parsed line leave the indentation behind them askew

@@ -10,12 +10,22 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-// apply is the way of every change: conditions, lock, the object by itself, the guard of its kind, its references, and
-// last the object with its record. n numbers the operation within its pass.
+// apply is the way of every change: permission, conditions, lock, the object by itself, the guard of its kind, its references,
+// and last the object with its record. n numbers the operation within its pass.
 func (p *pass) apply(n int, op Operation) (Result, error) {
+	if err := p.actor.MayTouch(mdc.ActionWrite, op.Kind, op.Name); err != nil {
+		return Result{}, err
+	}
 	was, body, err := p.read(op.Kind, op.Name)
 	if err != nil {
 		return Result{}, err
+	}
+	hidden, err := p.hidden(op.Kind, was)
+	if err != nil {
+		return Result{}, err
+	}
+	if hidden {
+		was, body = nil, nil
 	}
 	if op.Change == nil && was == nil {
 		// As below: that a clone does not have it does not say that the master has not.
@@ -27,8 +37,10 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 		_, closed := edits(&p.tx.Snapshot, op.Kind)
 		return Result{}, cmp.Or(closed, err)
 	}
-	if err := p.unlocked(op); err != nil {
-		return Result{}, err
+	if !hidden {
+		if err := p.unlocked(op); err != nil {
+			return Result{}, err
+		}
 	}
 	if op.Change == nil && !op.Kind.Singleton {
 		return Result{Outcome: Deleted}, p.remove(op, body, was)
@@ -43,11 +55,22 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	if err := sound(op.Kind, op.Name, will); err != nil {
 		return Result{}, err
 	}
-	p.settle(n, was, will)
+	if err := p.authorise(op, was, will, hidden); err != nil {
+		return Result{}, err
+	}
+	p.settle(n, op.Kind, was, will)
 	if err := p.wrap(op.Kind, was, will); err != nil {
 		return Result{}, err
 	}
-	return p.write(op, body, will)
+	credential, err := p.keep(was, will)
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := p.write(op, body, will)
+	if err != nil || res.Outcome == Unchanged {
+		return res, err
+	}
+	return res, credential.put(p, op.Name)
 }
 
 // read gives the object as it is now and its stored body (nil when it was never written).
@@ -133,6 +156,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	if err := p.use(op, old, will); err != nil {
 		return Result{}, err
 	}
+	p.rolesChange(op.Kind)
 	if edit {
 		return res, p.tx.Edit(op.Kind, will, p.actor.Name)
 	}
@@ -140,6 +164,9 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 }
 
 func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
+	if err := p.authorise(op, was, nil, false); err != nil {
+		return err
+	}
 	edit, err := edits(&p.tx.Snapshot, op.Kind)
 	if err != nil {
 		return err
@@ -156,6 +183,10 @@ func (p *pass) remove(op Operation, old []byte, was mdc.Object) error {
 		return err
 	}
 	p.forget(op, was)
+	if err := p.dropCredential(was, edit); err != nil {
+		return err
+	}
+	p.rolesChange(op.Kind)
 	if edit {
 		return p.tx.EditAway(op.Kind, op.Name, p.actor.Name)
 	}

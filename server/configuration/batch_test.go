@@ -165,7 +165,7 @@ func TestSecretsAreHashedOnceAndOnlyWhenAccepted(t *testing.T) {
 	if n := hashed.Load(); n != 2 {
 		t.Errorf("%d hashes for 2 secrets", n)
 	}
-	res, err := w.Get(t.Context(), mdc.UserKind(), "ann")
+	res, err := w.Get(t.Context(), ann, mdc.UserKind(), "ann")
 	w.must(err)
 	want, _ := hashOf(t.Context(), "correct horse")
 	if u := res.Object.(*mdc.User); u.Password.Hash != want || u.DisplayName != "Ann" {

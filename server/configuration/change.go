@@ -121,11 +121,12 @@ type pass struct {
 	actor   Actor
 	hashes  hashes
 	missing []secret
-	prior   []prior         // changes with a hook of their kind, in order
-	uses    map[string]uses // of a batch: who refers to what, by the kind that is referred to; nil for one operation
-	failed  map[string]bool // of a batch: objects whose operation was refused
+	prior   []prior          // changes with a hook of their kind, in order
+	uses    map[string]uses  // of a batch: who refers to what, by the kind that is referred to; nil for one operation
+	failed  map[string]bool  // of a batch: objects whose operation was refused
+	roles   []*mdc.AdminRole // every role, when they were asked for and none was changed since
 }
 
 func (p *pass) audit(action, target string) error {
-	return p.s.c.Audit.Append(p.tx.Writer(), audit.Event{Actor: p.actor.Name, Action: action, Target: target, RequestID: p.actor.RequestID})
+	return p.s.c.Audit.Append(p.tx.Writer(), audit.Event{Actor: p.actor.Name, Action: action, Target: target, RequestID: p.actor.RequestID, Address: p.actor.Address})
 }

@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -38,12 +39,20 @@ func (s *Service) Divergences(ctx context.Context, after string, limit int) (out
 // the master has none and others here refer to it.
 func (s *Service) Discard(ctx context.Context, actor Actor, kind mdc.Kind, name string) error {
 	op := Operation{Kind: kind, Name: name}
+	if err := actor.MayTouch(mdc.ActionWrite, kind, name); err != nil {
+		return err
+	}
 	return s.perform(ctx, actor, false, func(p *pass) error {
-		if err := p.unlocked(op); err != nil {
+		was, old, err := p.read(kind, name)
+		if err != nil {
 			return err
 		}
-		_, old, err := p.read(kind, name)
-		if err != nil {
+		if was != nil {
+			if ok, err := actor.may(&p.tx.Snapshot, mdc.ActionWrite, kind, was); err != nil || !ok {
+				return cmp.Or(err, Forbidden(mdc.ActionWrite, kind.Name))
+			}
+		}
+		if err := p.unlocked(op); err != nil {
 			return err
 		}
 		found, err := p.tx.Discard(kind, name)
@@ -55,6 +64,9 @@ func (s *Service) Discard(ctx context.Context, actor Actor, kind mdc.Kind, name 
 		}
 		will, _, err := p.read(kind, name)
 		if err != nil {
+			return err
+		}
+		if err := p.authorise(op, was, will, false); err != nil {
 			return err
 		}
 		if err := p.unbroken(op, will); err != nil {

@@ -1,6 +1,7 @@
 package configuration
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,10 +45,16 @@ func lockKey(kind mdc.Kind, name string) []byte { return []byte(lockPrefix + pla
 // Lock takes the lock of an object, which need not exist yet. The holder itself gets more time and keeps its number.
 // fault.Conflict "locked" says who else holds it, and RetryAfter for how long.
 func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name string, r Request) (lock Lock, err error) {
+	if err := actor.MayTouch(mdc.ActionWrite, kind, name); err != nil {
+		return Lock{}, err
+	}
 	if err := r.check(kind, name); err != nil {
 		return Lock{}, err
 	}
 	err = s.perform(ctx, actor, false, func(p *pass) error {
+		if err := p.lockable(mdc.ActionWrite, kind, name); err != nil {
+			return err
+		}
 		timeout, err := p.lockTimeout(r.Timeout)
 		if err != nil {
 			return err
@@ -76,6 +83,22 @@ func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name str
 	return lock, err
 }
 
+// lockable refuses the lock of an object that the actor may not act on.
+func (p *pass) lockable(action string, kind mdc.Kind, name string) error {
+	o, _, err := p.read(kind, name)
+	if err != nil || o == nil {
+		return err
+	}
+	ok, err := p.actor.may(&p.tx.Snapshot, action, kind, o)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.Forbidden, CodeForbidden, "This administrator may not lock the %s %q, or release its lock.", kind.Name, name)
+	}
+	return nil
+}
+
 func (r Request) check(kind mdc.Kind, name string) error {
 	var fields []fault.Field
 	if r.Owner == "" || len(r.Owner) > MaxLockOwner || strings.ContainsFunc(r.Owner, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }) {
@@ -91,8 +114,14 @@ func (r Request) check(kind mdc.Kind, name string) error {
 }
 
 // Locked gives the lock of an object. fault.NotFound when nobody holds it.
-func (s *Service) Locked(ctx context.Context, kind mdc.Kind, name string) (lock Lock, err error) {
+func (s *Service) Locked(ctx context.Context, actor Actor, kind mdc.Kind, name string) (lock Lock, err error) {
+	if err := actor.MayTouch(mdc.ActionRead, kind, name); err != nil {
+		return lock, err
+	}
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		if sees, err := actor.maySee(v, kind, name); err != nil || !sees {
+			return cmp.Or(err, notLocked(kind, name))
+		}
 		held, err := lockOf(v, kind, name, s.c.Clock.Now())
 		if err != nil {
 			return err
@@ -106,9 +135,19 @@ func (s *Service) Locked(ctx context.Context, kind mdc.Kind, name string) (lock 
 	return lock, err
 }
 
-// Unlock releases a lock. Its number proves the holder; force takes it from whoever holds it.
+// Unlock releases a lock. Its number proves the holder; force, which needs the permission to operate, takes it from whoever holds it.
 func (s *Service) Unlock(ctx context.Context, actor Actor, kind mdc.Kind, name string, number uint64, force bool) error {
+	action := mdc.ActionWrite
+	if force {
+		action = mdc.ActionOperate
+	}
+	if err := actor.MayTouch(action, kind, name); err != nil {
+		return err
+	}
 	return s.perform(ctx, actor, false, func(p *pass) error {
+		if err := p.lockable(action, kind, name); err != nil {
+			return err
+		}
 		now := s.c.Clock.Now()
 		held, err := lockOf(&p.tx.Snapshot, kind, name, now)
 		switch {
@@ -128,8 +167,8 @@ func (s *Service) Unlock(ctx context.Context, actor Actor, kind mdc.Kind, name s
 	})
 }
 
-// Locks lists up to limit locks that are held, after a place, and the place to go on with ("" at the end).
-func (s *Service) Locks(ctx context.Context, after string, limit int) (out []Lock, next string, err error) {
+// Locks lists up to limit locks that are held on objects that the actor may read, after a place, and the place to go on with ("" at the end).
+func (s *Service) Locks(ctx context.Context, actor Actor, after string, limit int) (out []Lock, next string, err error) {
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		out, next = nil, ""
 		now := s.c.Clock.Now()
@@ -144,6 +183,13 @@ func (s *Service) Locks(ctx context.Context, after string, limit int) (out []Loc
 			}
 			if !l.holds(now) {
 				return nil
+			}
+			kind, known := mdc.KindByName(l.Kind)
+			if !known {
+				return nil
+			}
+			if sees, err := actor.maySee(v, kind, l.Name); err != nil || !sees {
+				return err
 			}
 			if len(out) == limit {
 				next = out[limit-1].Kind + " " + out[limit-1].Name

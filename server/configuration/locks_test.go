@@ -13,7 +13,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-var bob = configuration.Actor{Name: "token:bob"}
+var bob = configuration.Actor{Name: "token:bob", Rights: mdc.EveryRight()}
 
 func (w *world) lock(actor configuration.Actor, name, owner string, timeout time.Duration) configuration.Lock {
 	w.Helper()
@@ -73,7 +73,7 @@ func TestLockLeftBehind(t *testing.T) {
 	w.put(mdc.GroupKind(), group("g"))
 	first := w.lock(ann, "g", "p", time.Minute)
 	w.clock.Advance(time.Minute)
-	if _, err := w.Locked(t.Context(), mdc.GroupKind(), "g"); !fault.Is(err, fault.NotFound) {
+	if _, err := w.Locked(t.Context(), ann, mdc.GroupKind(), "g"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("it is still held: %v", err)
 	}
 	refused(t, w.write(ann, first.Number, "late"), fault.Conflict, "stale_lock")
@@ -116,7 +116,7 @@ func TestLocksAreListed(t *testing.T) {
 	w.lock(bob, "f", "q", time.Minute)
 	var got []string
 	for after, pages := "", 0; ; pages++ {
-		page, next, err := w.Locks(t.Context(), after, 2)
+		page, next, err := w.Locks(t.Context(), ann, after, 2)
 		w.must(err)
 		for _, l := range page {
 			got = append(got, l.Name)

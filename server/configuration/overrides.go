@@ -24,7 +24,7 @@ func Lay(v *journal.Snapshot, kind mdc.Kind, key string, o mdc.Object) (mdc.Obje
 		return nil, nil, err
 	}
 	override, _ := read.(*mdc.Override)
-	over, faults, err := layOver(v, kind, o, override, nil)
+	over, faults, err := layOver(v, System(""), kind, o, override, nil)
 	if err != nil || len(faults) > 0 {
 		return o, nil, err
 	}
@@ -32,7 +32,7 @@ func Lay(v *journal.Snapshot, kind mdc.Kind, key string, o mdc.Object) (mdc.Obje
 }
 
 // layOver gives the object under an override and what is wrong with it, references included.
-func layOver(v *journal.Snapshot, kind mdc.Kind, o mdc.Object, override *mdc.Override, except map[string]bool) (mdc.Object, []fault.Field, error) {
+func layOver(v *journal.Snapshot, actor Actor, kind mdc.Kind, o mdc.Object, override *mdc.Override, except map[string]bool) (mdc.Object, []fault.Field, error) {
 	body, err := mdc.Encode(o)
 	if err != nil {
 		return nil, nil, err
@@ -41,7 +41,7 @@ func layOver(v *journal.Snapshot, kind mdc.Kind, o mdc.Object, override *mdc.Ove
 	if err != nil || len(faults) > 0 {
 		return nil, faults, err
 	}
-	faults, err = dangling(v, over, except)
+	faults, err = dangling(v, actor, over, except)
 	for i := range faults {
 		faults[i].Pointer = "/values" + faults[i].Pointer
 	}
@@ -64,7 +64,7 @@ func (p *pass) fits(o mdc.Object) error {
 	if !ok {
 		return nil
 	}
-	faults, err := misfit(&p.tx.Snapshot, override, p.failed)
+	faults, err := misfit(&p.tx.Snapshot, p.actor, override, p.failed)
 	if err != nil {
 		return err
 	}
@@ -73,15 +73,15 @@ func (p *pass) fits(o mdc.Object) error {
 
 // Fit says whether an override is in force, or why not: a replicated change may have made it impossible since it was
 // written.
-func (s *Service) Fit(ctx context.Context, override *mdc.Override) (faults []fault.Field, err error) {
+func (s *Service) Fit(ctx context.Context, actor Actor, override *mdc.Override) (faults []fault.Field, err error) {
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
-		faults, err = misfit(v, override, nil)
+		faults, err = misfit(v, actor, override, nil)
 		return err
 	})
 	return faults, err
 }
 
-func misfit(v *journal.Snapshot, override *mdc.Override, except map[string]bool) ([]fault.Field, error) {
+func misfit(v *journal.Snapshot, actor Actor, override *mdc.Override, except map[string]bool) ([]fault.Field, error) {
 	kind, ok := mdc.KindByName(override.Kind)
 	if !ok || !kind.Overridable {
 		return []fault.Field{{Pointer: "/kind", Detail: "is no kind that can be overridden"}}, nil
@@ -96,6 +96,6 @@ func misfit(v *journal.Snapshot, override *mdc.Override, except map[string]bool)
 	if err != nil {
 		return nil, err
 	}
-	_, faults, err := layOver(v, kind, o, override, except)
+	_, faults, err := layOver(v, actor, kind, o, override, except)
 	return faults, err
 }

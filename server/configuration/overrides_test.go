@@ -37,7 +37,7 @@ func (w *world) shop() {
 func TestOverrideIsLaidOver(t *testing.T) {
 	w := start(t, options{})
 	w.shop()
-	before, err := w.Get(t.Context(), mdc.ApplicationKind(), "shop")
+	before, err := w.Get(t.Context(), ann, mdc.ApplicationKind(), "shop")
 	w.must(err)
 	at := w.position()
 	w.must(w.override(override("application", "shop", `{"hosts":["shop.ny.example"],"resources":{"r":{"authorization_policy":null},"new":{"paths":["/x"],"protection":"public"}}}`)))
@@ -45,7 +45,7 @@ func TestOverrideIsLaidOver(t *testing.T) {
 	if now := w.position(); now != at {
 		t.Errorf("the position moved from %+v to %+v", at, now)
 	}
-	res, err := w.Effective(t.Context(), mdc.ApplicationKind(), "shop")
+	res, err := w.Effective(t.Context(), ann, mdc.ApplicationKind(), "shop")
 	w.must(err)
 	want := &mdc.Application{Name: "shop", Hosts: []string{"shop.ny.example"}, Resources: map[string]mdc.Resource{
 		"r": {Paths: []string{"/**"}, Protection: "protected"}, "new": {Paths: []string{"/x"}, Protection: "public"}}}
@@ -56,23 +56,23 @@ func TestOverrideIsLaidOver(t *testing.T) {
 	if diff := cmp.Diff(fields, res.Overridden); diff != "" || res.ETag != before.ETag {
 		t.Errorf("ETag %s, was %s; %s", res.ETag, before.ETag, diff)
 	}
-	still, err := w.Get(t.Context(), mdc.ApplicationKind(), "shop")
+	still, err := w.Get(t.Context(), ann, mdc.ApplicationKind(), "shop")
 	w.must(err)
 	if diff := cmp.Diff(before, still); diff != "" {
 		t.Error(diff)
 	}
-	policy, err := w.Effective(t.Context(), mdc.SessionPolicyKind(), mdc.SingletonName)
+	policy, err := w.Effective(t.Context(), ann, mdc.SessionPolicyKind(), mdc.SingletonName)
 	w.must(err)
 	if p := policy.Object.(*mdc.SessionPolicy); p.SignInURL != "https://login.ny.example" || p.Lifetime != mdc.DefaultSessionPolicy().Lifetime {
 		t.Errorf("policy: %+v", p)
 	}
-	all, _, err := w.ListEffective(t.Context(), mdc.ApplicationKind(), "", 10)
+	all, _, err := w.ListEffective(t.Context(), ann, mdc.ApplicationKind(), "", 10)
 	w.must(err)
 	if len(all) != 1 || len(all[0].Overridden) != 4 {
 		t.Errorf("list: %+v", all)
 	}
 	w.must(w.Delete(t.Context(), ann, mdc.OverrideKind(), "application/shop", configuration.Precondition{}))
-	if res, err = w.Effective(t.Context(), mdc.ApplicationKind(), "shop"); err != nil || res.Overridden != nil {
+	if res, err = w.Effective(t.Context(), ann, mdc.ApplicationKind(), "shop"); err != nil || res.Overridden != nil {
 		t.Errorf("after its deletion: %+v, %v", res, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestOverrideRefusals(t *testing.T) {
 			refused(t, w.override(tc.o), fault.Invalid, "invalid_input", tc.pointers...)
 		})
 	}
-	if all, _, err := w.List(t.Context(), mdc.OverrideKind(), "", 10); err != nil || len(all) != 0 {
+	if all, _, err := w.List(t.Context(), ann, mdc.OverrideKind(), "", 10); err != nil || len(all) != 0 {
 		t.Errorf("written: %+v, %v", all, err)
 	}
 }
@@ -126,9 +126,9 @@ func TestOverrideThatNoLongerFits(t *testing.T) {
 	w.must(w.override(shop))
 	fit := func(o *mdc.Override, kind mdc.Kind, why string) {
 		t.Helper()
-		misfits, err := w.Fit(t.Context(), o)
+		misfits, err := w.Fit(t.Context(), ann, o)
 		w.must(err)
-		res, err := w.Effective(t.Context(), kind, o.Name)
+		res, err := w.Effective(t.Context(), ann, kind, o.Name)
 		if why == "gone" {
 			if !fault.Is(err, fault.NotFound) || len(misfits) != 1 || misfits[0].Pointer != "/name" {
 				t.Errorf("misfits %+v, %v", misfits, err)

@@ -15,15 +15,15 @@ import (
 // references refuses an object that names what does not exist. What an operation of the same batch failed to make counts
 // as there: its own fault says enough.
 func (p *pass) references(o mdc.Object) error {
-	fields, err := dangling(&p.tx.Snapshot, o, p.failed)
+	fields, err := dangling(&p.tx.Snapshot, p.actor, o, p.failed)
 	if err != nil {
 		return err
 	}
 	return fault.InvalidFields("The object refers to what does not exist.", fields)
 }
 
-// dangling lists the references of o that lead nowhere.
-func dangling(v *journal.Snapshot, o mdc.Object, except map[string]bool) (fields []fault.Field, err error) {
+// dangling lists the references of o that lead nowhere. What the actor may not read is told as if it were not there.
+func dangling(v *journal.Snapshot, actor Actor, o mdc.Object, except map[string]bool) (fields []fault.Field, err error) {
 	for _, ref := range o.References() {
 		kind, ok := mdc.KindByName(ref.Kind)
 		if !ok {
@@ -43,6 +43,10 @@ func dangling(v *journal.Snapshot, o mdc.Object, except map[string]bool) (fields
 		foreign, err := foreign(o, kind, body)
 		if err != nil {
 			return nil, err
+		}
+		if foreign != "" && !actor.Rights.Allow(mdc.ActionRead, ref.Kind, foreign) {
+			fields = append(fields, fault.Field{Pointer: ref.Pointer, Detail: fmt.Sprintf("there is no %s named %q", ref.Kind, ref.Name)})
+			continue
 		}
 		if foreign != "" {
 			fields = append(fields, fault.Field{Pointer: ref.Pointer, Detail: fmt.Sprintf("the %s %q belongs to the security domain %q, so only that domain's objects may use it", ref.Kind, ref.Name, foreign)})
@@ -93,6 +97,9 @@ func (p *pass) unreferenced(kind mdc.Kind, name string) error {
 		users, err = p.usersOf(kind, name)
 	}
 	if err != nil || len(users) == 0 {
+		return err
+	}
+	if users, err = p.masked(users); err != nil {
 		return err
 	}
 	return fault.New(fault.Conflict, "in_use", "The %s %q is in use by %s; change or remove those first.", kind.Name, name, strings.Join(users, ", "))

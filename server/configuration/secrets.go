@@ -22,7 +22,7 @@ type hashes map[secret]string
 
 // settle gives each write-only value its hash, keeps the old one where the object brings none, and notes those that are
 // still to be hashed.
-func (p *pass) settle(n int, was, will mdc.Object) {
+func (p *pass) settle(n int, kind mdc.Kind, was, will mdc.Object) {
 	holder, ok := will.(mdc.SecretHolder)
 	if !ok {
 		return
@@ -37,6 +37,10 @@ func (p *pass) settle(n int, was, will mdc.Object) {
 			if k := kept[pointer]; k != nil && value.Hash == "" {
 				value.Hash = k.Hash
 			}
+			continue
+		}
+		if kind.LongSecrets {
+			*value = mdc.Secret{Hash: mdc.LongHash(plain)}
 			continue
 		}
 		at := secret{n, pointer, plain}

@@ -74,30 +74,34 @@ type Result struct {
 	Overridden []string   // JSON pointers of the fields that an override gives in this data center
 }
 
-// Actor is who asks, for journal and audit.
+// Actor is who asks, for journal and audit, and what he may do. The zero value may do nothing.
 type Actor struct {
 	Name      string
 	RequestID string
+	Address   string // that it came from; "" = not known
+	Rights    mdc.Rights
 }
 
-// Get gives one object as it is stored. fault.NotFound.
-func (s *Service) Get(ctx context.Context, kind mdc.Kind, name string) (Result, error) {
-	return s.get(ctx, kind, name, stored)
+// Get gives one object as it is stored. fault.NotFound, also where the actor may not read it but may read others of the kind;
+// fault.Forbidden where he may read none.
+func (s *Service) Get(ctx context.Context, actor Actor, kind mdc.Kind, name string) (Result, error) {
+	return s.get(ctx, actor, kind, name, stored)
 }
 
 // Effective is Get with this data center's override laid over the object, when it has one that fits.
-func (s *Service) Effective(ctx context.Context, kind mdc.Kind, name string) (Result, error) {
-	return s.get(ctx, kind, name, laid)
+func (s *Service) Effective(ctx context.Context, actor Actor, kind mdc.Kind, name string) (Result, error) {
+	return s.get(ctx, actor, kind, name, laid)
 }
 
-// List gives up to limit objects as they are stored whose keys come after `after`, and the key to go on with ("" at the end).
-func (s *Service) List(ctx context.Context, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
-	return s.list(ctx, kind, after, limit, stored)
+// List gives up to limit objects as they are stored whose keys come after `after`, and the key to go on with ("" at the end). Those
+// that the actor may not read are left out, and a page may be short for that.
+func (s *Service) List(ctx context.Context, actor Actor, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
+	return s.list(ctx, actor, kind, listing{after, limit, stored})
 }
 
 // ListEffective is List with this data center's overrides laid over the objects.
-func (s *Service) ListEffective(ctx context.Context, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
-	return s.list(ctx, kind, after, limit, laid)
+func (s *Service) ListEffective(ctx context.Context, actor Actor, kind mdc.Kind, after string, limit int) ([]Result, string, error) {
+	return s.list(ctx, actor, kind, listing{after, limit, laid})
 }
 
 // reading makes a result of an object's stored body.
@@ -107,11 +111,24 @@ func stored(_ *journal.Snapshot, kind mdc.Kind, _ string, o mdc.Object) (Result,
 	return result(kind, o)
 }
 
-func (s *Service) get(ctx context.Context, kind mdc.Kind, name string, read reading) (res Result, err error) {
+func (s *Service) get(ctx context.Context, actor Actor, kind mdc.Kind, name string, read reading) (res Result, err error) {
+	if err := actor.MayTouch(mdc.ActionRead, kind, name); err != nil {
+		return res, err
+	}
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		o, err := v.Get(kind, name)
 		if err != nil {
 			return err
+		}
+		sees, err := actor.may(v, mdc.ActionRead, kind, o)
+		if err != nil {
+			return err
+		}
+		if !sees && kind.Singleton {
+			return Forbidden(mdc.ActionRead, kind.Name)
+		}
+		if !sees { // word by word what a name that nobody has is answered with
+			return journal.NotFound(kind, name)
 		}
 		res, err = read(v, kind, kind.Key(name), o)
 		return err
@@ -119,25 +136,41 @@ func (s *Service) get(ctx context.Context, kind mdc.Kind, name string, read read
 	return res, err
 }
 
-func (s *Service) list(ctx context.Context, kind mdc.Kind, after string, limit int, read reading) (out []Result, next string, err error) {
+// listing is which part of a list is asked for, and how.
+type listing struct {
+	after string
+	limit int
+	read  reading
+}
+
+// maxSkipped is how many objects that the actor may not read one page looks at.
+const maxSkipped = 10_000
+
+func (s *Service) list(ctx context.Context, actor Actor, kind mdc.Kind, l listing) (out []Result, next string, err error) {
 	err = s.c.Log.View(ctx, func(v *journal.Snapshot) error {
 		out, next = nil, ""
-		last := ""
-		return v.Range(kind, after, func(key string, body []byte) error {
-			if len(out) == limit {
+		last, skipped := "", 0
+		return v.Range(kind, l.after, func(key string, body []byte) error {
+			if len(out) == l.limit || skipped == maxSkipped {
 				next = last
 				return store.ErrStop
 			}
+			last = key
 			o, err := kind.Decode(body)
 			if err != nil {
 				return err
 			}
-			res, err := read(v, kind, key, o)
+			sees, err := actor.may(v, mdc.ActionRead, kind, o)
 			if err != nil {
 				return err
 			}
-			out, last = append(out, res), key
-			return nil
+			if !sees {
+				skipped++
+				return nil
+			}
+			res, err := l.read(v, kind, key, o)
+			out = append(out, res)
+			return err
 		})
 	})
 	return out, next, err

@@ -128,7 +128,7 @@ func (w *world) put(kind mdc.Kind, o mdc.Object) configuration.Result {
 	return res
 }
 
-var ann = configuration.Actor{Name: "token:ann", RequestID: "request-1"}
+var ann = configuration.Actor{Name: "token:ann", RequestID: "request-1", Rights: mdc.EveryRight()}
 
 // give is an operation that puts o.
 func give(kind mdc.Kind, o mdc.Object) configuration.Operation {

@@ -17,7 +17,7 @@ import (
 const SecretSize = 32
 
 // Actor is who acts, for the audit.
-type Actor struct{ Name, RequestID string }
+type Actor struct{ Name, RequestID, Address string }
 
 // Config wires a Desk.
 type Config struct {
@@ -127,5 +127,5 @@ func (d *Desk) note(w store.Writer, by Actor, action string, t Token) error {
 	if t.Name != "" {
 		target += " " + t.Name
 	}
-	return d.c.Audit.Append(w, audit.Event{Actor: by.Name, Action: action, Target: target, RequestID: by.RequestID})
+	return d.c.Audit.Append(w, audit.Event{Actor: by.Name, Action: action, Target: target, RequestID: by.RequestID, Address: by.Address})
 }

@@ -67,7 +67,7 @@ func (d *Desk) Redeem(ctx context.Context, s Show) (t Token, err error) {
 		if err := put(w, t, now); err != nil {
 			return err
 		}
-		return d.note(w, Actor{Name: "join-token:" + t.ID, RequestID: s.RequestID}, "redeem", t)
+		return d.note(w, Actor{Name: "join-token:" + t.ID, RequestID: s.RequestID, Address: s.From}, "redeem", t)
 	})
 	if err == nil {
 		err = verdict
@@ -88,7 +88,7 @@ func (d *Desk) failure(w store.Writer, s Show, t Token) error {
 	if t.Failures < maxFailures {
 		return nil
 	}
-	return d.note(w, Actor{Name: "address:" + s.From, RequestID: s.RequestID}, "lock", t)
+	return d.note(w, Actor{Name: "address:" + s.From, RequestID: s.RequestID, Address: s.From}, "lock", t)
 }
 
 // admit says whether who has the secret may use the token so, now.

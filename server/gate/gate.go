@@ -15,7 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/agent"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
 
@@ -32,13 +32,11 @@ const (
 // Gate is one agent in front of one application.
 type Gate struct {
 	cfg       Config
+	agent     *agent.Agent
+	handler   http.Handler
 	upstream  *url.URL
-	names     names
-	servers   *servers
-	pages     *pages
 	transport *http.Transport
 	own       *certificate // nil = plain HTTP
-	renewal   *renewal     // nil = the gate shows its secret
 }
 
 // New makes a gate. It opens no connection. A wrong configuration is one fault, Invalid "invalid_input", with every field.
@@ -50,28 +48,15 @@ func New(c Config) (*Gate, error) {
 		return nil, err
 	}
 	c.setDefaults()
-	g := &Gate{cfg: c, names: cookieNames(c.Agent, c.ExternalScheme), transport: newTransport()}
+	g := &Gate{cfg: c, transport: newTransport()}
 	var err error
 	if g.upstream, err = url.Parse(c.Upstream); err != nil {
 		return nil, fmt.Errorf("make gate: %w", err)
 	}
-	var identity *client.Identity
-	if c.ClientCertFile != "" {
-		if identity, err = client.FileIdentity(c.ClientCertFile, c.ClientKeyFile); err != nil {
-			return nil, fmt.Errorf("make gate: %w", err)
-		}
-	}
-	if g.servers, err = newServers(c, identity); err != nil {
+	if g.agent, err = agent.New(c.agent()); err != nil {
 		return nil, fmt.Errorf("make gate: %w", err)
 	}
-	if identity != nil {
-		if g.renewal, err = newRenewal(c, identity, g.servers); err != nil {
-			return nil, fmt.Errorf("make gate: %w", err)
-		}
-	}
-	if g.pages, err = newPages(); err != nil {
-		return nil, fmt.Errorf("make gate: %w", err)
-	}
+	g.handler = g.agent.Protect(g.proxy())
 	if c.CertFile != "" {
 		if g.own, err = newCertificate(c.CertFile, c.KeyFile); err != nil {
 			return nil, fmt.Errorf("make gate: %w", err)
@@ -94,7 +79,7 @@ func newTransport() *http.Transport {
 }
 
 // Handler answers browsers' requests.
-func (g *Gate) Handler() http.Handler { return http.HandlerFunc(g.serve) }
+func (g *Gate) Handler() http.Handler { return g.handler }
 
 // Run listens on the configured address and serves until ctx ends; then it lets requests finish for at most Config.Drain.
 func (g *Gate) Run(ctx context.Context) error {
@@ -117,7 +102,7 @@ func (g *Gate) Serve(ctx context.Context, l net.Listener) error {
 			if r.ContentLength != 0 {
 				r.Body = newPatient(w, r.Body)
 			}
-			g.serve(w, r)
+			g.handler.ServeHTTP(w, r)
 		}),
 		BaseContext:       func(net.Listener) context.Context { return live },
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -131,14 +116,12 @@ func (g *Gate) Serve(ctx context.Context, l net.Listener) error {
 		g.drain(srv)
 		return nil
 	})
-	if g.renewal != nil {
-		group.Go(func() error { return g.renewal.run(ctx) })
-	}
+	group.Go(func() error { return g.agent.Run(ctx) })
 	err := group.Wait()
 	end()
 	running.Lock()
 	defer running.Unlock()
-	g.servers.close()
+	g.agent.Close()
 	g.transport.CloseIdleConnections()
 	return err
 }

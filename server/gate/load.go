@@ -68,7 +68,7 @@ func (l *loader) body(b hcl.Body) {
 		Attributes: []hcl.AttributeSchema{
 			{Name: "cluster_id", Required: true}, {Name: "agent", Required: true}, {Name: "secret_file"},
 			{Name: "listen", Required: true}, {Name: "upstream", Required: true},
-			{Name: "ca_file"}, {Name: "external_scheme"}, {Name: "timeout"},
+			{Name: "ca_file"}, {Name: "external_scheme"}, {Name: "timeout"}, {Name: "refresh"}, {Name: "connection_age"},
 		},
 		Blocks: []hcl.BlockHeaderSchema{
 			{Type: "server", LabelNames: []string{"node"}}, {Type: "secondary", LabelNames: []string{"node"}}, {Type: "tls"},
@@ -80,7 +80,9 @@ func (l *loader) body(b hcl.Body) {
 	l.cfg.Listen = l.text(c, "", "listen")
 	l.cfg.Upstream = l.text(c, "", "upstream")
 	l.cfg.ExternalScheme = l.text(c, "", "external_scheme")
-	l.duration(c)
+	l.cfg.Timeout = l.duration(c, "timeout", "5s")
+	l.cfg.Refresh = l.duration(c, "refresh", "1m")
+	l.cfg.ConnectionAge = l.duration(c, "connection_age", "10m")
 	secretFile := l.text(c, "", "secret_file")
 	l.secret(secretFile)
 	l.roots(l.text(c, "", "ca_file"))
@@ -105,9 +107,13 @@ func (l *loader) block(b *hcl.Block) {
 		return
 	}
 	l.at[at] = b.LabelRanges[0]
-	c, diags := b.Body.Content(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "url", Required: true}}})
+	schema := &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "url", Required: true}}}
+	if b.Type == "secondary" {
+		schema.Attributes = append(schema.Attributes, hcl.AttributeSchema{Name: "cluster_id"})
+	}
+	c, diags := b.Body.Content(schema)
 	l.diags = append(l.diags, diags...)
-	s := Server{Node: node, URL: strings.TrimSuffix(l.text(c, at, "url"), "/")}
+	s := Server{Node: node, URL: strings.TrimSuffix(l.text(c, at, "url"), "/"), ClusterID: l.text(c, at, "cluster_id")}
 	if b.Type == "server" {
 		l.cfg.Servers = append(l.cfg.Servers, s)
 	} else {
@@ -160,17 +166,17 @@ func (l *loader) text(c *hcl.BodyContent, parent, name string) string {
 	return v.AsString()
 }
 
-func (l *loader) duration(c *hcl.BodyContent) {
-	s := l.text(c, "", "timeout")
+func (l *loader) duration(c *hcl.BodyContent, name, example string) time.Duration {
+	s := l.text(c, "", name)
 	if s == "" {
-		return
+		return 0
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		l.failAt("/timeout", "timeout is a duration with a unit, such as \"5s\"")
-		return
+		l.failAt("/"+name, "%s is a duration with a unit, such as %q", name, example)
+		return 0
 	}
-	l.cfg.Timeout = d
+	return d
 }
 
 func (l *loader) path(p string) string {

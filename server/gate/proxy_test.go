@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/gate"
@@ -169,5 +171,42 @@ func TestApplicationDown(t *testing.T) {
 	h.wantStatus(res, http.StatusBadGateway)
 	if p := problem(t, res, body); p.Code != "application_unreachable" || strings.Contains(body, "127.0.0.1") {
 		t.Errorf("got %s", body)
+	}
+}
+
+// Proves that an answer that comes bit by bit arrives bit by bit: the application goes on only when the first part has arrived.
+func TestStreamsPassAsTheyCome(t *testing.T) {
+	arrived := make(chan struct{})
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: one\n\n")
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-arrived:
+			_, _ = io.WriteString(w, "data: two\n\n")
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(app.Close)
+	h := newHouse(t, []*concord{newConcord(t, "NYDC", "ny1")}, nil, func(c *gate.Config) { c.Upstream = app.URL })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.front.URL+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/event-stream")
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	first := make([]byte, len("data: one\n\n"))
+	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "data: one\n\n" {
+		t.Fatalf("got %q, %v", first, err)
+	}
+	close(arrived)
+	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "data: two\n\n" {
+		t.Errorf("got %q, %v", rest, err)
 	}
 }

@@ -126,7 +126,7 @@ func TestPagesSayTheNextStep(t *testing.T) {
 				said[sentence] += strings.Count(p.Body, sentence)
 			}
 		}
-		if said["The user name or the password is wrong."] != 10 || said["Too many wrong passwords"] != 2 {
+		if said["The user name or the password is wrong."] != 5 || said["Too many wrong passwords"] != 7 {
 			t.Errorf("%s is told %v", name, said)
 		}
 	}

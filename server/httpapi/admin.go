@@ -18,17 +18,19 @@ func (s *Server) declareAdmin() {
 	o.add(
 		route{method: http.MethodGet, path: "/v1/health", summary: "The process is alive", public: true, out: wire.Health{}, handle: s.alive},
 		route{method: http.MethodGet, path: "/v1/ready", summary: "Ready to serve, or why not", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
-		route{method: http.MethodGet, path: "/v1/replication/agreements", summary: "List agreements", query: []string{"type"}, out: wire.Page[wire.AgreementView]{}, handle: s.listAgreements},
-		route{method: http.MethodPost, path: "/v1/replication/agreements", summary: "Create an agreement, at the master; answers when the clone is ready", status: http.StatusCreated, in: wire.Agreement{}, out: wire.AgreementView{}, handle: s.createAgreement},
-		route{method: http.MethodGet, path: "/v1/replication/agreements/{id}", summary: "Read an agreement", out: wire.AgreementView{}, handle: s.getAgreement},
-		route{method: http.MethodPatch, path: "/v1/replication/agreements/{id}", summary: "Change enabled, poll_interval or follow", in: wire.AgreementChange{}, out: wire.AgreementView{}, handle: s.changeAgreement},
-		route{method: http.MethodDelete, path: "/v1/replication/agreements/{id}", summary: "Delete an agreement that is disabled on both sides", query: []string{"force"}, status: http.StatusNoContent, handle: s.deleteAgreement},
-		route{method: http.MethodGet, path: "/v1/replication/status", summary: "How replication stands, with a verdict", out: wire.ReplicationStatus{}, handle: s.replicationStatus},
-		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "sso_id", "origin", "degraded", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, handle: s.listSessions},
-		route{method: http.MethodGet, path: "/v1/sessions/{id}", summary: "Read one runtime session", out: wire.SessionView{}, handle: s.getSession},
-		route{method: http.MethodDelete, path: "/v1/sessions/{id}", summary: "End a sign-on in every data center", out: wire.Receipt{}, handle: s.endSession},
-		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", handle: s.metrics},
+		route{method: http.MethodGet, path: "/v1/replication/agreements", summary: "List agreements", query: []string{"type"}, out: wire.Page[wire.AgreementView]{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: s.listAgreements},
+		route{method: http.MethodPost, path: "/v1/replication/agreements", summary: "Create an agreement, at the master; answers when the clone is ready", status: http.StatusCreated, in: wire.Agreement{}, out: wire.AgreementView{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: s.createAgreement},
+		route{method: http.MethodGet, path: "/v1/replication/agreements/{id}", summary: "Read an agreement", out: wire.AgreementView{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: s.getAgreement},
+		route{method: http.MethodPatch, path: "/v1/replication/agreements/{id}", summary: "Change enabled, poll_interval or follow", in: wire.AgreementChange{}, out: wire.AgreementView{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: s.changeAgreement},
+		route{method: http.MethodDelete, path: "/v1/replication/agreements/{id}", summary: "Delete an agreement that is disabled on both sides", query: []string{"force"}, status: http.StatusNoContent, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: s.deleteAgreement},
+		route{method: http.MethodGet, path: "/v1/replication/status", summary: "How replication stands, with a verdict", out: wire.ReplicationStatus{}, needs: onAll(mdc.ActionRead, mdc.AreaReplication), handle: s.replicationStatus},
+		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "sso_id", "origin", "degraded", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, needs: onAll(mdc.ActionRead, mdc.AreaSession), handle: s.listSessions},
+		route{method: http.MethodGet, path: "/v1/sessions/{id}", summary: "Read one runtime session", out: wire.SessionView{}, needs: onAll(mdc.ActionRead, mdc.AreaSession), handle: s.getSession},
+		route{method: http.MethodDelete, path: "/v1/sessions/{id}", summary: "End a sign-on in every data center", out: wire.Receipt{}, needs: onAll(mdc.ActionOperate, mdc.AreaSession), handle: s.endSession},
+		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", needs: onAll(mdc.ActionRead, mdc.AreaMetrics), handle: s.metrics},
 	)
+	o.add(s.adminTokenRoutes()...)
+	o.add(s.contextRoutes()...)
 	o.add(s.batchRoutes()...)
 	o.add(s.lockRoutes()...)
 	o.add(s.joinTokenRoutes()...)
@@ -37,12 +39,15 @@ func (s *Server) declareAdmin() {
 	o.add(s.mastershipRoutes()...)
 	o.add(s.replicationCheckRoutes()...)
 	o.add(s.checkRoutes()...)
+	o.add(s.evaluationRoutes()...)
 	o.add(s.inspectRoutes()...)
 	o.add(s.matrixRoutes()...)
+	o.add(s.storeRoutes()...)
 	o.add(s.expiryRoutes()...)
 	o.add(s.federationRoutes()...)
 	o.add(s.cookieKeyRoutes()...)
 	o.add(s.oracleRoutes()...)
+	o.add(s.auditRoutes()...)
 	s.describes(o, &s.adminDoc, false)
 }
 
@@ -63,7 +68,7 @@ func (s *Server) kinds() []kindRoutes {
 		{kind: mdc.AuthenticationSchemeKind(), in: wire.AuthenticationScheme{}, out: wire.AuthenticationSchemeView{}, page: wire.Page[wire.AuthenticationSchemeView]{}},
 		{kind: mdc.IdentityStoreKind(), in: wire.IdentityStore{}, out: wire.IdentityStoreView{}, page: wire.Page[wire.IdentityStoreView]{}},
 		{kind: mdc.AdminRoleKind(), in: wire.AdminRole{}, out: wire.AdminRoleView{}, page: wire.Page[wire.AdminRoleView]{}},
-		{kind: mdc.AdminTokenKind(), in: wire.AdminToken{}, out: wire.AdminTokenView{}, page: wire.Page[wire.AdminTokenView]{}},
+		{kind: mdc.AdminTokenKind(), in: wire.AdminToken{}, out: wire.AdminTokenView{}, page: wire.Page[wire.AdminTokenView]{}, view: s.adminTokenView},
 		{kind: mdc.AgentKind(), in: wire.Agent{}, out: wire.AgentView{}, page: wire.Page[wire.AgentView]{}},
 		{kind: mdc.SettingKind(), in: wire.Setting{}, out: wire.SettingView{}, page: wire.Page[wire.SettingView]{}},
 		{kind: mdc.PackageKind(), in: wire.Package{}, out: wire.PackageView{}, page: wire.Page[wire.PackageView]{}},

@@ -17,7 +17,7 @@ import (
 const MaxBatchBody = 8 << 20
 
 func (s *Server) batchRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/batch", summary: "Do many writes, all or none", query: []string{"dry_run"}, in: wire.Batch{}, out: wire.BatchAnswer{}, handle: s.batch}}
+	return []route{{method: http.MethodPost, path: "/v1/batch", summary: "Do many writes, all or none", query: []string{"dry_run"}, in: wire.Batch{}, out: wire.BatchAnswer{}, needs: bySubject, handle: s.batch}}
 }
 
 func (s *Server) batch(c *call) error {

@@ -20,8 +20,8 @@ func (s *Server) blobRoutes() []route {
 	const one = "/v1/blobs/{sha256}"
 	return []route{
 		{method: http.MethodPut, path: one, summary: "Upload the content of a package, before the package; what is here already is not read again", in: octets{}, out: wire.Blob{},
-			also: map[int]any{http.StatusCreated: wire.Blob{}}, handle: s.putBlob},
-		{method: http.MethodGet, path: one, summary: "Whether a content is here; if so it stays for a day from now, for a package to refer to it", out: wire.Blob{}, handle: s.getBlob},
+			also: map[int]any{http.StatusCreated: wire.Blob{}}, needs: onAll(mdc.ActionWrite, mdc.PackageKind().Name), handle: s.putBlob},
+		{method: http.MethodGet, path: one, summary: "Whether a content is here; if so it stays for a day from now, for a package to refer to it", out: wire.Blob{}, needs: onAll(mdc.ActionRead, mdc.PackageKind().Name), handle: s.getBlob},
 	}
 }
 

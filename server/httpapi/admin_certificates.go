@@ -10,28 +10,30 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 func (s *Server) certificateRoutes() []route {
 	const all, one = "/v1/certificates", "/v1/certificates/{serial}"
 	return []route{
 		{method: http.MethodGet, path: all, summary: "List the certificates that this data center issued",
-			query: []string{"profile", "identity", "name", "status", "expiring_before", "limit", "cursor"}, out: wire.Page[wire.CertificateView]{}, handle: s.listCertificates},
+			query: []string{"profile", "identity", "name", "status", "expiring_before", "limit", "cursor"}, out: wire.Page[wire.CertificateView]{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.listCertificates},
 		{method: http.MethodPost, path: all, summary: "Issue a certificate; without a request the server makes the key and returns it this once", status: http.StatusCreated,
-			in: wire.CertificateOrder{}, out: wire.IssuedCertificate{}, handle: s.issueCertificate},
-		{method: http.MethodGet, path: one, summary: "Read one certificate", out: wire.CertificateView{}, handle: s.getCertificate},
+			in: wire.CertificateOrder{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.issueCertificate},
+		{method: http.MethodGet, path: one, summary: "Read one certificate", out: wire.CertificateView{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.getCertificate},
 		{method: http.MethodPost, path: one + "/renew", summary: "Issue the successor of a certificate that is valid: for the key of a request, or for a fresh one", status: http.StatusCreated,
-			in: wire.CertificateRenewal{}, out: wire.IssuedCertificate{}, handle: s.renewCertificate},
-		{method: http.MethodPost, path: one + "/revoke", summary: "End a certificate before its time, for good", in: wire.CertificateRevocation{}, out: wire.CertificateView{}, handle: s.revokeCertificate},
+			in: wire.CertificateRenewal{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.renewCertificate},
+		{method: http.MethodPost, path: one + "/revoke", summary: "End a certificate before its time, for good", in: wire.CertificateRevocation{}, out: wire.CertificateView{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.revokeCertificate},
 		{method: http.MethodPost, path: "/v1/certificate-revocations", summary: "End several certificates, or all of an identity or a node, which is then not renewed either",
-			in: wire.CertificateWithdrawal{}, out: wire.CertificatesRevoked{}, handle: s.withdrawCertificates},
+			in: wire.CertificateWithdrawal{}, out: wire.CertificatesRevoked{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.withdrawCertificates},
 		{method: http.MethodGet, path: "/v1/crl", summary: "The list of revoked certificates, signed: DER, or PEM for Accept: application/x-pem-file", public: true, handle: s.revocationList},
 	}
 }
 
 func (s *Server) issuer(c *call) ca.Actor {
 	a := c.actor()
-	return ca.Actor{Name: a.Name, RequestID: a.RequestID}
+	return ca.Actor{Name: a.Name, RequestID: a.RequestID, Address: a.Address}
 }
 
 func (s *Server) issueCertificate(c *call) error {
@@ -47,6 +49,9 @@ func (s *Server) issueCertificate(c *call) error {
 		}
 		r.TTL = ttl
 	}
+	if err := s.mayHaveIssued(c, r.Profile, r.Name); err != nil {
+		return err
+	}
 	made, err := s.c.Authority.Issue(c.Request.Context(), s.issuer(c), r)
 	if err != nil {
 		return err
@@ -59,11 +64,39 @@ func (s *Server) renewCertificate(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
+	rec, err := s.c.Authority.Certificate(c.Request.Context(), c.Param("serial"))
+	if err != nil {
+		return err
+	}
+	if err := s.mayHold(c, rec.Profile, rec.Identity); err != nil {
+		return err
+	}
 	made, err := s.c.Authority.Renew(c.Request.Context(), s.issuer(c), c.Param("serial"), in.CSRPEM)
 	if err != nil {
 		return err
 	}
 	return c.answer(s.issuedCertificate(made))
+}
+
+// mayHaveIssued refuses a certificate, or a token for one, with which its holder could do more than who asks for it.
+func (s *Server) mayHaveIssued(c *call, profile ca.Profile, name string) error {
+	return s.mayHold(c, profile, "spiffe://"+mdc.FoldName(s.c.ClusterID)+"/admin/"+name)
+}
+
+func (s *Server) mayHold(c *call, profile ca.Profile, identity string) error {
+	switch profile {
+	case ca.ProfileNode: // who has one is this data center, for its partners
+		return c.everything()
+	case ca.ProfileAdministrator:
+		rights, err := s.c.Administrators.RightsOfCertificate(c.Request.Context(), identity)
+		if err != nil {
+			return err
+		}
+		if lack, lacks := rights.Beyond(c.administrator().Rights); lacks {
+			return fault.New(fault.Forbidden, configuration.CodeForbidden, "The certificate is allowed more than this administrator is: %s. Nobody gives what he does not have.", lack)
+		}
+	}
+	return nil
 }
 
 func (s *Server) getCertificate(c *call) error {

@@ -11,9 +11,9 @@ import (
 
 func (s *Server) checkRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "/v1/partners/{name}/test", summary: "Test a partner step by step in both directions; changes nothing", out: wire.PartnerTest{}, handle: s.testPartner},
-		{method: http.MethodGet, path: "/v1/validate", summary: "Look at the whole configuration and at each edge to another data center", out: wire.Validation{}, handle: s.validate},
-		{method: http.MethodPost, path: "/v1/validate", summary: "Write defaults that stored objects lack, then look again", out: wire.Validation{}, handle: s.repairConfiguration},
+		{method: http.MethodPost, path: "/v1/partners/{name}/test", summary: "Test a partner step by step in both directions; changes nothing", out: wire.PartnerTest{}, needs: onAll(mdc.ActionOperate, mdc.PartnerKind().Name), handle: s.testPartner},
+		{method: http.MethodGet, path: "/v1/validate", summary: "Look at the whole configuration and at each edge to another data center", out: wire.Validation{}, needs: onAll(mdc.ActionRead, mdc.AreaValidation), handle: s.validate},
+		{method: http.MethodPost, path: "/v1/validate", summary: "Write defaults that stored objects lack, then look again", out: wire.Validation{}, needs: onAll(mdc.ActionOperate, mdc.AreaValidation), handle: s.repairConfiguration},
 	}
 }
 
@@ -25,6 +25,9 @@ func (s *Server) testPartner(c *call) error {
 	name := c.Param("name")
 	if !mdc.ValidClusterID(name) {
 		return fault.New(fault.NotFound, "not_found", "There is no partner %q here.", clip(name))
+	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "test", mdc.PartnerKind().Name+"/"+name); err != nil {
+		return err
 	}
 	checks, err := s.c.Tester.Test(c.Request.Context(), name)
 	if err != nil {

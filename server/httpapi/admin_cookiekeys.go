@@ -4,14 +4,15 @@ import (
 	"net/http"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/keyring"
 )
 
 func (s *Server) cookieKeyRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "/v1/cookie-keys", summary: "The keys that seal cookies, by id, and which data centers have them; at the master", out: wire.CookieKeys{}, handle: s.cookieKeys},
-		{method: http.MethodPost, path: "/v1/cookie-keys/rotate", summary: "Distribute the next key of a purpose, or of all, and use it as soon as every data center has it", in: wire.CookieKeyRotation{}, out: wire.CookieKeys{}, handle: s.rotateCookieKeys},
-		{method: http.MethodPost, path: "/v1/cookie-keys/revoke", summary: "End keys at once, with every cookie that they sealed", in: wire.CookieKeyRevocation{}, out: wire.CookieKeys{}, handle: s.revokeCookieKeys},
+		{method: http.MethodGet, path: "/v1/cookie-keys", summary: "The keys that seal cookies, by id, and which data centers have them; at the master", out: wire.CookieKeys{}, needs: onAll(mdc.ActionRead, mdc.AreaCookieKey), handle: s.cookieKeys},
+		{method: http.MethodPost, path: "/v1/cookie-keys/rotate", summary: "Distribute the next key of a purpose, or of all, and use it as soon as every data center has it", in: wire.CookieKeyRotation{}, out: wire.CookieKeys{}, needs: onAll(mdc.ActionOperate, mdc.AreaCookieKey), handle: s.rotateCookieKeys},
+		{method: http.MethodPost, path: "/v1/cookie-keys/revoke", summary: "End keys at once, with every cookie that they sealed", in: wire.CookieKeyRevocation{}, out: wire.CookieKeys{}, needs: onAll(mdc.ActionOperate, mdc.AreaCookieKey), handle: s.revokeCookieKeys},
 	}
 }
 
@@ -24,7 +25,7 @@ func (s *Server) rotateCookieKeys(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	return s.answerKeys(c)(s.c.CookieKeys.Rotate(c.Request.Context(), keyring.Actor(c.actor()), in.Purpose, in.Force))
+	return s.answerKeys(c)(s.c.CookieKeys.Rotate(c.Request.Context(), keyActor(c), in.Purpose, in.Force))
 }
 
 func (s *Server) revokeCookieKeys(c *call) error {
@@ -33,7 +34,7 @@ func (s *Server) revokeCookieKeys(c *call) error {
 		return err
 	}
 	r := keyring.Revocation{Purpose: in.Purpose, KeyID: in.KeyID, Force: in.Force}
-	return s.answerKeys(c)(s.c.CookieKeys.Revoke(c.Request.Context(), keyring.Actor(c.actor()), r))
+	return s.answerKeys(c)(s.c.CookieKeys.Revoke(c.Request.Context(), keyActor(c), r))
 }
 
 func (s *Server) answerKeys(c *call) func(keyring.State, error) error {
@@ -53,4 +54,9 @@ func (s *Server) answerKeys(c *call) func(keyring.State, error) error {
 		}
 		return c.answer(v)
 	}
+}
+
+func keyActor(c *call) keyring.Actor {
+	a := c.actor()
+	return keyring.Actor{Name: a.Name, RequestID: a.RequestID, Address: a.Address}
 }

@@ -7,10 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 func (s *Server) expiryRoutes() []route {
-	return []route{{method: http.MethodGet, path: "/v1/trust/expiry", summary: "When each certificate ends: this data center's, those it trusts, and those that partners show", out: wire.CertificateExpiries{}, handle: s.certificateExpiries}}
+	return []route{{method: http.MethodGet, path: "/v1/trust/expiry", summary: "When each certificate ends: this data center's, those it trusts, and those that partners show", out: wire.CertificateExpiries{}, needs: onAll(mdc.ActionRead, mdc.AreaTrust), handle: s.certificateExpiries}}
 }
 
 func (s *Server) certificateExpiries(c *call) error {

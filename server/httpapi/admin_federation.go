@@ -14,9 +14,9 @@ import (
 
 func (s *Server) federationRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: "/v1/trust/bundle", summary: "This data center's own roots, and how far their rotation is", out: wire.TrustBundle{}, handle: s.trustBundle},
-		{method: http.MethodPost, path: "/v1/trust/bundle/rotate", summary: "Make the next step of the rotation of the root; refused, with the names, while somebody would be cut off", in: wire.Rotate{}, out: wire.RotateOutcome{}, handle: s.rotate},
-		{method: http.MethodGet, path: "/v1/partners/{name}/trust", summary: "By which roots a partner is believed, declared and learned, and how their refresh stands", out: wire.PartnerTrust{}, handle: s.partnerTrust},
+		{method: http.MethodGet, path: "/v1/trust/bundle", summary: "This data center's own roots, and how far their rotation is", out: wire.TrustBundle{}, needs: onAll(mdc.ActionRead, mdc.AreaTrust), handle: s.trustBundle},
+		{method: http.MethodPost, path: "/v1/trust/bundle/rotate", summary: "Make the next step of the rotation of the root; refused, with the names, while somebody would be cut off", in: wire.Rotate{}, out: wire.RotateOutcome{}, needs: onAll(mdc.ActionOperate, mdc.AreaTrust), handle: s.rotate},
+		{method: http.MethodGet, path: "/v1/partners/{name}/trust", summary: "By which roots a partner is believed, declared and learned, and how their refresh stands", out: wire.PartnerTrust{}, needs: onAll(mdc.ActionRead, mdc.PartnerKind().Name), handle: s.partnerTrust},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/trust"
 )
 
@@ -27,7 +28,7 @@ type Inspector interface {
 }
 
 func (s *Server) inspectRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/trust/inspect", summary: "What a remote server presents, with fingerprints; trusts nothing", in: wire.TrustInspect{}, out: wire.TrustInspection{}, handle: s.inspect}}
+	return []route{{method: http.MethodPost, path: "/v1/trust/inspect", summary: "What a remote server presents, with fingerprints; trusts nothing", in: wire.TrustInspect{}, out: wire.TrustInspection{}, needs: onAll(mdc.ActionOperate, mdc.AreaTrust), handle: s.inspect}}
 }
 
 func (s *Server) inspect(c *call) error {

@@ -14,10 +14,10 @@ import (
 func (s *Server) lockRoutes() []route {
 	const one = "/v1/locks/{kind}/{name}"
 	return []route{
-		{method: http.MethodGet, path: "/v1/locks", summary: "List the locks that administrators hold in this data center", query: []string{"limit", "cursor"}, out: wire.Page[wire.LockView]{}, handle: s.listLocks},
-		{method: http.MethodGet, path: one, summary: "Who holds the lock of an object", out: wire.LockView{}, handle: s.getLock},
-		{method: http.MethodPut, path: one, summary: "Take the lock of an object, or get more time; writes then need its fencing number in Concord-Lock", in: wire.LockRequest{}, out: wire.LockView{}, handle: s.takeLock},
-		{method: http.MethodDelete, path: one, summary: "Release a lock by its fencing number in Concord-Lock, or with force anybody's", query: []string{"force"}, status: http.StatusNoContent, handle: s.releaseLock},
+		{method: http.MethodGet, path: "/v1/locks", summary: "List the locks that administrators hold in this data center", query: []string{"limit", "cursor"}, out: wire.Page[wire.LockView]{}, needs: bySubject, handle: s.listLocks},
+		{method: http.MethodGet, path: one, summary: "Who holds the lock of an object", out: wire.LockView{}, needs: bySubject, handle: s.getLock},
+		{method: http.MethodPut, path: one, summary: "Take the lock of an object, or get more time; writes then need its fencing number in Concord-Lock", in: wire.LockRequest{}, out: wire.LockView{}, needs: bySubject, handle: s.takeLock},
+		{method: http.MethodDelete, path: one, summary: "Release a lock by its fencing number in Concord-Lock, or with force anybody's", query: []string{"force"}, status: http.StatusNoContent, needs: bySubject, handle: s.releaseLock},
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Server) getLock(c *call) error {
 	if err != nil {
 		return err
 	}
-	lock, err := s.c.Configuration.Locked(c.Request.Context(), kind, name)
+	lock, err := s.c.Configuration.Locked(c.Request.Context(), c.actor(), kind, name)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Server) listLocks(c *call) error {
 	if err != nil {
 		return err
 	}
-	locks, next, err := s.c.Configuration.Locks(c.Request.Context(), after, limit)
+	locks, next, err := s.c.Configuration.Locks(c.Request.Context(), c.actor(), after, limit)
 	if err != nil {
 		return err
 	}

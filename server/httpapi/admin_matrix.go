@@ -4,11 +4,12 @@ import (
 	"net/http"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
 func (s *Server) matrixRoutes() []route {
-	return []route{{method: http.MethodGet, path: "/v1/trust/matrix", summary: "Every edge between data centers: declared, reachable, mutual, in one mode, and until when", out: wire.TrustMatrix{}, handle: s.trustMatrix}}
+	return []route{{method: http.MethodGet, path: "/v1/trust/matrix", summary: "Every edge between data centers: declared, reachable, mutual, in one mode, and until when", out: wire.TrustMatrix{}, needs: onAll(mdc.ActionRead, mdc.AreaTrust), handle: s.trustMatrix}}
 }
 
 func (s *Server) peerEdgeRoutes() []route {

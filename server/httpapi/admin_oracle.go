@@ -12,20 +12,22 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // oracleRoutes are the routes, field names and string forms that Oracle's scripts use today (OAM-49 to OAM-53). They do what
-// the routes under /v1/replication do; only here HTTP Basic is taken: any name, and an administrator's token as password.
+// the routes under /v1/replication do; only here HTTP Basic is taken: any name with an administrator's token as password, or an
+// administrator's own name and password.
 func (s *Server) oracleRoutes() []route {
 	one := wire.OraclePrefix + "/{id}"
 	return []route{
-		{method: http.MethodGet, path: wire.OraclePrefix + "/hello", summary: "Oracle's form: replication works here", out: wire.OracleOK{}, handle: func(c *call) error { return c.answer(wire.OracleOK{OK: "true"}) }},
-		{method: http.MethodPost, path: wire.OraclePrefix + "/setup", summary: "Oracle's form: create an agreement, at the master", in: wire.OracleSetup{}, out: wire.OracleAgreement{}, handle: s.oracleSetup},
-		{method: http.MethodGet, path: wire.OraclePrefix + "/agreements", summary: "Oracle's form: identifiers of the agreements", query: []string{"type"}, out: wire.OracleList{}, handle: s.oracleList},
-		{method: http.MethodGet, path: one, summary: "Oracle's form: one side of an agreement", query: []string{"type"}, out: wire.OracleAgreement{}, handle: oneOf(s.oracleGet)},
-		{method: http.MethodPut, path: one, summary: "Oracle's form: change one side of an agreement", in: wire.OracleChange{}, out: wire.OracleAgreement{}, handle: oneOf(s.oraclePut)},
-		{method: http.MethodDelete, path: one, summary: "Oracle's form: delete an agreement that is disabled on both sides", out: wire.OracleOK{}, handle: oneOf(s.oracleDelete)},
+		{method: http.MethodGet, path: wire.OraclePrefix + "/hello", summary: "Oracle's form: replication works here", out: wire.OracleOK{}, needs: anyAdministrator, handle: func(c *call) error { return c.answer(wire.OracleOK{OK: "true"}) }},
+		{method: http.MethodPost, path: wire.OraclePrefix + "/setup", summary: "Oracle's form: create an agreement, at the master", in: wire.OracleSetup{}, out: wire.OracleAgreement{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: s.oracleSetup},
+		{method: http.MethodGet, path: wire.OraclePrefix + "/agreements", summary: "Oracle's form: identifiers of the agreements", query: []string{"type"}, out: wire.OracleList{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: s.oracleList},
+		{method: http.MethodGet, path: one, summary: "Oracle's form: one side of an agreement", query: []string{"type"}, out: wire.OracleAgreement{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: oneOf(s.oracleGet)},
+		{method: http.MethodPut, path: one, summary: "Oracle's form: change one side of an agreement", in: wire.OracleChange{}, out: wire.OracleAgreement{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: oneOf(s.oraclePut)},
+		{method: http.MethodDelete, path: one, summary: "Oracle's form: delete an agreement that is disabled on both sides", out: wire.OracleOK{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: oneOf(s.oracleDelete)},
 	}
 }
 
@@ -49,15 +51,30 @@ func (s *Server) basicAdministrator(g *gin.Context) (used bool) {
 	}
 	name, token, ok := g.Request.BasicAuth()
 	if ok && name != "" && token != "" && len(token) <= 512 {
-		if actor, ok := s.c.Tokens.Authenticate(token); ok {
-			g.Set(actorKey, actor)
+		who, err := s.basic(g, name, token)
+		if err == nil {
+			letIn(g, who)
+			return true
+		}
+		if !fault.Is(err, fault.Unauthenticated) {
+			(&call{Context: g}).fail(err)
 			return true
 		}
 	}
 	c := &call{Context: g}
-	c.fail(fault.New(fault.Unauthenticated, "wrong_token", "These routes take HTTP Basic: an administrator's name, and a token of this data center as the password."))
+	c.fail(fault.New(fault.Unauthenticated, "wrong_token", "These routes take HTTP Basic: an administrator's name and password, or any name with a token of this data center as the password."))
 	g.Abort()
 	return true
+}
+
+// basic takes a token for what it is before it is taken for a password, whose check is slow and bounded.
+func (s *Server) basic(g *gin.Context, name, secret string) (administration.Administrator, error) {
+	ctx := g.Request.Context()
+	who, err := s.c.Administrators.Token(ctx, secret)
+	if err == nil || fault.CodeOf(err) != administration.CodeWrongToken {
+		return who, err
+	}
+	return s.c.Administrators.Password(ctx, name, secret, connectionAddress(&call{Context: g}))
 }
 
 func (s *Server) oracleSetup(c *call) error {

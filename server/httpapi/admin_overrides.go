@@ -18,7 +18,7 @@ func (s *Server) overrideView(c *call, o mdc.Object) (any, error) {
 	if err := fill(v, override); err != nil {
 		return nil, err
 	}
-	misfits, err := s.c.Configuration.Fit(c.Request.Context(), override)
+	misfits, err := s.c.Configuration.Fit(c.Request.Context(), c.actor(), override)
 	if err != nil {
 		return nil, err
 	}

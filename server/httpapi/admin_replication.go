@@ -13,7 +13,7 @@ import (
 )
 
 func (c *call) topologyActor() topology.Actor {
-	return topology.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey)}
+	return topology.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey), Address: connectionAddress(c)}
 }
 
 func (s *Server) createAgreement(c *call) error {

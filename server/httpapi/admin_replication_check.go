@@ -30,12 +30,12 @@ const changelogBytes = 4 << 20
 func (s *Server) replicationCheckRoutes() []route {
 	one := "/v1/replication/agreements/{id}"
 	return []route{
-		{method: http.MethodGet, path: "/v1/replication/hello", summary: "Replication works here, and where it stands", out: wire.ReplicationHello{}, handle: s.replicationHello},
-		{method: http.MethodGet, path: "/v1/replication/changelog", summary: "Changes of replicated objects in order, without secrets", query: []string{"after", "limit"}, out: wire.Changelog{}, handle: s.changelog},
-		{method: http.MethodGet, path: "/v1/replication/divergences", summary: "Objects that this write-enabled clone holds otherwise than its master", query: []string{"limit", "cursor"}, out: wire.Page[wire.Divergence]{}, handle: s.listDivergences},
-		{method: http.MethodDelete, path: "/v1/replication/divergences/{kind}/{name}", summary: "Discard what was changed here; the master's object counts again", status: http.StatusNoContent, handle: s.discardDivergence},
-		{method: http.MethodPost, path: one + "/pull", summary: "Make the clone ask the master now; from either side", out: wire.AgreementStatus{}, handle: s.pullAgreement},
-		{method: http.MethodPost, path: one + "/verify", summary: "Compare the clone's objects with the master's, and with repair=true fetch what differs; from either side", query: []string{"repair"}, out: wire.Verification{}, handle: s.verifyAgreement},
+		{method: http.MethodGet, path: "/v1/replication/hello", summary: "Replication works here, and where it stands", out: wire.ReplicationHello{}, needs: onAll(mdc.ActionRead, mdc.AreaReplication), handle: s.replicationHello},
+		{method: http.MethodGet, path: "/v1/replication/changelog", summary: "Changes of replicated objects in order, without secrets", query: []string{"after", "limit"}, out: wire.Changelog{}, needs: onAll(mdc.ActionRead, mdc.EveryKind), handle: s.changelog},
+		{method: http.MethodGet, path: "/v1/replication/divergences", summary: "Objects that this write-enabled clone holds otherwise than its master", query: []string{"limit", "cursor"}, out: wire.Page[wire.Divergence]{}, needs: onAll(mdc.ActionRead, mdc.AreaReplication), handle: s.listDivergences},
+		{method: http.MethodDelete, path: "/v1/replication/divergences/{kind}/{name}", summary: "Discard what was changed here; the master's object counts again", status: http.StatusNoContent, needs: bySubject, handle: s.discardDivergence},
+		{method: http.MethodPost, path: one + "/pull", summary: "Make the clone ask the master now; from either side", out: wire.AgreementStatus{}, needs: onAll(mdc.ActionOperate, mdc.AgreementKind().Name), handle: s.pullAgreement},
+		{method: http.MethodPost, path: one + "/verify", summary: "Compare the clone's objects with the master's, and with repair=true fetch what differs; from either side", query: []string{"repair"}, out: wire.Verification{}, needs: onAll(mdc.ActionOperate, mdc.AgreementKind().Name), handle: s.verifyAgreement},
 	}
 }
 
@@ -135,6 +135,9 @@ func (s *Server) pullAgreement(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "pull", mdc.AgreementKind().Name+"/"+v.Identifier); err != nil {
+		return err
+	}
 	var st wire.AgreementStatus
 	if v.Side == mdc.SideMaster {
 		st, err = s.c.Clones.Pull(c.Request.Context(), v.Target, v.Identifier)
@@ -173,6 +176,13 @@ func (s *Server) verifyAgreement(c *call) error {
 	}
 	v, err := s.c.Agreements.Get(c.Request.Context(), c.Param("id"))
 	if err != nil {
+		return err
+	}
+	action := "verify"
+	if repair {
+		action = "verify_repair"
+	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), action, mdc.AgreementKind().Name+"/"+v.Identifier); err != nil {
 		return err
 	}
 	var out wire.Verification

@@ -63,7 +63,7 @@ func (s *Server) endSession(c *call) error {
 	if err := s.c.Audit(c.Request.Context(), c.actor(), "end", "session/"+clip(c.Param("id"))); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.SignOutSession(c.Request.Context(), mdc.SessionID(c.Param("id")))
+	r, err := s.c.Sessions.SignOutSession(s.traced(c, ""), mdc.SessionID(c.Param("id")))
 	if err != nil {
 		return err
 	}

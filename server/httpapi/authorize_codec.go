@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -187,7 +188,7 @@ func encodeAuthorize(a *wire.AuthorizeAnswer) ([]byte, error) {
 
 // appendAuthorize knows the answers that are given most: without a location, and with one cookie at most.
 func appendAuthorize(b []byte, a *wire.AuthorizeAnswer) (_ []byte, ok bool) {
-	if a.Location != "" || a.WWWAuthenticate != "" || a.CredentialsUsed || len(a.SetCookies) > 1 || len(a.SetCookies) == 1 && !plain(a.SetCookies[0]) || a.CacheSeconds != 0 || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
+	if a.Location != "" || a.WWWAuthenticate != "" || a.CredentialsUsed || len(a.SetCookies) > 1 || len(a.SetCookies) == 1 && !plain(a.SetCookies[0]) || a.CacheSeconds < 0 || !plain(a.SSOID) || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
 		return nil, false
 	}
 	b = appendMember(append(b, '{'), "decision", a.Decision)
@@ -203,7 +204,11 @@ func appendAuthorize(b []byte, a *wire.AuthorizeAnswer) (_ []byte, ok bool) {
 	if len(a.SetCookies) == 1 {
 		b = append(append(append(b, `,"set_cookies":["`...), a.SetCookies[0]...), `"]`...)
 	}
-	return append(b, `,"cache_seconds":0}`...), true
+	b = strconv.AppendInt(append(b, `,"cache_seconds":`...), int64(a.CacheSeconds), 10)
+	if a.SSOID != "" {
+		b = appendMember(append(b, ','), "sso_id", a.SSOID)
+	}
+	return append(b, '}'), true
 }
 
 func appendHeaders(b []byte, headers map[string]string) (_ []byte, ok bool) {

@@ -137,7 +137,9 @@ func TestEncodeAuthorize(t *testing.T) {
 		"a cookie":          {wire.AuthorizeAnswer{SetCookies: []string{"__Secure-concord_gito=c1.NYDC.x_-; Path=/; Domain=example.com"}}, true},
 		"cookie not plain":  {wire.AuthorizeAnswer{SetCookies: []string{`a="b"`}}, false},
 		"cookies":           {wire.AuthorizeAnswer{SetCookies: []string{"a=b", "c=d"}}, false},
-		"cached":            {wire.AuthorizeAnswer{CacheSeconds: 3}, false},
+		"cached":            {wire.AuthorizeAnswer{CacheSeconds: 20, SSOID: "abc"}, true},
+		"cached for -1 s":   {wire.AuthorizeAnswer{CacheSeconds: -1}, false},
+		"quote in sign-on":  {wire.AuthorizeAnswer{SSOID: `"`}, false},
 		"user not ASCII":    {wire.AuthorizeAnswer{User: "änne"}, false},
 		"< in reason":       {wire.AuthorizeAnswer{Reason: "a<b"}, false},
 		"> in reason":       {wire.AuthorizeAnswer{Reason: "a>b"}, false},
@@ -160,7 +162,7 @@ func FuzzEncodeAuthorize(f *testing.F) {
 	f.Add("allow", "local", "ann", "X-Concord-User", "ann", "", 0)
 	f.Add("deny", "<&>", "ä", `"`, "\u2028", "/l", 1)
 	f.Fuzz(func(t *testing.T, decision, reason, user, header, value, location string, seconds int) {
-		sameEncoding(t, wire.AuthorizeAnswer{Decision: decision, Reason: reason, User: user, Location: location, CacheSeconds: seconds,
+		sameEncoding(t, wire.AuthorizeAnswer{Decision: decision, Reason: reason, User: user, Location: location, CacheSeconds: seconds, SSOID: user,
 			Headers: map[string]string{header: value, "X": user}})
 	})
 }

@@ -17,32 +17,34 @@ func (s *Server) introduce(a *mdc.Agent) func(*wire.AuthorizeAnswer, *mdc.Sessio
 		if err != nil {
 			return err
 		}
-		out.Headers = identityHeaders(v, signed)
+		out.Headers = withIdentity(out.Headers, v, signed)
 		return nil
 	}
 }
 
-// identityHeaders are what the application is told. Names are checked when they are stored, so no value can break a line.
-func identityHeaders(v *mdc.Session, signed string) map[string]string {
-	return map[string]string{
-		wire.HeaderUser:      v.User,
-		wire.HeaderGroups:    strings.Join(v.Groups, ","),
-		wire.HeaderLevel:     strconv.Itoa(v.Level),
-		wire.HeaderAssertion: signed,
+// withIdentity adds what the application is told of a person to what a policy has it told. Names are checked when they are stored, so no
+// value can break a line.
+func withIdentity(h map[string]string, v *mdc.Session, signed string) map[string]string {
+	if h == nil {
+		h = make(map[string]string, 4)
 	}
+	h[wire.HeaderUser], h[wire.HeaderGroups] = v.User, strings.Join(v.Groups, ",")
+	h[wire.HeaderLevel], h[wire.HeaderAssertion] = strconv.Itoa(v.Level), signed
+	return h
 }
 
 // word gives an answer as its bytes; person is who is still to be introduced, or nil. Such an answer, without a cookie, says nothing but
-// the session, the agent and the reason, so it is kept beside the assertion that stands in it: most requests take it from there.
+// the session, the agent and the reason, so it is kept beside the assertion that stands
+// in it: most requests take it from there. One with headers of policies, or to a program that sent a password, is made anew.
 func (s *Server) word(a *mdc.Agent, out *wire.AuthorizeAnswer, person *mdc.Session) (string, error) {
 	if person == nil {
 		return encoded(out)
 	}
 	render := func(signed string) (string, error) {
-		out.Headers = identityHeaders(person, signed)
+		out.Headers = withIdentity(out.Headers, person, signed)
 		return encoded(out)
 	}
-	if len(out.SetCookies) == 0 && len(out.Headers) == 0 && out.CacheSeconds == 0 {
+	if len(out.SetCookies) == 0 && len(out.Headers) == 0 && out.CacheSeconds == 0 && out.WWWAuthenticate == "" && !out.CredentialsUsed {
 		return s.c.Assertions.Rendered(a.Name, person, out.Reason, render)
 	}
 	signed, err := s.c.Assertions.Assert(a.Name, person)

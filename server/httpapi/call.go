@@ -15,6 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 )
 
@@ -28,6 +29,10 @@ const (
 	requestIDKey = "concord.request_id"
 	actorKey     = "concord.actor"
 	loggerKey    = "concord.logger"
+	codeKey      = "concord.code"  // of a refusal, for the audit
+	notedKey     = "concord.noted" // the audit has it already
+
+	administratorKey = "concord.administrator"
 )
 
 // statusMethodNotAllowed and its neighbours have no kind of fault; they are decided by the router alone.
@@ -53,7 +58,13 @@ func errMediaType() error {
 
 // actor is who asks, for journal and audit.
 func (c *call) actor() configuration.Actor {
-	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey)}
+	return configuration.Actor{Name: c.GetString(actorKey), RequestID: c.GetString(requestIDKey), Address: connectionAddress(c), Rights: c.administrator().Rights}
+}
+
+// administrator is who asks at the admin listener; nobody elsewhere.
+func (c *call) administrator() administration.Administrator {
+	who, _ := c.Value(administratorKey).(administration.Administrator)
+	return who
 }
 
 // precondition reads If-Match, If-None-Match and ?dry_run=true. A weak or repeated tag never matches (RFC 9110 section 13.1.1).
@@ -170,7 +181,7 @@ func (c *call) withoutAuthority(f *fault.Error) *fault.Error {
 	if !strings.HasPrefix(f.Code, "ca_") {
 		return f
 	}
-	if kind, _, _ := strings.Cut(c.GetString(actorKey), ":"); kind == "token" || kind == "certificate" {
+	if kind, _, _ := strings.Cut(c.GetString(actorKey), ":"); kind == "token" || kind == "certificate" || kind == "user" {
 		return f
 	}
 	c.logger().Warn("certificate authority", "code", f.Code, "error", f, "route", c.FullPath())
@@ -179,6 +190,9 @@ func (c *call) withoutAuthority(f *fault.Error) *fault.Error {
 }
 
 func (c *call) problem(status int, f *fault.Error) {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		c.Set(codeKey, f.Code)
+	}
 	p := wire.Problem{Type: "urn:concord:problem:" + f.Code, Title: http.StatusText(status), Status: status, Detail: f.Message,
 		Code: f.Code, Kind: client.KindName(f.Kind), RequestID: c.GetString(requestIDKey), Hint: f.Hint}
 	for _, field := range f.Fields {

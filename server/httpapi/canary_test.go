@@ -62,6 +62,11 @@ func TestSecretsAreNowhereToBeFound(t *testing.T) {
 		{"/v1/agents/shop", fmt.Sprintf(`{"name":"shop","hosts":[%q],"secret":%q}`, shop, canary)},
 		{"/v1/agents/bank", fmt.Sprintf(`{"name":"bank","hosts":["nonsense"],"secret":%q}`, canary)},
 		{"/v1/applications/shop", `{"name":"shop","hosts":["shop.example"],"resources":{"all":{"paths":["/**"]}}}`},
+		{"/v1/identity-stores/corp", fmt.Sprintf(`{"name":"corp","urls":["ldaps://127.0.0.1:1"],"user_search_base":"dc=x","bind_dn":"cn=x","bind_password":%q}`, canary)},
+		{"/v1/identity-stores/corp", fmt.Sprintf(`{"name":"corp","urls":["ldaps://127.0.0.1:1"],"user_search_base":"dc=x","bind_dn":"cn=x","bind_password":%q}`, otherCanary)},
+		{"/v1/identity-stores/corp", fmt.Sprintf(`{"name":"corp","urls":["ldaps://x:%s@127.0.0.1:1"],"user_search_base":"","bind_dn":"cn=x","bind_password":%q}`, canary, otherCanary)},
+		{"/v1/identity-stores/corp", fmt.Sprintf(`{"name":"corp","urls":[],"bind_password":[%q]}`, canary)},
+		{"/v1/overrides/identity_store/corp", fmt.Sprintf(`{"kind":"identity_store","name":"corp","values":{"bind_password":%q}}`, canary)},
 		{"/v1/trust/certificates/key", fmt.Sprintf(`{"name":"key","certificate_pem":"-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----"}`, canary)},
 		{"/v1/data-center", fmt.Sprintf(`{"cluster_id":"NYDC","role":"master","security_mode":%q}`, "simple")},
 		{"/v1/partner-profile", fmt.Sprintf(`{"agent_id":"mesh","allow_management":true,"passphrase":%q}`, canary+otherCanary)},
@@ -89,16 +94,23 @@ func TestSecretsAreNowhereToBeFound(t *testing.T) {
 	for _, body := range []string{fmt.Sprintf(`{"user":"ann","password":"x%s"}`, otherCanary), fmt.Sprintf(`{"user":"ann","password":%q,"x":1}`, otherCanary)} {
 		say(send(t, d, ask{method: http.MethodPost, url: d.RuntimeURL + "/session/v1/authenticate", body: body, header: http.Header{"Content-Type": {"application/json"}}}))
 	}
+	for _, dc := range both {
+		say(send(t, dc, ask{method: http.MethodPost, url: dc.RuntimeURL + "/session/v1/authenticate", body: fmt.Sprintf(`{"user":"ann","identity_store":"corp","password":%q}`, otherCanary), header: http.Header{"Content-Type": {"application/json"}}}))
+		say(admin(t, dc, http.MethodPost, "/v1/identity-stores/corp/test", ""))
+	}
 	form := b.Get(d.RuntimeURL + "/logout")
 	form.Action = "/login"
 	wrong := b.Submit(form, url.Values{"request": {""}, "user": {"ann"}, "password": {"wrong" + otherCanary}})
 	fmt.Fprintln(&answers, wrong.Status, wrong.Body)
 	for _, dc := range both {
 		for _, path := range []string{"/v1/users", "/v1/users/ann", "/v1/agents", "/v1/agents/shop", "/v1/sessions", "/v1/data-center", "/v1/trust/bundle", "/v1/replication/status",
-			"/v1/replication/agreements", "/metrics", "/openapi.json", "/v1/ready", "/v1/trust/certificates", "/v1/partners"} {
+			"/v1/replication/agreements", "/v1/replication/changelog?after=0&limit=1000", "/v1/validate", "/v1/identity-stores", "/v1/identity-stores/corp", "/v1/identity-stores/corp?stored=true", "/metrics", "/openapi.json", "/v1/ready", "/v1/trust/certificates", "/v1/partners",
+			"/v1/audit-events?limit=1000", "/v1/audit-events?format=jsonl&scope=all"} {
 			say(admin(t, dc, http.MethodGet, path, ""))
 		}
 	}
+	send(t, d, ask{method: http.MethodPost, url: d.RuntimeURL + "/session/v1/authenticate", body: fmt.Sprintf(`{"user":%q,"password":"p"}`, otherCanary+" in the wrong field"), header: http.Header{"Content-Type": {"application/json"}}})
+	awaits(t, d, "action=sign_in&outcome=refused&object=user/?")
 	secrets := map[string]string{"the agent's secret": canary, "the password": otherCanary, "NYDC's token": d.Token, "LDC's token": clone.Token, "a password hash": "$argon2id$", "the agent's cookie": b.AgentCookie(app)}
 	for _, part := range strings.Split(cookieHeader(t, b, d), "; ") {
 		name, value, _ := strings.Cut(part, "=")

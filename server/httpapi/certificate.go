@@ -56,16 +56,23 @@ func (s *Server) turnAway(g *gin.Context, role trust.Role, err error) {
 	(&call{Context: g}).fail(err)
 }
 
-// certifiedAdministrator lets through who shows an administrator's certificate, with every permission. A browser that has one shows it
+// certifiedAdministrator lets through who shows an administrator's certificate that a role lists. A browser that has one shows it
 // unasked, also where a page of another site sends the request: those are refused (SEC-15), as no token could be sent so.
 func (s *Server) certifiedAdministrator(g *gin.Context) {
 	if err := sameSite(g.Request); err != nil {
 		(&call{Context: g}).fail(err)
 		return
 	}
-	if caller, ok := s.verified(g, trust.Administrator, s.c.AdminRoots); ok {
-		g.Set(actorKey, "certificate:"+caller.Name)
+	caller, ok := s.verified(g, trust.Administrator, s.c.AdminRoots)
+	if !ok {
+		return
 	}
+	who, err := s.c.Administrators.Certificate(g.Request.Context(), caller.Name, caller.Identity)
+	if err != nil {
+		(&call{Context: g}).fail(err)
+		return
+	}
+	letIn(g, who)
 }
 
 // certifiedAgent lets through who shows a certificate that the agent which it names lists.

@@ -44,7 +44,7 @@ func (s *Server) enroll(c *call) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.c.Authority.Issue(c.Request.Context(), ca.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey)},
+	made, err := s.c.Authority.Issue(c.Request.Context(), ca.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey), Address: s.remoteAddress(c)},
 		ca.Request{Profile: profile, Name: t.Name, CSR: in.CSRPEM, Enrolment: true})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Server) renewAgent(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	made, err := s.c.Authority.RenewPresented(c.Request.Context(), ca.Actor{Name: "agent:" + shown.Name, RequestID: c.GetString(requestIDKey)}, c.Request.TLS.PeerCertificates[0], in.CSRPEM)
+	made, err := s.c.Authority.RenewPresented(c.Request.Context(), ca.Actor{Name: "agent:" + shown.Name, RequestID: c.GetString(requestIDKey), Address: s.remoteAddress(c)}, c.Request.TLS.PeerCertificates[0], in.CSRPEM)
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.Conflict, "not_issued_here", "This data center has no record of having issued the certificate, so it does not renew it. One of the operator's own authority is renewed there.")
 	}

@@ -62,3 +62,19 @@ func AnswerPage(w http.ResponseWriter, accept string, p wire.JournalPage) error 
 func ForwardedFor(peer string, h http.Header, proxies []netip.Prefix) string {
 	return forwardedFor(peer, h, proxies)
 }
+
+// AdminRoute is a route of the admin listener and what it asks of an administrator.
+type AdminRoute struct {
+	Method, Path, Needs string
+	Public, Declared    bool
+}
+
+// AdminRoutes lists every route of the admin listener.
+func AdminRoutes() (out []AdminRoute) {
+	s := &Server{}
+	s.declare()
+	for _, r := range s.admin.routes {
+		out = append(out, AdminRoute{r.method, r.path, r.needs.String(), r.public, r.public || r.needs.reach != undeclared})
+	}
+	return out
+}

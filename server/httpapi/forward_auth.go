@@ -61,11 +61,11 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 		return s.answerReserved(c, f)
 	}
 	in := s.authorizeRequest(f)
-	out, err := s.decide(c.Request.Context(), f.agent, in, s.introduce(f.agent))
+	out, err := s.decide(c.Request.Context(), inquiry{agent: f.agent, in: in, requestID: c.GetString(requestIDKey), introduce: s.introduce(f.agent)})
 	if err != nil {
 		return err
 	}
-	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	s.decided(c, f.agent, in, &out)
 	switch out.Decision {
 	case wire.DecisionAllow:
 		return s.forwardAllow(c, f, out)
@@ -83,6 +83,9 @@ func (s *Server) forwardAllow(c *call, f *forwarded, out wire.AuthorizeAnswer) e
 	h := c.Writer.Header()
 	for _, name := range wire.IdentityHeaders() {
 		h.Set(name, out.Headers[name])
+	}
+	for name, value := range out.Headers { // those of policies among them
+		h.Set(name, value)
 	}
 	h.Set("Cookie", browser.Foreign(f.cookies))
 	h.Set("Authorization", "")

@@ -26,6 +26,7 @@ const (
 type forwarded struct {
 	agent                        *mdc.Agent
 	method, scheme, host, target string
+	client                       string // address; "" when the web server does not say
 	resource                     policy.Resource
 	cookies                      []browser.Cookie
 	navigation                   bool
@@ -168,7 +169,8 @@ func (f *forwarded) settle(h http.Header) (err error) {
 	}
 	f.authorization = browser.ProgramCredentials(h)
 	f.cookies, f.navigation = browser.Cookies(h), browser.IsNavigation(f.method, h)
-	return nil
+	f.client, err = clientOf(h)
+	return err
 }
 
 // reserved says whether the path is Concord's own on an agent's host.
@@ -178,7 +180,7 @@ func (f *forwarded) reserved() bool {
 
 func (s *Server) authorizeRequest(f *forwarded) *wire.AuthorizeRequest {
 	secure := s.c.Sessions.SecureCookies(f.scheme)
-	return &wire.AuthorizeRequest{Method: f.method, Scheme: f.scheme, Host: f.host, Target: f.target, Navigation: f.navigation,
+	return &wire.AuthorizeRequest{Method: f.method, Scheme: f.scheme, Host: f.host, Target: f.target, ClientAddress: f.client, Navigation: f.navigation,
 		Cookie:           browser.One(f.cookies, session.AgentCookieName(f.agent.Name, secure)),
 		InactivityCookie: browser.One(f.cookies, session.InactivityCookieName(secure)),
 		FlowCookies:      len(s.flows(f)), Authorization: f.authorization}
@@ -186,6 +188,22 @@ func (s *Server) authorizeRequest(f *forwarded) *wire.AuthorizeRequest {
 
 func (s *Server) flows(f *forwarded) []string {
 	return browser.Flows(f.cookies, session.FlowCookiePrefix(f.agent.Name, s.c.Sessions.SecureCookies(f.scheme)))
+}
+
+// clientOf is where the browser is, as the web server says it. Without its word nobody is believed: X-Forwarded-For alone may be the
+// browser's own.
+func clientOf(h http.Header) (string, error) {
+	said := h.Values(wire.HeaderClientAddress)
+	switch {
+	case len(said) == 0 || len(said) == 1 && said[0] == "":
+		return "", nil
+	case len(said) > 1:
+		return "", errForwarded("has to send no more than one " + wire.HeaderClientAddress)
+	case !strings.EqualFold(said[0], wire.ClientAddressForwarded):
+		return said[0], nil
+	}
+	all := strings.Join(h.Values("X-Forwarded-For"), ",")
+	return strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:]), nil
 }
 
 // exactly reads a header that has to be there once.

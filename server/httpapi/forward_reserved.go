@@ -51,7 +51,7 @@ func (s *Server) forwardCallback(c *call, f *forwarded) error {
 	if code == "" {
 		return s.forwardReturn(c, f, in)
 	}
-	r, err := s.c.Sessions.Redeem(c.Request.Context(), f.agent, in)
+	r, err := s.c.Sessions.Redeem(s.traced(c, f.agent.Name), f.agent, in)
 	if err != nil {
 		return s.refuseSignIn(c, f, err)
 	}
@@ -119,7 +119,7 @@ func (s *Server) forwardLogout(c *call, f *forwarded) error {
 	if cookie == "" {
 		return seeOther(c, s.c.Sessions.SignInURL()+"/signed-out", nil)
 	}
-	r, err := s.c.Sessions.SignOutAgent(c.Request.Context(), f.agent, cookie)
+	r, err := s.c.Sessions.SignOutAgent(s.traced(c, f.agent.Name), f.agent, cookie)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ func (s *Server) joinDataCenter(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
+	if err := mayLink(c); err != nil { // before the token is spent
+		return err
+	}
 	token, err := wire.ParseJoinToken(in.Token)
 	if err != nil {
 		return fault.InvalidFields("The data center cannot join.", []fault.Field{{Pointer: "/token", Detail: err.Error()}})
@@ -72,7 +75,7 @@ func (s *Server) mayJoin(ctx context.Context, t wire.JoinToken) error {
 		return fault.New(fault.Conflict, "join_token_other_data_center", "The join token is for the data center %q only; this is %s.", t.Name, s.c.ClusterID)
 	}
 	for _, kind := range []mdc.Kind{mdc.PartnerKind(), mdc.TrustedCertificateKind()} {
-		_, err := s.c.Configuration.Get(ctx, kind, t.Issuer)
+		_, err := s.c.Configuration.Get(ctx, configuration.System("join"), kind, t.Issuer)
 		if err == nil {
 			return known(t.Issuer)
 		}
@@ -137,7 +140,7 @@ func (s *Server) peerJoin(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.welcome(c.Request.Context(), configuration.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey)}, other); err != nil {
+	if err := s.welcome(c.Request.Context(), configuration.Actor{Name: "join-token:" + t.ID, RequestID: c.GetString(requestIDKey), Address: s.remoteAddress(c), Rights: mdc.EveryRight()}, other); err != nil {
 		return err
 	}
 	return c.answer(wire.PeerJoined{ClusterID: s.c.ClusterID, AgentID: own.AgentID, Primary: own.Primary, REST: own.REST, Proof: m.Proof(t.Hash, meeting.Answerer)})

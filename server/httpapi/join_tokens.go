@@ -8,22 +8,24 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 func (s *Server) joinTokenRoutes() []route {
 	const all = "/v1/trust/join-tokens"
 	return []route{
-		{method: http.MethodGet, path: all, summary: "List the join tokens of this data center, never their secrets", query: []string{"limit", "cursor"}, out: wire.Page[wire.JoinTokenView]{}, handle: s.listJoinTokens},
-		{method: http.MethodPost, path: all, summary: "Make a one-time join token; its text is answered this once", status: http.StatusCreated, in: wire.JoinTokenRequest{}, out: wire.JoinTokenMade{}, handle: s.makeJoinToken},
-		{method: http.MethodDelete, path: all + "/{id}", summary: "Withdraw a join token that was not used", status: http.StatusNoContent, handle: s.withdrawJoinToken},
-		{method: http.MethodPost, path: "/v1/trust/join", summary: "Join the data center that made a token: each then trusts the other, and has it as a partner", in: wire.Join{}, out: wire.Joined{}, handle: s.joinDataCenter},
+		{method: http.MethodGet, path: all, summary: "List the join tokens of this data center, never their secrets", query: []string{"limit", "cursor"}, out: wire.Page[wire.JoinTokenView]{}, needs: onAll(mdc.ActionRead, mdc.AreaJoinToken), handle: s.listJoinTokens},
+		{method: http.MethodPost, path: all, summary: "Make a one-time join token; its text is answered this once", status: http.StatusCreated, in: wire.JoinTokenRequest{}, out: wire.JoinTokenMade{}, needs: onAll(mdc.ActionWrite, mdc.AreaJoinToken), handle: s.makeJoinToken},
+		{method: http.MethodDelete, path: all + "/{id}", summary: "Withdraw a join token that was not used", status: http.StatusNoContent, needs: onAll(mdc.ActionWrite, mdc.AreaJoinToken), handle: s.withdrawJoinToken},
+		{method: http.MethodPost, path: "/v1/trust/join", summary: "Join the data center that made a token: each then trusts the other, and has it as a partner", in: wire.Join{}, out: wire.Joined{}, needs: onAll(mdc.ActionWrite, mdc.PartnerKind().Name), handle: s.joinDataCenter},
 	}
 }
 
 func (c *call) enroller() enrolment.Actor {
 	a := c.actor()
-	return enrolment.Actor{Name: a.Name, RequestID: a.RequestID}
+	return enrolment.Actor{Name: a.Name, RequestID: a.RequestID, Address: a.Address}
 }
 
 func (s *Server) makeJoinToken(c *call) error {
@@ -33,6 +35,9 @@ func (s *Server) makeJoinToken(c *call) error {
 	}
 	order, endpoints, err := s.joinOrder(in)
 	if err != nil {
+		return err
+	}
+	if err := s.mayInvite(c, in); err != nil {
 		return err
 	}
 	if profile, ok := enrolProfile(in.Purpose); ok { // whoever held such a token would only spend it
@@ -57,6 +62,24 @@ func (s *Server) makeJoinToken(c *call) error {
 		return fault.InvalidFields(noJoinToken, []fault.Field{{Pointer: "/endpoints", Detail: "are too long, or not host:port"}})
 	}
 	return c.answer(out)
+}
+
+// mayInvite refuses a token that would give its holder more than its maker has.
+func (s *Server) mayInvite(c *call, in wire.JoinTokenRequest) error {
+	if profile, ok := enrolProfile(in.Purpose); ok {
+		return s.mayHaveIssued(c, profile, in.Name)
+	}
+	return mayLink(c)
+}
+
+// mayLink asks for what a joining data center becomes here.
+func mayLink(c *call) error {
+	for _, kind := range []mdc.Kind{mdc.PartnerKind(), mdc.TrustedCertificateKind()} {
+		if !c.administrator().Rights.Allow(mdc.ActionWrite, kind.Name, "") {
+			return configuration.Forbidden(mdc.ActionWrite, kind.Name)
+		}
+	}
+	return nil
 }
 
 const noJoinToken = "The join token cannot be made."

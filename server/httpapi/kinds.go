@@ -46,13 +46,13 @@ func (s *Server) operationsOf(k kindRoutes) []route {
 		stored = []string{"stored"}
 	}
 	routes := []route{
-		{method: http.MethodGet, path: one, summary: "Read the " + noun, query: stored, out: k.out, also: map[int]any{http.StatusNotModified: nil}, handle: s.getObject(k)},
-		{method: http.MethodPut, path: one, summary: "Create or replace the " + noun, query: []string{"dry_run"}, in: k.in, out: k.out, also: made, handle: s.putObject(k)},
-		{method: http.MethodPatch, path: one, summary: "Change fields of the " + noun + " (JSON merge patch)", query: []string{"dry_run"}, in: map[string]any{}, out: k.out, handle: s.patchObject(k)},
-		{method: http.MethodDelete, path: one, summary: "Delete the " + noun + "; a singleton goes back to its defaults", query: []string{"dry_run"}, status: http.StatusNoContent, handle: s.deleteObject(k)},
+		{method: http.MethodGet, path: one, needs: k.needs(mdc.ActionRead), summary: "Read the " + noun, query: stored, out: k.out, also: map[int]any{http.StatusNotModified: nil}, handle: s.getObject(k)},
+		{method: http.MethodPut, path: one, needs: k.needs(mdc.ActionWrite), summary: "Create or replace the " + noun, query: []string{"dry_run"}, in: k.in, out: k.out, also: made, handle: s.putObject(k)},
+		{method: http.MethodPatch, path: one, needs: k.needs(mdc.ActionWrite), summary: "Change fields of the " + noun + " (JSON merge patch)", query: []string{"dry_run"}, in: map[string]any{}, out: k.out, handle: s.patchObject(k)},
+		{method: http.MethodDelete, path: one, needs: k.needs(mdc.ActionWrite), summary: "Delete the " + noun + "; a singleton goes back to its defaults", query: []string{"dry_run"}, status: http.StatusNoContent, handle: s.deleteObject(k)},
 	}
 	if !k.kind.Singleton {
-		routes = append(routes, route{method: http.MethodGet, path: base, summary: "List every " + noun, query: append([]string{"limit", "cursor"}, stored...), out: k.page, handle: s.listObjects(k)})
+		routes = append(routes, route{method: http.MethodGet, path: base, needs: k.needs(mdc.ActionRead), summary: "List every " + noun, query: append([]string{"limit", "cursor"}, stored...), out: k.page, handle: s.listObjects(k)})
 	}
 	return routes
 }
@@ -73,7 +73,7 @@ func (s *Server) getObject(k kindRoutes) func(*call) error {
 		if c.Query("stored") == "true" {
 			read = s.c.Configuration.Get
 		}
-		res, err := read(c.Request.Context(), k.kind, k.name(c))
+		res, err := read(c.Request.Context(), c.actor(), k.kind, k.name(c))
 		if err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func (s *Server) listObjects(k kindRoutes) func(*call) error {
 		if c.Query("stored") == "true" {
 			list = s.c.Configuration.List
 		}
-		items, next, err := list(c.Request.Context(), k.kind, after, limit)
+		items, next, err := list(c.Request.Context(), c.actor(), k.kind, after, limit)
 		if err != nil {
 			return err
 		}
@@ -286,7 +286,8 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	}
 	holder, hashed := o.(mdc.SecretHolder)
 	_, wrapped := o.(mdc.PassphraseHolder)
-	if !hashed && !wrapped {
+	_, marked := o.(mdc.CredentialHolder)
+	if !hashed && !wrapped && !marked {
 		return b, nil
 	}
 	fields := map[string]json.RawMessage{}
@@ -300,6 +301,9 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	}
 	if wrapped {
 		delete(fields, "passphrase")
+	}
+	if marked {
+		delete(fields, mdc.CredentialField)
 	}
 	return json.Marshal(fields)
 }

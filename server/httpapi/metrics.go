@@ -34,7 +34,7 @@ func (s *Server) newFigures() *figures {
 			return float64(pick(p.Epoch.Number, p.Sequence))
 		}
 	}
-	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s), newExpiryFigures(s),
+	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s), newExpiryFigures(s), newAuditFigures(s),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_security_mode_open", Help: "1 while the peer listener is in security mode open, without TLS."}, func() float64 {
 			if s.c.Mode() == mdc.ModeOpen {
 				return 1

@@ -14,6 +14,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 )
 
 // base runs before every handler of every listener: identity of the answerer, request id, recovery, headers (STD-07).
@@ -52,6 +53,9 @@ func (s *Server) recoverPanic(g *gin.Context) {
 		(&call{Context: g}).fail(errors.New("panic"))
 	}()
 	g.Next()
+	if status := g.Writer.Status(); status == http.StatusUnauthorized || status == http.StatusForbidden {
+		s.noteRefusal(&call{Context: g})
+	}
 }
 
 // administrator lets through who shows an administrator's token or certificate.
@@ -69,12 +73,18 @@ func (s *Server) administrator(g *gin.Context) {
 		c.fail(fault.New(fault.Unauthenticated, "no_token", "An administrator's token or client certificate is needed: send Authorization: Bearer TOKEN, or connect with a certificate that this data center has issued for an administrator."))
 		return
 	}
-	actor, ok := s.c.Tokens.Authenticate(token)
-	if !ok {
-		c.fail(fault.New(fault.Unauthenticated, "wrong_token", "The token is not valid here. Is it another data center's?"))
+	who, err := s.c.Administrators.Token(g.Request.Context(), token)
+	if err != nil {
+		c.fail(err)
 		return
 	}
-	g.Set(actorKey, actor)
+	letIn(g, who)
+}
+
+// letIn notes who asks.
+func letIn(g *gin.Context, who administration.Administrator) {
+	g.Set(actorKey, who.Name)
+	g.Set(administratorKey, who)
 }
 
 func validRequestID(id string) bool {
@@ -94,11 +104,6 @@ func newRequestID() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails, by its own contract
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// TokenAuthenticator tells whose administrator's token it is.
-type TokenAuthenticator interface {
-	Authenticate(token string) (actor string, ok bool)
 }
 
 // quiet keeps gin from writing to the console.

@@ -53,6 +53,9 @@ func (o *operations) operation(r route, schemas object) object {
 	if params := parameters(r); len(params) > 0 {
 		op["parameters"] = params
 	}
+	if o.guard != nil && !r.public {
+		op["x-concord-permission"] = r.needs.String()
+	}
 	if r.public {
 		op["security"] = []any{}
 	} else {

@@ -191,7 +191,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		{"users", "u", `{"name":"u","password":"long enough","groups":["g"]}`, `{"email":"u@example.com"}`},
 		{"authorization-policies", "p", `{"name":"p","rules":[{"effect":"allow","groups":["g"]}]}`, `{"rules":[{"effect":"allow"}]}`},
 		{"applications", "a", `{"name":"a","hosts":["a.example"],"resources":{"r":{"paths":["/**"],"authorization_policy":"p"}}}`, `{"resources":null}`},
-		{"identity-stores", "i", `{"name":"i","urls":["ldaps://i.example"]}`, `{"description":"d"}`},
+		{"identity-stores", "i", `{"name":"i","urls":["ldaps://127.0.0.1:1"],"user_search_base":"dc=example"}`, `{"description":"d"}`},
 		{"authentication-schemes", "c", `{"name":"c","steps":[{"method":"password","identity_store":"i"}]}`, `{"level":2}`},
 		{"admin-roles", "ar", `{"name":"ar","permissions":[{"actions":["read"],"kinds":["*"]}],"groups":["g"]}`, `{"description":"d"}`},
 		{"admin-tokens", "at", `{"name":"at","roles":["ar"],"token":"0123456789abcdef0123456789abcdef","expires_at":"2030-01-01T00:00:00Z"}`, `{"description":"d"}`},
@@ -209,7 +209,12 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		steps = append(steps, step{"PUT", declared, one, b.body, 201}, step{"PUT", declared, one, b.body, 200}, step{"GET", declared, one, "", 200},
 			step{"PATCH", declared, one, b.patch, 200}, step{"GET", list, "", "", 200})
 	}
+	steps = append(steps, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/i/test", "", 200}, step{"POST", "/v1/identity-stores/{name}/test", "/v1/identity-stores/none/test", "", 404})
 	steps = append(steps, overrideSteps()...)
+	const contexts = "/v1/security-contexts"
+	steps = append(steps, step{"POST", "/v1/admin-tokens", "", `{"name":"made","roles":["ar"],"ttl":"1h"}`, 201}, step{"DELETE", "/v1/admin-tokens/{name}", "/v1/admin-tokens/made", "", 204},
+		step{"POST", contexts, "", `{"user":"u","password":"long enough","ttl":"1m"}`, 201}, step{"POST", contexts, "", `{"user":"u","password":"wrong"}`, 401}, step{"GET", contexts, "", "", 200},
+		step{"POST", contexts + "/{id}/renew", contexts + "/CONTEXT/renew", "", 409}, step{"DELETE", contexts + "/{id}", contexts + "/CONTEXT", "", 204}, step{"DELETE", contexts + "/{id}", contexts + "/CONTEXT", "", 404})
 	steps = append(steps, step{"POST", "/v1/trust/join-tokens", "", `{"purpose":"agent","name":"a"}`, 201}, step{"GET", "/v1/trust/join-tokens", "", "", 200},
 		step{"DELETE", "/v1/trust/join-tokens/{id}", "/v1/trust/join-tokens/JOIN", "", 204}, step{"POST", "/v1/trust/join", "", `{"token":"x"}`, 400})
 	for _, b := range slices.Backward(bodies) { // what refers to others first
@@ -235,6 +240,7 @@ func adminSteps(t *testing.T, other *testkit.DataCenter, session string) []step 
 		step{"GET", "/v1/trust/expiry", "", "", 200}, step{"GET", "/v1/trust/matrix", "", "", 200}, step{"POST", "/v1/trust/inspect", "", `{"address":"x"}`, 400}, step{"GET", "/v1/validate", "", "", 200}, step{"POST", "/v1/validate", "", "", 200}, step{"PATCH", agreements + "/{id}", agreements + "/ID", `{"enabled":false}`, 200},
 		step{"GET", "/v1/replication/status", "", "", 200}, step{"GET", "/v1/partners", "", "", 200},
 		step{"DELETE", agreements + "/{id}", agreements + "/ID?force=false", "", 204},
+		step{"GET", "/v1/audit-events", "/v1/audit-events?user=ann&scope=all&limit=5", "", 200}, step{"GET", "/v1/audit-events", "/v1/audit-events?from=x", "", 400}, step{"GET", "/v1/audit-events/verify", "", "", 200},
 		step{"GET", oracle + "/hello", "", "", 200}, step{"POST", oracle + "/setup", "", `{"name":"NYDC2LDC","source":"NYDC","target":"LDC","documentType":"ENTITY"}`, 200},
 		step{"GET", oracle + "/agreements", "", "", 200}, step{"GET", oracle + "/{id}", oracle + "/ID?type=clone", "", 200},
 		step{"PUT", oracle + "/{id}", oracle + "/ID", `{"enabled":"false"}`, 200}, step{"PUT", oracle + "/{id}", oracle + "/ID", `{"enabled":"false","replicaType":"clone"}`, 200},
@@ -285,12 +291,15 @@ func overrideSteps() []step {
 		{"DELETE", one, at, "", 204},
 		{"PUT", lock, held, `{"owner":"o","timeout":"1m"}`, 200}, {"GET", lock, held, "", 200}, {"GET", "/v1/locks", "", "", 200}, {"DELETE", lock, held + "?force=true", "", 204},
 		{"GET", "/v1/cookie-keys", "", "", 200}, {"POST", "/v1/cookie-keys/rotate", "", `{"purpose":"code","force":true}`, 200}, {"POST", "/v1/cookie-keys/revoke", "", `{"purpose":"cursor"}`, 200},
+		{"POST", "/v1/policies/evaluate", "", `{"user":"ann","host":"shop.example","target":"/x","client_address":"10.0.0.1"}`, 200},
+		{"POST", "/v1/policies/evaluate", "", `{"subject":{"user":"u"},"host":"shop.example","target":"/","policy":{"name":"p","rules":[{"effect":"allow","condition":"level =="}]}}`, 400},
 		{"POST", "/v1/batch", "", `{"operations":[{"method":"PUT","kind":"setting","name":"t","body":{"name":"t","value":"v"}},{"method":"DELETE","kind":"setting","name":"t"}]}`, 200},
 	}
 }
 
 // TestAdminRoutesAreAsDescribed reaches every declared route of the admin listener, checks each answer against its schema,
-// and finds no route or method that is not declared (SEC-74, SEC-70).
+// finds no route or method that is not declared (SEC-74, SEC-70), and finds in the audit each that changes something, with who
+// asked and the request's id (SEC-75).
 func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	t.Parallel()
 	both := testkit.Start(t, "NYDC", "LDC")
@@ -302,8 +311,8 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 	app := d.Application("shop", "https://shop.example")
 	testkit.NewBrowser(t, d).Open(app, "ann", testkit.Password)
 	doc := describe(t, admin(t, d, http.MethodGet, "/openapi.json", ""))
-	reached := map[string]bool{}
-	identifier, serial, joinID := "", "", ""
+	reached, acts := map[string]bool{}, map[string]bool{}
+	identifier, serial, joinID, contextID := "", "", "", ""
 	for _, s := range adminSteps(t, other, d.Sessions("ann")[0].ID) {
 		o, declared := doc.Paths[s.path][strings.ToLower(s.method)]
 		if !declared {
@@ -313,7 +322,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 		if s.url == "" {
 			s.url = s.path
 		}
-		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial, "/JOIN", "/"+joinID).Replace(s.url), s.body)
+		got := admin(t, d, s.method, strings.NewReplacer("/ID", "/"+identifier, "/SERIAL", "/"+serial, "/JOIN", "/"+joinID, "/CONTEXT", "/"+contextID).Replace(s.url), s.body)
 		if got.status != s.want {
 			t.Errorf("%s %s: %d, want %d: %s", s.method, s.url, got.status, s.want, got.body)
 		}
@@ -332,10 +341,47 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
 			joinID = v.ID
 		}
+		if s.path == "/v1/security-contexts" && got.status == http.StatusCreated {
+			var v wire.SecurityContextOpened
+			_ = json.Unmarshal([]byte(got.body), &v) // fits looks at it
+			contextID = v.ID
+		}
 		doc.fits(t, o, s.method+" "+s.url, got)
 		reached[s.method+" "+s.path] = true
+		if s.method != http.MethodGet && got.status < 300 && recorded(t, d, got.header.Get(wire.HeaderRequestID)) {
+			acts[s.method+" "+s.path] = true
+		}
+	}
+	for path, operations := range doc.Paths {
+		for method := range operations {
+			if at := strings.ToUpper(method) + " " + path; at[:4] != "GET " && !acts[at] && !actsNotDone()[at] {
+				t.Errorf("%s leaves no audit record with its actor and request id", at)
+			}
+		}
 	}
 	doc.complete(t, d, d.Endpoint, http.Header{"Authorization": {"Bearer " + d.Token}}, reached, nil)
+}
+
+// actsNotDone are the routes that the steps do not bring to an act: they fail, or find nothing to do. What they record is tested
+// where they do something.
+func actsNotDone() map[string]bool {
+	const conflict = "/v1/replication/conflicts/{id}"
+	return map[string]bool{"POST /v1/trust/join": true, "POST /v1/trust/inspect": true, "POST /v1/data-center/promote": true, "POST /v1/data-center/demote": true, "POST /v1/validate": true,
+		"PATCH /v1/session-policy": true, "PATCH /v1/partner-profile": true, "PATCH /v1/data-center": true,
+		"DELETE " + conflict: true, "POST " + conflict + "/reapply": true, "DELETE /v1/replication/divergences/{kind}/{name}": true}
+}
+
+// recorded says whether the request left a record of an administrator's act.
+func recorded(t *testing.T, d *testkit.DataCenter, requestID string) bool {
+	t.Helper()
+	var page wire.AuditPage
+	d.Get("/v1/audit-events?request_id="+requestID, &page)
+	for _, e := range page.Items {
+		if e.Actor == "token:bootstrap" && e.RequestID == requestID && e.Action != "" && e.Kind != "" && e.ClientAddress == "127.0.0.1" {
+			return true
+		}
+	}
+	return false
 }
 
 // complete checks that every declared operation was reached and that each path refuses every other method with Allow.
@@ -397,6 +443,7 @@ func TestRuntimeRoutesAreAsDescribed(t *testing.T) {
 		{step{"GET", "/forward-auth", "", "", 200}, asking(app, b)},
 		{step{"POST", "/session/v1/logout", "", fmt.Sprintf(`{"cookie":%q}`, b.AgentCookie(app)), 200}, agent},
 		{step{"POST", "/session/v1/logout", "", `{"cookie":"c"}`, 200}, agent},
+		{step{"GET", "/session/v1/agent", "", "", 200}, agent},
 		{step{"POST", "/session/v1/certificate", "", `{"csr_pem":"x"}`, 403}, agent},
 		{step{"GET", "/forward-auth", "", "", 302}, asWebServer(app)},
 		{step{"GET", "/forward-auth", "/forward-auth?status=401", "", 401}, asWebServer(app)},

@@ -22,6 +22,7 @@ func TestOpenSSLAsAPeer(t *testing.T) {
 	ny, ldn := both[0], both[1]
 	ny.Trusts(ldn)
 	ny.Put("/v1/agents/web", wire.Agent{Name: "web", Hosts: []string{"https://web.example"}, CertificateIdentities: []string{"spiffe://ldc/agent/web"}})
+	ny.Role("operators", wire.AdminRole{Certificates: []string{"spiffe://nydc/admin/ann"}})
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		t.Helper()

@@ -295,8 +295,8 @@ func TestPagesAndCookiesCarryTheirHeaders(t *testing.T) {
 			t.Errorf("cookie %q", text)
 		}
 	}
-	if len(names) != 4 {
-		t.Errorf("the walk showed %v; the sign-in, form, flow and agent's cookies were expected", names)
+	if len(names) != 5 {
+		t.Errorf("the walk showed %v; the sign-in, device, form, flow and agent's cookies were expected", names)
 	}
 }
 

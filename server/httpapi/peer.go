@@ -42,6 +42,8 @@ func (s *Server) declarePeer() {
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerEdgeRoutes()...)
 	o.add(s.peerDomainRoutes()...)
+	o.add(s.peerAuditRoutes()...)
+	o.add(s.peerStoreRoutes()...)
 	o.add(s.peerMastershipRoutes()...)
 	s.describes(o, &s.peerDoc, false)
 }

@@ -78,6 +78,9 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", "/peer/v1/test", "", "{}", 200},
 		{"GET", "/peer/v1/edges", "", "", 200},
 		{"GET", "/peer/v1/security-domains", "", "", 200},
+		{"GET", "/peer/v1/audit-events", "/peer/v1/audit-events?acts=0&runtime=0&order=oldest&limit=10", "", 200},
+		{"GET", "/peer/v1/audit-events", "/peer/v1/audit-events?acts=x", "", 400},
+		{"GET", "/peer/v1/identity-stores", "", "", 200},
 		{"DELETE", one, "/peer/v1/replication/agreements/FAKE-NYDC-1", "", 204},
 		{"POST", "/peer/v1/sessions/retrieve", "", retrieval("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"), 200},
 		{"POST", "/peer/v1/keys/fetch", "", `{"purpose":"agent"}`, 403}, // it is no member of the topology

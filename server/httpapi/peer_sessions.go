@@ -15,7 +15,7 @@ func (s *Server) peerRetrieve(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	a, err := s.c.Sessions.Retrieve(c.Request.Context(), c.partner(), session.RetrieveRequest{ID: mdc.SessionID(in.ID), SSOID: mdc.SSOID(in.SSOID),
+	a, err := s.c.Sessions.Retrieve(s.traced(c, ""), c.partner(), session.RetrieveRequest{ID: mdc.SessionID(in.ID), SSOID: mdc.SSOID(in.SSOID),
 		Proof: in.Proof, ForCluster: in.ForCluster, JTI: in.JTI})
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Server) peerEvents(c *call) error {
 	for _, e := range in.Events {
 		events = append(events, session.Event{ID: e.ID, Kind: e.Kind, SSOID: mdc.SSOID(e.SSOID), Session: mdc.SessionID(e.SessionID), Proof: e.Proof, At: e.At})
 	}
-	if err := s.c.Sessions.ReceiveEvents(c.Request.Context(), c.partner(), events); err != nil {
+	if err := s.c.Sessions.ReceiveEvents(s.traced(c, ""), c.partner(), events); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)
@@ -99,7 +99,7 @@ func (s *Server) peerRevocations(c *call) error {
 	for _, r := range in.Revocations {
 		b.Entries = append(b.Entries, revocation.Entry(r))
 	}
-	have, err := s.c.Sessions.ReceiveRevocations(c.Request.Context(), c.partner(), b)
+	have, err := s.c.Sessions.ReceiveRevocations(s.traced(c, ""), c.partner(), b)
 	if err != nil {
 		return err
 	}

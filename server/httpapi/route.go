@@ -21,6 +21,7 @@ type route struct {
 	status  int         // of success; 0 = 200
 	also    map[int]any // other answers that are no problem documents: zero value of the struct by status; nil = no body
 	public  bool
+	needs   need // what the admin listener asks of the administrator; public routes need nothing
 	hidden  bool // served, but a person's page rather than an operation: described without schemas
 	query   []string
 	handle  func(*call) error
@@ -33,6 +34,8 @@ type operations struct {
 	// certificates says that a client certificate is taken in the scheme's place.
 	certificates bool
 	routes       []route
+	// guard decides about each request of a route that is not public, after its caller is known; nil = whoever is known may.
+	guard func(c *call) error
 }
 
 func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
@@ -47,7 +50,10 @@ func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.Handl
 		}
 		chain = append(chain, func(g *gin.Context) {
 			c := &call{Context: g, route: &r}
-			err := r.checkQuery(g.Request.URL.RawQuery)
+			err := o.guarded(c)
+			if err == nil {
+				err = r.checkQuery(g.Request.URL.RawQuery)
+			}
 			if err == nil {
 				err = r.handle(c)
 			}
@@ -62,6 +68,13 @@ func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.Handl
 	}
 	e.NoRoute(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoRoute(g.Request.URL.Path)) })...)
 	e.NoMethod(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoMethod(g.Request.Method)) })...)
+}
+
+func (o *operations) guarded(c *call) error {
+	if o.guard == nil || c.route.public {
+		return nil
+	}
+	return o.guard(c)
 }
 
 // checkQuery refuses a parameter that the route does not know or that was sent twice (SEC-28). Pages and what is open to

@@ -17,9 +17,10 @@ import (
 type Model interface {
 	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
 	Policies(ctx context.Context) (*policy.Index, error)
-	Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error)    // the built-in one for ""; nil when there is none
-	Domains(ctx context.Context) (*journal.Domains, error)                         // what the security domains hold
-	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error) // whether a package has this content, and its bytes
+	PoliciesWith(ctx context.Context, p *mdc.AuthorizationPolicy) (*policy.Index, error) // with p in the place of the one of that name
+	Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error)          // the built-in one for ""; nil when there is none
+	Domains(ctx context.Context) (*journal.Domains, error)                               // what the security domains hold
+	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error)       // whether a package has this content, and its bytes
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)
 	Partner(ctx context.Context, clusterID string) (*mdc.Partner, error) // nil when there is none
@@ -34,6 +35,7 @@ func (s *Server) declareRuntime() {
 		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
 		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},
 		route{method: http.MethodPost, path: "/session/v1/logout", summary: "End a sign-on in every data center", in: wire.LogoutRequest{}, out: wire.LogoutAnswer{}, handle: s.logoutByAgent},
+		route{method: http.MethodGet, path: "/session/v1/agent", summary: "How the agent that asks is registered here", out: wire.AgentRegistration{}, handle: s.registration},
 		route{method: http.MethodPost, path: "/session/v1/certificate", summary: "The next certificate of the agent that shows one", in: wire.AgentRenewal{}, out: wire.CertificateMade{}, handle: s.renewAgent},
 		route{method: http.MethodGet, path: "/packages/{name}", summary: "A package, for a signed-in user who is entitled to it", public: true, hidden: true, out: octets{},
 			also: map[int]any{http.StatusPartialContent: octets{}, http.StatusNotModified: nil, http.StatusSeeOther: nil}, handle: s.fetchPackage},

@@ -33,7 +33,7 @@ func (s *Server) accountRoutes() []route {
 // visitor is the person of the browser's sign-in cookie; without one the browser is on its way to the sign-in page.
 func (s *Server) visitor(c *call, to string) (found session.Found, ok bool, err error) {
 	cookie, _ := s.signInCookie(c)
-	if found, err = s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c)); err != nil || found.Session != nil {
+	if found, err = s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c)); err != nil || found.Session != nil {
 		return found, err == nil, err
 	}
 	c.Header("Cache-Control", "no-store")
@@ -85,7 +85,7 @@ func (s *Server) accountForm(c *call) error {
 	if mdc.SSOID(form["sso"]) == v.SSOID {
 		return s.signOutHere(c)
 	}
-	r, ended, err := s.c.Sessions.EndSignOns(c.Request.Context(), s.c.Sisters, v.Store, v.User, func(o session.SignOn) bool {
+	r, ended, err := s.c.Sessions.EndSignOns(s.traced(c, ""), s.c.Sisters, v.Store, v.User, func(o session.SignOn) bool {
 		return o.SSOID != v.SSOID && (form["others"] != "" || o.SSOID == mdc.SSOID(form["sso"]))
 	})
 	if err != nil {

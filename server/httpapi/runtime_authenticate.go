@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"cmp"
+
 	"github.com/concord-access/terraform-provider-concord/internal/browser"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -17,7 +19,7 @@ func (s *Server) authenticate(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	scheme, err := s.schemeForProgram(c, in.Scheme)
+	scheme, err := s.schemeForProgram(c, &in)
 	if err != nil {
 		return err
 	}
@@ -28,7 +30,7 @@ func (s *Server) authenticate(c *call) error {
 	for _, step := range scheme.Steps {
 		proved, err := s.prove(c, step, &p, map[string]string{"user": in.User, "password": in.Password})
 		if err != nil {
-			s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
+			s.noteSignIn(c, cmp.Or(p.User, in.User), err)
 			return s.refuseProgram(c, scheme, err)
 		}
 		if p.Done++; p.Done == 1 {
@@ -45,16 +47,21 @@ func (s *Server) authenticate(c *call) error {
 }
 
 // schemeForProgram refuses what one request cannot pass: two passwords of two stores.
-func (s *Server) schemeForProgram(c *call, name string) (*mdc.AuthenticationScheme, error) {
-	scheme, err := s.c.Model.Scheme(c.Request.Context(), name)
+func (s *Server) schemeForProgram(c *call, in *wire.AuthenticateRequest) (*mdc.AuthenticationScheme, error) {
+	scheme, err := s.c.Model.Scheme(c.Request.Context(), in.Scheme)
 	if err != nil {
 		return nil, err
 	}
-	refuse := func(detail string) error {
-		return fault.InvalidFields("The sign-in cannot be accepted.", []fault.Field{{Pointer: "/scheme", Detail: detail}})
+	refuse := func(pointer, detail string) error {
+		return fault.InvalidFields("The sign-in cannot be accepted.", []fault.Field{{Pointer: pointer, Detail: detail}})
 	}
-	if scheme == nil {
-		return nil, refuse("names no authentication scheme that is here")
+	switch {
+	case scheme == nil:
+		return nil, refuse("/scheme", "names no authentication scheme that is here")
+	case in.IdentityStore != "" && scheme.Name != mdc.SchemePassword:
+		return nil, refuse("/identity_store", "goes with the scheme password; the steps of any other say whose people may pass")
+	case in.IdentityStore != "":
+		scheme.Steps[0].IdentityStore = in.IdentityStore // of a scheme that was made for this call
 	}
 	passwords := 0
 	for _, m := range scheme.Methods() {
@@ -63,7 +70,7 @@ func (s *Server) schemeForProgram(c *call, name string) (*mdc.AuthenticationSche
 		}
 	}
 	if passwords > 1 {
-		return nil, refuse("asks for passwords of two identity stores, which one request cannot give; sign in with a browser")
+		return nil, refuse("/scheme", "asks for passwords of two identity stores, which one request cannot give; sign in with a browser")
 	}
 	return scheme, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
@@ -63,17 +64,17 @@ func readBasic(header string) (user, password string, ok bool) {
 }
 
 // decideBasic decides on the request of a program that says who it is, for a resource whose scheme is HTTP Basic.
-func (s *Server) decideBasic(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest, index *policy.Index, question policy.Request, open policy.Decision) (wire.AuthorizeAnswer, error) {
-	v, err := s.programSession(ctx, a, in, open.Scheme)
+// permits is what the policies say of a session.
+func (s *Server) decideBasic(ctx context.Context, i inquiry, open policy.Decision, permits func(*mdc.Session) policy.Decision) (wire.AuthorizeAnswer, error) {
+	ctx = audit.WithOrigin(ctx, audit.Origin{Address: i.in.ClientAddress, Agent: i.agent.Name, RequestID: i.requestID})
+	v, err := s.programSession(ctx, i.agent, i.in, open.Scheme)
 	if fault.Is(err, fault.Unauthenticated) {
-		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
-		return s.challenge(a, in, ruleBasicRefused, open)
+		return s.challenge(i.agent, i.in, ruleBasicRefused, open)
 	}
 	if err != nil {
 		return wire.AuthorizeAnswer{}, err
 	}
-	decision := index.Decide(question, &policy.Subject{User: v.User, Groups: v.Groups, Level: v.Level})
-	out, err := s.judge(a, in, session.Decision{Session: v, Rule: ruleBasic}, decision)
+	out, err := s.judge(i, session.Decision{Session: v, Rule: ruleBasic}, permits(v))
 	out.CredentialsUsed, out.CacheSeconds = true, 0 // an agent remembers by cookies, and a request without credentials has the same ones
 	return out, err
 }
@@ -87,6 +88,7 @@ func (s *Server) programSession(ctx context.Context, a *mdc.Agent, in *wire.Auth
 		return nil, err
 	}
 	if !ok || scheme == nil || !scheme.ForPrograms() {
+		s.refusedSignIn(ctx, user, wrong)
 		return nil, wrong
 	}
 	key := s.basics.kept.Key(a.Name, scheme.Name, scheme.Steps[0].IdentityStore, mdc.FoldName(user), password)
@@ -132,6 +134,7 @@ func (s *Server) programSignIn(ctx context.Context, key [32]byte, scheme *mdc.Au
 		if fault.Is(err, fault.Unauthenticated) {
 			s.basics.kept.Forget(key)
 		}
+		s.refusedSignIn(ctx, t.User, err)
 		return nil, err
 	}
 	if now := s.c.Clock.Now(); v != nil {
@@ -141,6 +144,7 @@ func (s *Server) programSignIn(ctx context.Context, key [32]byte, scheme *mdc.Au
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true}, Store: p.Store,
 		Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, ClientAddress: t.Source})
 	if err != nil {
+		s.refusedSignIn(ctx, p.Name, err)
 		return nil, err
 	}
 	if found.Session == nil {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -17,7 +18,7 @@ const codeNoPackage = "no_package"
 func (s *Server) fetchPackage(c *call) error {
 	ctx, name := c.Request.Context(), c.Param("name")
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.VisitWith(ctx, cookie, s.inactivityCookie(c))
+	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (s *Server) packageFor(ctx context.Context, name string, v *mdc.Session) (*
 	if !mdc.ValidName(name) {
 		return nil, refused
 	}
-	res, err := s.c.Configuration.Get(ctx, mdc.PackageKind(), name)
+	res, err := s.c.Configuration.Get(ctx, configuration.System("packages"), mdc.PackageKind(), name)
 	if fault.Is(err, fault.NotFound) {
 		return nil, refused
 	}

@@ -62,7 +62,7 @@ func (s *Server) foot(c *call) console.Page {
 
 func (s *Server) logoutPage(c *call) error {
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c))
+	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Server) logoutForm(c *call) error {
 // signOutHere ends the sign-on of this browser everywhere and confirms.
 func (s *Server) signOutHere(c *call) error {
 	cookie, _ := s.signInCookie(c)
-	r, err := s.c.Sessions.SignOut(c.Request.Context(), cookie)
+	r, err := s.c.Sessions.SignOut(s.traced(c, ""), cookie)
 	if err != nil {
 		return err
 	}

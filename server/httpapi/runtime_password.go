@@ -73,7 +73,7 @@ func (s *Server) passwordForm(c *call) error {
 	if why := contradiction(form); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: true})
 	}
-	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, "", v.User, form["current"]), form["new"])
+	err = s.c.Passwords.Change(c.Request.Context(), s.attempt(c, mdc.LocalStore, v.User, form["current"]), form["new"])
 	if why, atNew := whyKept(err); why != "" {
 		return s.askNewPassword(c, found, console.Password{Error: why, AtNew: atNew})
 	}
@@ -83,7 +83,7 @@ func (s *Server) passwordForm(c *call) error {
 	c.Header("Cache-Control", "no-store")
 	// A clone may not have the change yet: then the person signs in once more, which proves the new password to them too.
 	next := accountPath + "?done=" + doneChanged
-	if _, err := s.signIn(c, v.User, form["new"], ""); err != nil {
+	if _, err := s.signIn(c, s.attempt(c, mdc.LocalStore, v.User, form["new"]), ""); err != nil {
 		next = "/login?to=" + toSessions
 	}
 	c.Redirect(http.StatusSeeOther, next)

@@ -77,7 +77,7 @@ func otherPerson() error {
 }
 
 func (s *Server) passwordOf(c *call, t identity.Attempt) (session.Person, error) {
-	p, err := s.c.Users.Authenticate(c.Request.Context(), t)
+	p, err := s.c.Users.Authenticate(s.traced(c, ""), t)
 	if err != nil {
 		return session.Person{}, err
 	}
@@ -96,7 +96,7 @@ func (s *Server) certifiedPerson(c *call, name, store string) (session.Person, e
 	if err == nil {
 		var person session.Person
 		var found bool
-		if person, found, err = s.c.Directory.User(c.Request.Context(), store, caller.Name); err != nil {
+		if person, found, err = s.c.Directory.User(s.traced(c, ""), store, caller.Name); err != nil {
 			return session.Person{}, err
 		}
 		if found && person.Enabled {
@@ -142,18 +142,17 @@ func whyWrong(err error) string {
 
 // signOn makes the sign-on of somebody who has passed every step of a scheme, and sets its cookie.
 func (s *Server) signOn(c *call, p session.Person, store string, scheme *mdc.AuthenticationScheme, prior string) (session.Found, error) {
-	found, err := s.c.Sessions.SignIn(c.Request.Context(), session.SignInRequest{Person: p, Store: store, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level,
+	found, err := s.c.Sessions.SignIn(s.traced(c, ""), session.SignInRequest{Person: p, Store: store, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level,
 		ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
-		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
+		s.noteSignIn(c, p.Name, err)
 		return found, err
 	}
 	if found.Session == nil {
 		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
 	}
 	s.figures.signIns.WithLabelValues("ok").Inc()
-	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	remember, err := s.c.Sessions.RememberDevice(device, store, p.Name)
+	remember, err := s.rememberDevice(c, p.Name, scheme)
 	if err != nil {
 		return session.Found{}, err
 	}
@@ -161,18 +160,31 @@ func (s *Server) signOn(c *call, p session.Person, store string, scheme *mdc.Aut
 	return found, nil
 }
 
-// signIn is a sign-on by the built-in scheme.
-func (s *Server) signIn(c *call, user, password, prior string) (session.Found, error) {
-	p, err := s.passwordOf(c, s.attempt(c, "", user, password))
-	if err != nil {
-		return session.Found{}, err
+// rememberDevice makes the browser one that knows the person's password in the store of the first step that asks for one. A certificate
+// says nothing about who tries passwords.
+func (s *Server) rememberDevice(c *call, user string, scheme *mdc.AuthenticationScheme) ([]string, error) {
+	for _, step := range scheme.Steps {
+		if step.Method != mdc.MethodCertificate {
+			device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
+			return s.c.Sessions.RememberDevice(device, cmp.Or(step.IdentityStore, mdc.LocalStore), user)
+		}
 	}
-	return s.signOn(c, p, mdc.LocalStore, mdc.BuiltInScheme(), prior)
+	return nil, nil
 }
 
-// attempt is what somebody says of themselves, and where it comes from. store "" is the local one.
+// signIn is a sign-on by the built-in scheme.
+func (s *Server) signIn(c *call, t identity.Attempt, prior string) (session.Found, error) {
+	p, err := s.passwordOf(c, t)
+	if err != nil {
+		s.noteSignIn(c, t.User, err)
+		return session.Found{}, err
+	}
+	return s.signOn(c, p, cmp.Or(t.Store, mdc.LocalStore), mdc.BuiltInScheme(), prior)
+}
+
+// attempt is what somebody says of themselves, and where it comes from. The store is the local one when none is named.
 func (s *Server) attempt(c *call, store, user, password string) identity.Attempt {
+	store = cmp.Or(store, mdc.LocalStore)
 	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	return identity.Attempt{Store: store, User: user, Password: password, Source: s.remoteAddress(c),
-		Device: s.c.Sessions.Device(device, cmp.Or(store, mdc.LocalStore), strings.Trim(user, " "))}
+	return identity.Attempt{Store: store, User: user, Password: password, Source: s.remoteAddress(c), Device: s.c.Sessions.Device(device, store, strings.Trim(user, " "))}
 }

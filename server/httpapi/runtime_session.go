@@ -23,11 +23,12 @@ func (s *Server) authorize(c *call) error {
 		return err
 	}
 	a, person := c.agent(), (*mdc.Session)(nil)
-	out, err := s.decide(c.Request.Context(), a, &in, func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil })
+	out, err := s.decide(c.Request.Context(), inquiry{agent: a, in: &in, requestID: c.GetString(requestIDKey),
+		introduce: func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil }})
 	if err != nil {
 		return err
 	}
-	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	s.decided(c, a, &in, &out)
 	text, err := s.word(a, &out, person)
 	if err != nil {
 		return fmt.Errorf("encode decision: %w", err)
@@ -35,8 +36,17 @@ func (s *Server) authorize(c *call) error {
 	return s.answerText(c, text)
 }
 
-// decide answers one request. introduce tells the application about a person whom the policy lets through.
-func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeRequest, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
+// inquiry is one request that an agent asks about.
+type inquiry struct {
+	agent     *mdc.Agent
+	in        *wire.AuthorizeRequest
+	requestID string
+	introduce func(*wire.AuthorizeAnswer, *mdc.Session) error // tells the application about a person whom the policy lets through
+}
+
+// decide answers one request.
+func (s *Server) decide(ctx context.Context, i inquiry) (wire.AuthorizeAnswer, error) {
+	a, in := i.agent, i.in
 	res, err := policy.Canonical(in.Scheme, in.Host, in.Target)
 	if err != nil {
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: fault.CodeOf(err)}, nil
@@ -45,7 +55,7 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	if err != nil {
 		return wire.AuthorizeAnswer{}, err
 	}
-	question := res.Request(in.Method)
+	question := s.question(res, in)
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
 		return s.challenge(a, in, session.ChallengeHost, policy.Decision{})
 	}
@@ -55,21 +65,21 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(open)}, nil
 	case policy.Excluded:
-		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	}
 	if in.Authorization != "" && open.Basic {
-		return s.decideBasic(ctx, a, in, index, question, open)
+		return s.decideBasic(ctx, i, open, func(v *mdc.Session) policy.Decision { return index.Decide(question, subjectOf(v)) })
 	}
-	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie})
+	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie, ClientAddress: in.ClientAddress, RequestID: i.requestID})
 	switch {
 	case err != nil:
 		return wire.AuthorizeAnswer{}, err
 	case d.Session == nil && open.Effect == policy.Public:
-		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open)}, nil
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open)
 	}
-	out, err := s.judge(a, in, d, index.Decide(question, &policy.Subject{User: d.Session.User, Groups: d.Session.Groups, Level: d.Session.Level}), introduce)
+	out, err := s.judge(i, d, index.Decide(question, subjectOf(d.Session)))
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}
@@ -77,16 +87,32 @@ func (s *Server) decide(ctx context.Context, a *mdc.Agent, in *wire.AuthorizeReq
 }
 
 // judge words what the policy says of a person with a session.
-func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decision, decision policy.Decision, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
+func (s *Server) judge(i inquiry, d session.Decision, decision policy.Decision) (wire.AuthorizeAnswer, error) {
 	v := d.Session
 	switch decision.Effect {
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
 	case policy.Challenge:
-		return s.challenge(a, in, reason(decision), decision)
+		return s.challenge(i.agent, i.in, reason(decision), decision)
 	}
-	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User}
-	return out, introduce(&out, v)
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(i.agent, v), SSOID: string(v.SSOID), Headers: decision.Headers}
+	if decision.Varies {
+		out.CacheSeconds = 0
+	}
+	err := i.introduce(&out, v)
+	return out, err
+}
+
+// question asks about one request of a browser. Where the client is says the agent, who has proved itself.
+func (s *Server) question(res policy.Resource, in *wire.AuthorizeRequest) policy.Request {
+	q := res.Request(in.Method)
+	q.ClientAddress, q.Now = policy.ClientAddress(in.ClientAddress), s.c.Clock.Now()
+	return q
+}
+
+// subjectOf is who has the session.
+func subjectOf(v *mdc.Session) *policy.Subject {
+	return &policy.Subject{User: v.User, Groups: v.Groups, Attributes: v.Attributes, Level: v.Level, IdentityStore: v.Store, AuthenticatedAt: v.AuthenticatedAt}
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
@@ -133,7 +159,7 @@ func (s *Server) redeem(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.Redeem(c.Request.Context(), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
+	r, err := s.c.Sessions.Redeem(s.traced(c, c.agent().Name), c.agent(), session.RedeemInput{Scheme: in.Scheme, Host: in.Host, Code: in.Code, State: in.State, FlowCookies: in.FlowCookies})
 	if err != nil {
 		return err
 	}
@@ -149,7 +175,7 @@ func (s *Server) logoutByAgent(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	r, err := s.c.Sessions.SignOutAgent(c.Request.Context(), c.agent(), in.Cookie)
+	r, err := s.c.Sessions.SignOutAgent(s.traced(c, c.agent().Name), c.agent(), in.Cookie)
 	if err != nil {
 		return err
 	}

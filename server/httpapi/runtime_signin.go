@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strings"
@@ -22,7 +23,7 @@ func (s *Server) loginPage(c *call) error {
 		return err
 	}
 	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.VisitWith(c.Request.Context(), cookie, s.inactivityCookie(c))
+	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
 	if err != nil {
 		return err
 	}
@@ -164,8 +165,10 @@ func (s *Server) loginForm(c *call) error {
 		return err
 	}
 	person, err := s.prove(c, scheme.Steps[p.Done], &p, form)
+	if err != nil {
+		s.noteSignIn(c, cmp.Or(p.User, form["user"]), err)
+	}
 	if wrong := whyWrong(err); wrong != "" {
-		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
 		if d.Error = wrong; p.Done > 0 && !p.Refused() {
 			p, d.Error = session.Progress{}, "login.too_many_steps"
 		}
@@ -175,6 +178,7 @@ func (s *Server) loginForm(c *call) error {
 		return err
 	}
 	if p.Done++; p.Done < len(scheme.Steps) {
+		s.notePassed(c, p.User, scheme.Name, p.Done, len(scheme.Steps), scheme.Steps[p.Done-1].Method)
 		return s.askStep(c, request, scheme, p, d)
 	}
 	return s.signInHere(c, request, scheme, p, person, form)
@@ -185,7 +189,7 @@ func (s *Server) signInHere(c *call, request *session.Request, scheme *mdc.Authe
 	if len(scheme.Steps) > 1 { // the first step's store says who it is, now: minutes may have passed
 		var found bool
 		var err error
-		if person, found, err = s.c.Directory.User(c.Request.Context(), p.Store, p.User); err != nil {
+		if person, found, err = s.c.Directory.User(s.traced(c, ""), p.Store, p.User); err != nil {
 			return err
 		}
 		if !found {

@@ -8,13 +8,16 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/administration"
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
@@ -43,53 +46,56 @@ type Config struct {
 	Logger                       *slog.Logger
 	Clock                        clock.Clock
 
-	Tokens        TokenAuthenticator
-	AdminRoots    func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
-	RuntimeRoots  func() *x509.CertPool                                                             // likewise
-	Audit         func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
-	Readiness     func() []string                                                                   // why the node is not ready; empty when it is
-	Cursors       Sealer
-	Mode          func() string // the security mode in force
-	Pairings      *passphrase.Pairings
-	Gate          *passphrase.Gate
-	Epoch         func() mdc.Epoch // in which this data center stands
-	Journal       *journal.Log
-	Configuration *configuration.Service
-	Agreements    *topology.Agreements
-	Mastership    *topology.Mastership
-	MastershipKey []byte // its public half
-	Partners      *topology.Partners
-	Clones        Clones
-	Tester        *topology.Tester
-	Validator     *topology.Validator
-	Inspector     Inspector
-	Refused       func(listener string, leaf *x509.Certificate, err error) // of callers whose certificate is refused at a request; must not block
-	Proved        func(ctx context.Context, clusterID string)              // of requests of mode open, before they are judged; must not block
-	Feed          *replication.Feed
-	Follower      *replication.Follower
-	Keys          *replication.Keys
-	CookieKeys    *keyring.Keeper
-	Blobs         *blob.Store
-	Fetcher       *blob.Fetcher
-	Trust         *trust.Store
-	Desk          *enrolment.Desk
-	Joiner        Joiner
-	Book          *federation.Book
-	Publisher     *federation.Publisher
-	Refresher     *federation.Refresher
-	Rotation      *federation.Rotation
-	Authority     *ca.Authority
-	Sessions      *session.Engine
-	Assertions    *assertion.Signer
-	Sisters       session.Sisters // who else may know a person's sign-ons
-	Users         *identity.Authenticator
-	Passwords     Passwords
-	Proxies       []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
-	Directory     session.Directory // the same people by name, for who showed a certificate
-	Guesses       *identity.Counter // what partners ask about
-	AgentSecrets  *identity.Secrets
-	Model         Model
-	Pages         *console.Pages
+	Administrators *administration.Administrators
+	AdminRoots     func() *x509.CertPool                                                             // roots of the operator's own PKI for the listener's client certificates; nil = none
+	RuntimeRoots   func() *x509.CertPool                                                             // likewise
+	Audit          func(ctx context.Context, actor configuration.Actor, action, target string) error // of acts that are no configuration
+	Trail          audit.Trail
+	Events         *audit.Recorder
+	AuditPeers     AuditPeers
+	Readiness      func() []string // why the node is not ready; empty when it is
+	Cursors        Sealer
+	Mode           func() string // the security mode in force
+	Pairings       *passphrase.Pairings
+	Gate           *passphrase.Gate
+	Epoch          func() mdc.Epoch // in which this data center stands
+	Journal        *journal.Log
+	Configuration  *configuration.Service
+	Agreements     *topology.Agreements
+	Mastership     *topology.Mastership
+	MastershipKey  []byte // its public half
+	Partners       *topology.Partners
+	Clones         Clones
+	Tester         *topology.Tester
+	Validator      *topology.Validator
+	Inspector      Inspector
+	Refused        func(listener string, leaf *x509.Certificate, err error) // of callers whose certificate is refused at a request; must not block
+	Proved         func(ctx context.Context, clusterID string)              // of requests of mode open, before they are judged; must not block
+	Feed           *replication.Feed
+	Follower       *replication.Follower
+	Keys           *replication.Keys
+	CookieKeys     *keyring.Keeper
+	Blobs          *blob.Store
+	Fetcher        *blob.Fetcher
+	Trust          *trust.Store
+	Desk           *enrolment.Desk
+	Joiner         Joiner
+	Book           *federation.Book
+	Publisher      *federation.Publisher
+	Refresher      *federation.Refresher
+	Rotation       *federation.Rotation
+	Authority      *ca.Authority
+	Sessions       *session.Engine
+	Assertions     *assertion.Signer
+	Sisters        session.Sisters // who else may know a person's sign-ons
+	Users          *identity.Authenticator
+	Passwords      Passwords
+	Proxies        []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
+	Directory      session.Directory // the same people by name, for who showed a certificate
+	Guesses        *identity.Counter // what partners ask about
+	AgentSecrets   *identity.Secrets
+	Model          Model
+	Pages          *console.Pages
 }
 
 // Passwords changes what people sign in with.
@@ -120,19 +126,22 @@ type Server struct {
 	figures                       *figures
 	crowd                         *crowd // strangers at the peer listener
 	basics                        *basics
-	renewals                      *crowd // agents that ask for their next certificate
-	fetches                       *crowd // partners that ask for cookie keys
-	lookUps                       *crowd // partners that ask for a person's sign-ons
-	looked                        looked // whom they asked for
+	renewals                      *crowd     // agents that ask for their next certificate
+	fetches                       *crowd     // partners that ask for cookie keys
+	lookUps                       *crowd     // partners that ask for a person's sign-ons
+	looked                        looked     // whom they asked for
+	readers                       *crowd     // partners that read the audit
+	verifying                     sync.Mutex // held over a verification of the audit
 }
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Tokens == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Directory == nil {
+	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil || c.Directory == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
-	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"}, crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd(), basics: newBasics()}
+	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"},
+		crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd(), readers: newCrowd(), basics: newBasics()}
 	s.pages.Store(c.Pages)
 	s.declare()
 	return s, nil
@@ -146,6 +155,7 @@ func (s *Server) declare() {
 	s.admin.title, s.runtime.title, s.peer.title = "Concord admin listener", "Concord runtime listener", "Concord peer listener"
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
 	s.admin.certificates, s.runtime.certificates = true, true
+	s.admin.guard = permit
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()
@@ -155,9 +165,12 @@ func (s *Server) declare() {
 // describes adds the route under which a listener describes itself.
 func (s *Server) describes(o *operations, doc *object, public bool) {
 	o.add(route{method: http.MethodGet, path: "/openapi.json", summary: "This description", public: public, out: map[string]any{},
-		handle: func(c *call) error { return c.answer(*doc) }})
+		needs: anyAdministrator, handle: func(c *call) error { return c.answer(*doc) }})
 	*doc = o.describe(s.c.Version)
 }
+
+// maxCursor is the longest cursor: one of the audit has a place for each data center.
+const maxCursor = 8192
 
 func (s *Server) openCursor(kind, cursor string) (string, error) {
 	if cursor == "" {
@@ -165,7 +178,7 @@ func (s *Server) openCursor(kind, cursor string) (string, error) {
 	}
 	bad := fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/cursor", Detail: "is not one that this list gave; start again without it"}})
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(cursor) > 1024 {
+	if err != nil || len(cursor) > maxCursor {
 		return "", bad
 	}
 	after, err := s.c.Cursors.Open(b, []byte("list\x00"+kind))

@@ -78,9 +78,11 @@ func play(t *testing.T, act func(*testing.T, *scene)) {
 			const secret = "a-secret-of-the-web-server"
 			d.Put("/v1/agents/web", wire.Agent{Name: "web", Hosts: []string{"https://" + address}, StartPage: "https://" + address + "/start", Secret: secret})
 			d.Put("/v1/authorization-policies/staff", wire.AuthorizationPolicy{Name: "staff", Rules: []wire.Rule{{Effect: "allow", Groups: []string{"staff"}}}})
+			d.Put("/v1/authorization-policies/near", wire.AuthorizationPolicy{Name: "near", Rules: []wire.Rule{{Effect: "allow", Networks: []string{"127.0.0.0/8"}}}})
+			d.Put("/v1/authorization-policies/far", wire.AuthorizationPolicy{Name: "far", Rules: []wire.Rule{{Effect: "allow", Networks: []string{"10.0.0.0/8"}}}})
 			d.Put("/v1/applications/web", wire.Application{Name: "web", Hosts: []string{address}, Resources: map[string]wire.Resource{
 				"public": {Paths: []string{"/public/**", "/healthz"}, Protection: "excluded"}, "open": {Paths: []string{"/open"}, Protection: "public"},
-				"admin": {Paths: []string{"/admin/**"}, AuthorizationPolicy: "staff"}, "all": {Paths: []string{"/**"}}}})
+				"admin": {Paths: []string{"/admin/**"}, AuthorizationPolicy: "staff"}, "near": {Paths: []string{"/near"}, AuthorizationPolicy: "near"}, "far": {Paths: []string{"/far"}, AuthorizationPolicy: "far"}, "all": {Paths: []string{"/**"}}}})
 			front := start(t, address, testkit.Site{Application: app.Listener.Addr().String(), Agent: "web", Secret: secret,
 				Runtime: strings.TrimPrefix(d.RuntimeURL, "https://"), CACertPEM: d.CACertPEM})
 			trust, err := client.TLSFromPEM(front.CertPEM, "", "")
@@ -286,6 +288,53 @@ func TestWebServersManyTabs(t *testing.T) {
 		}
 		if way := s.open("/last", "ann"); way[len(way)-1].Body != "hello ann" {
 			t.Errorf("at the end: %+v", way[len(way)-1])
+		}
+	})
+}
+
+// TestWebServersSayWhereTheClientIs: rules on networks go by the connection to the web server, whatever a browser says of its
+// address (SEC-20).
+func TestWebServersSayWhereTheClientIs(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		s.open("/reports", "ann")
+		mine := "Cookie: " + s.cookie()
+		for _, h := range []string{"X-Own: 1", "X-Concord-Client-Address: 10.1.2.3", "X_Concord_Client_Address: 10.1.2.3", "X-Concord-Client-Address: x-forwarded-for", "X-Forwarded-For: 10.1.2.3", "X-Real-IP: 10.1.2.3", "Forwarded: for=10.1.2.3", "Connection: X-Concord-Client-Address"} {
+			if n := s.raw("GET /near", mine, h); n != 200 {
+				t.Errorf("/near with %s: %d", h, n)
+			}
+			if n := s.raw("GET /far", mine, h, "X-Forwarded-For: 10.1.2.3"); n != http.StatusForbidden {
+				t.Errorf("/far with %s: %d", h, n)
+			}
+		}
+		for _, r := range s.app.taken() {
+			if v := r.Header.Get("X-Concord-Client-Address"); v != "" {
+				t.Errorf("the application gets the address %q", v)
+			}
+		}
+	})
+}
+
+// TestWebServersOpenNoPathBySpelling: what reaches the application without a sign-in can be read in no way as a path that is not
+// open (SEC-22, SEC-23, G-18), whatever the web server does with the address before it asks or after.
+func TestWebServersOpenNoPathBySpelling(t *testing.T) {
+	play(t, func(t *testing.T, s *scene) {
+		opened := 0
+		for _, v := range testkit.PathVectors() {
+			if strings.ContainsAny(v, "\r\n") {
+				continue
+			}
+			s.raw("GET " + v)
+			for _, r := range s.app.taken() {
+				opened++
+				for _, path := range testkit.PathReadings(r.RequestURI) {
+					if path != "/open" && path != "/healthz" && path != "/public" && !strings.HasPrefix(path, "/public/") {
+						t.Errorf("%q reaches the application as %q, which can be read as %q", v, r.RequestURI, path)
+					}
+				}
+			}
+		}
+		if opened < 5 {
+			t.Errorf("only %d requests were let through: the vectors prove nothing", opened)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 
@@ -25,6 +26,8 @@ const (
 	WrongPassword Reason = "wrong_password"
 	TooManyChecks Reason = "too_many_checks"
 	BadHash       Reason = "stored_hash_unreadable"
+	AmbiguousUser Reason = "ambiguous_user" // more than one entry of a directory fits the name
+	UnusableUser  Reason = "unusable_user"  // an entry of a directory that cannot be somebody in Concord
 )
 
 // Error gives the reason's word.
@@ -33,6 +36,7 @@ func (r Reason) Error() string { return string(r) }
 // Config wires an Authenticator. Every field up to Logger is needed.
 type Config struct {
 	Users  Users
+	Stores func(ctx context.Context, name string) (Store, error) // those beside the local one; nil store = there is none such; nil = there are none
 	Hasher *Hasher
 	Clock  clock.Clock
 	Logger *slog.Logger
@@ -122,7 +126,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 }
 
 func (a *Authenticator) check(ctx context.Context, store, account, password string) (Person, error) {
-	at := a.store(store)
+	at, err := a.store(ctx, store)
+	if err != nil {
+		return Person{}, fmt.Errorf("find identity store: %w", err)
+	}
 	if at == nil {
 		return Person{}, fault.New(fault.Unavailable, "no_identity_store", "The directory of people is not known here. Tell your administrator.")
 	}
@@ -137,11 +144,14 @@ func (a *Authenticator) check(ctx context.Context, store, account, password stri
 }
 
 // store gives an identity store by its name; nil = there is none such.
-func (a *Authenticator) store(name string) Store {
-	if name == "" || name == mdc.LocalStore {
-		return a.local
+func (a *Authenticator) store(ctx context.Context, name string) (Store, error) {
+	switch {
+	case name == "" || name == mdc.LocalStore:
+		return a.local, nil
+	case a.Stores == nil:
+		return nil, nil
 	}
-	return nil
+	return a.Stores(ctx, name)
 }
 
 func wrong(r Reason) error {

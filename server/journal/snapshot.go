@@ -86,7 +86,12 @@ func (s *Snapshot) Get(kind mdc.Kind, name string) (mdc.Object, error) {
 	case kind.Singleton:
 		return kind.New(), nil
 	}
-	return nil, fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", kind.Name, name)
+	return nil, NotFound(kind, name)
+}
+
+// NotFound says that there is no such object.
+func NotFound(kind mdc.Kind, name string) error {
+	return fault.New(fault.NotFound, "not_found", "There is no %s named %q here.", kind.Name, name)
 }
 
 // Range visits the objects of a kind in the order of their keys, those after the key spelling `after`.

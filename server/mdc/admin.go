@@ -2,6 +2,8 @@ package mdc
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -28,7 +30,7 @@ const (
 // Permission allows actions on kinds in security domains.
 type Permission struct {
 	Actions         []string `json:"actions"`
-	Kinds           []string `json:"kinds"`                      // names of kinds, or "*"
+	Kinds           []string `json:"kinds"`                      // names of kinds and areas, or EveryKind
 	SecurityDomains []string `json:"security_domains,omitempty"` // none = in all, and on what belongs to none
 }
 
@@ -63,6 +65,7 @@ func (r *AdminRole) Validate() []fault.Field {
 	c.text("/description", r.Description, 1024)
 	c.domain(r.SecurityDomain)
 	c.want(len(r.Permissions) <= 100, "/permissions", "has more than 100 entries")
+	known := Permissible()
 	for i, p := range r.Permissions {
 		at := fmt.Sprintf("/permissions/%d", i)
 		c.want(len(p.Actions) > 0, at+"/actions", "names no action; give some of %s, %s, %s", ActionRead, ActionWrite, ActionOperate)
@@ -70,11 +73,18 @@ func (r *AdminRole) Validate() []fault.Field {
 			c.oneOf(fmt.Sprintf("%s/actions/%d", at, j), a, ActionRead, ActionWrite, ActionOperate)
 		}
 		c.want(len(p.Kinds) > 0 && len(p.Kinds) <= 100, at+"/kinds", "names %d kinds; give 1 to 100, or *", len(p.Kinds))
+		for j, k := range p.Kinds {
+			c.want(k == EveryKind || slices.Contains(known, k), fmt.Sprintf("%s/kinds/%d", at, j), "%q is not one of %s; an override is permitted by the kind that it lies over", clip(k), strings.Join(known, ", "))
+		}
 		c.want(len(p.SecurityDomains) <= 100, at+"/security_domains", "names more than 100 domains")
 	}
 	c.want(len(r.Users)+len(r.Groups)+len(r.Certificates) <= 1000, "/users", "the role has more than 1,000 members")
 	for i, u := range r.Users {
 		c.name(fmt.Sprintf("/users/%d", i), u)
+	}
+	for i, name := range r.Certificates {
+		_, who, ok := strings.Cut(name, "/admin/")
+		c.want(ok && strings.HasPrefix(name, "spiffe://") && ValidName(who), fmt.Sprintf("/certificates/%d", i), "is no name of an administrator's certificate; write spiffe://CLUSTER/admin/NAME, with the cluster id in lower case")
 	}
 	return c.fields
 }
@@ -88,8 +98,15 @@ func (r *AdminRole) References() []Reference {
 	return out
 }
 
-// MinAdminToken is the shortest administrator's token, in bytes: it is checked fast, so it must not be guessable.
-const MinAdminToken = 32
+// MinAdminToken is the shortest administrator's token, in bytes: it is checked fast, so it must not be guessable. A text of fewer
+// different characters than minDifferent was not made at random.
+const (
+	MinAdminToken = 32
+	minDifferent  = 10
+)
+
+// BootstrapToken is the name that a first start's token has among administrators; no other has it.
+const BootstrapToken = "bootstrap"
 
 // AdminToken is an administrator's token of this data center alone.
 type AdminToken struct {
@@ -102,7 +119,7 @@ type AdminToken struct {
 
 // AdminTokenKind describes administrators' tokens.
 func AdminTokenKind() Kind {
-	return Kind{Name: "admin_token", Collection: "admin-tokens", Scope: Local, RefersTo: []string{"admin_role"},
+	return Kind{Name: "admin_token", Collection: "admin-tokens", Scope: Local, RefersTo: []string{"admin_role"}, LongSecrets: true,
 		New: func() Object { return &AdminToken{} }}
 }
 
@@ -125,14 +142,27 @@ func (t *AdminToken) Secrets() map[string]*Secret { return map[string]*Secret{"/
 func (t *AdminToken) Validate() []fault.Field {
 	var c checks
 	c.name("/name", t.Name)
+	c.want(!SameName(t.Name, BootstrapToken), "/name", "is the name of the token that a first start makes; take another")
 	c.text("/description", t.Description, 1024)
 	c.want(len(t.Roles) > 0 && len(t.Roles) <= 100, "/roles", "names %d roles; give 1 to 100", len(t.Roles))
 	if p, ok := t.Token.Plain(); ok {
 		c.want(len(p) >= MinAdminToken, "/token", "is shorter than %d characters", MinAdminToken)
 		c.want(len(p) <= 512, "/token", "is longer than 512 bytes")
+		c.want(!strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r > '~' }), "/token", "holds something else than printable ASCII without spaces, which no header carries")
+		different := map[rune]bool{}
+		for _, r := range p {
+			different[r] = true
+		}
+		c.want(len(different) >= minDifferent, "/token", "could be guessed; make one at random, such as with: openssl rand -base64 32")
 	}
 	return c.fields
 }
 
 // References gives the roles.
 func (t *AdminToken) References() []Reference { return references("admin_role", "/roles", t.Roles) }
+
+// GivenTo says whether a user has the role, by name or by a group.
+func (r *AdminRole) GivenTo(u *User) bool {
+	return slices.ContainsFunc(r.Users, func(name string) bool { return SameName(name, u.Name) }) ||
+		slices.ContainsFunc(u.Groups, func(g string) bool { return slices.Contains(r.Groups, g) })
+}

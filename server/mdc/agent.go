@@ -20,6 +20,12 @@ type Agent struct {
 	CertificateIdentities []string `json:"certificate_identities,omitempty"`
 
 	SecurityDomain string `json:"security_domain,omitempty"`
+	// Primary and Secondary are the servers that its gates ask, in order (OAM-10); see ParseAgentServer. None: those of the gate's file.
+	Primary   []string `json:"primary,omitempty"`
+	Secondary []string `json:"secondary,omitempty"`
+	// BackchannelLogoutURL is told when a sign-on ends that used the agent; "" = nobody is.
+	BackchannelLogoutURL string   `json:"backchannel_logout_url,omitempty"`
+	CacheLifetime        Duration `json:"cache_lifetime,omitempty"` // for which a gate may use a decision again; 0 = it asks each time
 }
 
 // MinAgentSecret is the shortest agent secret, in bytes: it is checked fast, so it must not be guessable.
@@ -49,15 +55,21 @@ func (a *Agent) ObjectName() string { return a.Name }
 // Owner is the security domain.
 func (a *Agent) Owner() string { return a.SecurityDomain }
 
-// Normalize orders hosts and identities.
+// Normalize orders hosts and identities. The order of servers has a meaning.
 func (a *Agent) Normalize() {
 	a.Hosts, a.CertificateIdentities = sortedSet(a.Hosts), sortedSet(a.CertificateIdentities)
+	if len(a.Primary) == 0 {
+		a.Primary = nil
+	}
+	if len(a.Secondary) == 0 {
+		a.Secondary = nil
+	}
 }
 
 // Secrets gives the agent's secret.
 func (a *Agent) Secrets() map[string]*Secret { return map[string]*Secret{"/secret": &a.Secret} }
 
-// Validate checks origins, start page and secret.
+// Validate checks origins, start page, servers and secret.
 func (a *Agent) Validate() []fault.Field {
 	var c checks
 	c.want(ValidAgentName(a.Name), "/name", "%q is no agent name: 1 to 64 of letters, digits and -", clip(a.Name))
@@ -77,6 +89,9 @@ func (a *Agent) Validate() []fault.Field {
 		c.want(ok, at, "%q is not spiffe://<cluster id in lower case>/agent/<agent>, as it stands in the certificate", clip(id))
 		c.want(!ok || name == a.Name, at, "%q names the agent %q, not %q: a certificate speaks for the agent that it names; write spiffe://%s/agent/%s", clip(id), name, clip(a.Name), cluster, clip(a.Name))
 	}
+	a.checkServers(&c)
+	a.checkLogoutURL(&c)
+	c.want(a.CacheLifetime >= 0 && a.CacheLifetime.D() <= MaxCacheLifetime && a.CacheLifetime.D()%time.Second == 0, "/cache_lifetime", "%s is not a whole number of seconds from 0s to %s", a.CacheLifetime, MaxCacheLifetime)
 	if p, ok := a.Secret.Plain(); ok {
 		c.want(len(p) >= MinAgentSecret, "/secret", "is shorter than %d characters", MinAgentSecret)
 		c.want(len(p) <= 1024, "/secret", "is longer than 1,024 bytes")

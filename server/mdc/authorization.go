@@ -6,26 +6,15 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
 
-// AuthorizationPolicy decides who may use a resource: the rules in order; a deny that fits wins over every allow; no fit is a deny.
+// AuthorizationPolicy decides who may use a resource: a deny that fits wins over every allow; no fit is a deny. The rules' order
+// says which one is named as the reason.
 type AuthorizationPolicy struct {
-	Name  string `json:"name"`
-	Rules []Rule `json:"rules"`
+	Name      string     `json:"name"`
+	Rules     []Rule     `json:"rules"`
+	Responses *Responses `json:"responses,omitempty"`
 
 	SecurityDomain string `json:"security_domain,omitempty"`
 }
-
-// Rule fits a user who is named or is in one of the groups; a rule that names neither fits every signed-in user.
-type Rule struct {
-	Effect string   `json:"effect"` // allow or deny
-	Users  []string `json:"users,omitempty"`
-	Groups []string `json:"groups,omitempty"`
-}
-
-// Effects of a rule.
-const (
-	Allow = "allow"
-	Deny  = "deny"
-)
 
 // AuthorizationPolicyKind describes authorization policies.
 func AuthorizationPolicyKind() Kind {
@@ -41,26 +30,36 @@ func (p *AuthorizationPolicy) Owner() string { return p.SecurityDomain }
 // Normalize orders the sets inside each rule; the rules keep their order.
 func (p *AuthorizationPolicy) Normalize() {
 	for i := range p.Rules {
-		p.Rules[i].Users, p.Rules[i].Groups = sortedSet(p.Rules[i].Users), sortedSet(p.Rules[i].Groups)
+		p.Rules[i].normalize()
 	}
 	if p.Rules == nil {
 		p.Rules = []Rule{}
 	}
+	if p.Responses != nil && len(p.Responses.Headers) == 0 {
+		p.Responses = nil
+	}
 }
 
-// Validate checks the rules.
+// Validate checks the rules and the responses.
 func (p *AuthorizationPolicy) Validate() []fault.Field {
 	var c checks
 	c.name("/name", p.Name)
 	c.domain(p.SecurityDomain)
-	c.want(len(p.Rules) <= 1000, "/rules", "has more than 1,000 rules")
-	for i, r := range p.Rules {
-		at := fmt.Sprintf("/rules/%d", i)
-		c.oneOf(at+"/effect", r.Effect, Allow, Deny)
-		c.want(len(r.Users)+len(r.Groups) <= 1000, at, "names more than 1,000 users and groups")
-		for j, u := range r.Users {
-			c.name(fmt.Sprintf("%s/users/%d", at, j), u)
+	c.want(len(p.Rules) <= MaxRules, "/rules", "has more than 1,000 rules")
+	conditions, cost := 0, uint64(0)
+	for i := range p.Rules {
+		if p.Rules[i].Condition != "" {
+			conditions++
 		}
+		if conditions > MaxConditions { // what follows is not compiled
+			c.want(false, "/rules", "have more than %d conditions", MaxConditions)
+			break
+		}
+		cost += p.Rules[i].validate(&c, fmt.Sprintf("/rules/%d", i))
+	}
+	c.want(cost <= MaxConditionCost, "/rules", "have conditions that may cost %d units together; %d are allowed", cost, MaxConditionCost)
+	if p.Responses != nil {
+		p.Responses.validate(&c)
 	}
 	return c.fields
 }

@@ -23,6 +23,9 @@ func Purposes() []string {
 	return []string{PurposeSignIn, PurposeAgent, PurposeFlow, PurposeCode, PurposeCursor, PurposeGito, PurposeDevice}
 }
 
+// DeviceLife is how long a browser is remembered after its last sign-in; no other sealed text is good for longer than a sign-on.
+const DeviceLife = 180 * 24 * time.Hour
+
 // States of a cookie key, in the order of its life.
 const (
 	KeyPending = "pending" // opens, and seals as soon as every data center has it

@@ -52,6 +52,8 @@ type Kind struct {
 	RefersTo   []string      // kinds that References may name
 	New        func() Object // an object with its defaults
 
+	LongSecrets bool // its write-only values are long and random: kept as SHA-256, which costs a request nothing, instead of argon2id
+
 	Overridable bool // a data center may lay values of its own over an object
 }
 
@@ -95,7 +97,7 @@ func As[P Object](o Object) (P, error) {
 func Kinds() []Kind {
 	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
-		DataCenterKeyKind(), PromotionKind(), KeysetKind(), SessionPolicyKind(),
+		DataCenterKeyKind(), PromotionKind(), KeysetKind(), IdentityStoreCredentialKind(), SessionPolicyKind(),
 		PasswordPolicyKind(), SecurityDomainKind(), GroupKind(), UserKind(), IdentityStoreKind(), AuthenticationSchemeKind(), AuthorizationPolicyKind(), ApplicationKind(), AgentKind(),
 		AdminRoleKind(), AdminTokenKind(),
 		SettingKind(), OverrideKind(), PackageKind(),

@@ -23,7 +23,7 @@ type Override struct {
 
 // OverrideKind describes overrides. An object that has one here cannot be deleted here before it.
 func OverrideKind() Kind {
-	return Kind{Name: "override", Collection: "overrides", Scope: Local, RefersTo: []string{"setting", "authorization_policy", "authentication_scheme", "identity_store", "application", "agent"},
+	return Kind{Name: "override", Collection: "overrides", Scope: Local, RefersTo: []string{"setting", "authorization_policy", "application", "agent", "identity_store", "authentication_scheme"},
 		New: func() Object { return &Override{} }}
 }
 
@@ -67,13 +67,16 @@ func (o *Override) Validate() []fault.Field {
 func (o *Override) fixed(c *checks, kind Kind, values map[string]any) {
 	sample := kind.New()
 	holder, _ := sample.(SecretHolder)
+	kept, _ := sample.(CredentialHolder)
 	for field := range values {
 		secret := false
 		if holder != nil {
 			_, secret = holder.Secrets()["/"+field]
 		}
+		secret = secret || kept != nil && field == CredentialField
 		c.want(!secret, "/values/"+escape(field), "is a secret; secrets are the same in every data center")
 		c.want(field != "name", "/values/name", "is the object's name; it cannot be changed")
+		c.want(field != "security_domain", "/values/security_domain", "says who may change the object; it is the same in every data center")
 	}
 	for _, pointer := range strangers(sample, values) {
 		c.want(false, "/values"+pointer, "is not a field of a %s", kind.Name)

@@ -1,6 +1,8 @@
 package mdc
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +53,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 // It prints and logs as "[redacted]" (SEC-68).
 type Secret struct {
 	plain string
-	Hash  string // as identity writes or reads it, or "" when none is set
+	Hash  string // as identity writes or reads it, or a LongHash, or "" when none is set
 	same  bool   // only the way of hashing changed
 }
 
@@ -69,6 +71,12 @@ func (s Secret) Plain() (string, bool) { return s.plain, s.plain != "" }
 
 // IsZero says that neither plain text nor hash is there.
 func (s Secret) IsZero() bool { return s.plain == "" && s.Hash == "" }
+
+// LongHash is what is kept of a long random secret: "sha256:" and the hex digest. A slow hash would add nothing to 256 random bits.
+func LongHash(plain string) string {
+	sum := sha256.Sum256([]byte(plain))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 type hashed struct {
 	Hash string `json:"hash"`

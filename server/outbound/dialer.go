@@ -47,6 +47,16 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return d.dialer.DialContext(ctx, network, address)
 }
 
+// Check says whether the rule allows a host that is written as an address; a name is looked at when it is dialled. fault.Unavailable
+// with CodeRefused.
+func (d *Dialer) Check(host string) error {
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil //nolint:nilerr // a name
+	}
+	return d.c.Rule.Check(a)
+}
+
 // LookupHost gives the addresses of a name, for messages: what is dialled is looked at again.
 func (d *Dialer) LookupHost(ctx context.Context, host string) ([]string, error) {
 	return d.c.Resolver.LookupHost(ctx, host)

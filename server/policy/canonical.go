@@ -34,7 +34,7 @@ type Resource struct {
 
 // Request is the question that goes with r.
 func (r Resource) Request(method string) Request {
-	return Request{Method: method, Host: r.Host, Path: r.Path}
+	return Request{Method: method, Scheme: r.Scheme, Host: r.Host, Path: r.Path}
 }
 
 // Canonical computes the canonical form of a request once (SEC-22, SEC-23, SEC-25). host is the Host header, target the

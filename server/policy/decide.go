@@ -35,23 +35,6 @@ const (
 	RuleNoneFits       = "none_fits"          // after the policy's name: no rule of it fits, so it denies
 )
 
-// Request is the question. Host and Path are as Canonical gives them; Method as it was sent.
-type Request struct {
-	Method string
-	Host   string
-	Path   string
-	// DefaultAnyUser: where no application names the host, any signed-in user may pass. An agent asks so for its own
-	// registered hosts, which makes an agent without an application useful at once; everybody else is denied there.
-	DefaultAnyUser bool
-}
-
-// Subject is who asks; a nil *Subject is nobody. Group names compare exactly, user names without case.
-type Subject struct {
-	User   string
-	Groups []string
-	Level  int // LevelPassword for a password
-}
-
 // Decision is the answer, with what decided it for logs and audit.
 type Decision struct {
 	Effect      Effect
@@ -61,28 +44,46 @@ type Decision struct {
 	Level       int    // with Challenge: the level that the resource asks for
 	Scheme      string // with Challenge: the authentication scheme that leads there; "" = mdc.SchemePassword
 	Basic       bool   // with Challenge: the scheme is HTTP Basic alone, so a program can sign in with its request
+	// Headers are what the application is told, with Allow, Public and Excluded. One with an empty value is there so that a browser
+	// cannot send it.
+	Headers map[string]string
+	// Varies: the policy that was asked has rules with terms (networks, times, conditions), so the same person's next request may get
+	// another decision although nothing was changed. An agent must not use this one again.
+	Varies bool
 }
 
 // Decide says what r comes to for s. In order: an unknown method denies; the exact host before the wildcard; the most
 // specific path pattern of that host alone counts, as of node.find: if its resources do not cover the method, the
 // request is denied and no wider pattern is asked; of several resources with the same pattern the strictest counts.
 func (ix *Index) Decide(r Request, s *Subject) Decision {
-	method := methodBit(r.Method)
+	q := newQuestion(r, s)
+	d, _ := ix.decide(&q)
+	return d
+}
+
+// decide gives the resource that decided too; nil where none did.
+func (ix *Index) decide(q *question) (Decision, *target) {
+	method := methodBit(q.Method)
 	if method == 0 {
-		return Decision{Effect: Deny, Rule: RuleUnknownMethod}
+		return Decision{Effect: Deny, Rule: RuleUnknownMethod}, nil
 	}
-	at := ix.site(r.Host)
+	at := ix.site(q.Host)
 	if at == nil {
-		return unknownHost(r, s)
+		return unknownHost(q.Request, q.subject), nil
 	}
-	if !strings.HasPrefix(r.Path, "/") {
-		return Decision{Effect: Deny, Rule: RuleNotCovered}
+	if !strings.HasPrefix(q.Path, "/") {
+		return Decision{Effect: Deny, Rule: RuleNotCovered}, nil
 	}
-	targets := at.root.find(r.Path[1:])
+	targets := at.root.find(q.Path[1:])
 	if targets == nil {
-		return Decision{Effect: Deny, Rule: RuleNotCovered}
+		return Decision{Effect: Deny, Rule: RuleNotCovered}, nil
 	}
-	return strictest(targets, method, s)
+	d, t := strictest(targets, method, q)
+	d.Varies = t != nil && t.policy != nil && (t.policy.deny.conditions || t.policy.allow.conditions)
+	if d.Effect != Deny && d.Effect != Challenge {
+		d.Headers = at.told(t, q)
+	}
+	return d, t
 }
 
 func (ix *Index) site(host string) *site {
@@ -109,19 +110,17 @@ func unknownHost(r Request, s *Subject) Decision {
 }
 
 // strictest decides for each target that has the method; the first of equally strict ones is named.
-func strictest(targets []*target, method methodSet, s *Subject) Decision {
-	t := targets[0]
-	best := Decision{Effect: Deny, Application: t.application, Resource: t.resource, Rule: RuleMethod}
-	found := false
+func strictest(targets []*target, method methodSet, q *question) (best Decision, decided *target) {
+	best = Decision{Effect: Deny, Application: targets[0].application, Resource: targets[0].resource, Rule: RuleMethod}
 	for _, t := range targets {
 		if t.methods&method == 0 {
 			continue
 		}
-		if d := t.decide(s); !found || stricter(d, best) {
-			best, found = d, true
+		if d := t.decide(q); decided == nil || stricter(d, best) {
+			best, decided = d, t
 		}
 	}
-	return best
+	return best, decided
 }
 
 // stricter says that a counts before b; of two challenges the one for the higher level does, so that nobody signs in twice.
@@ -146,9 +145,9 @@ func strictness(e Effect) int {
 	return 0 // Deny
 }
 
-func (t *target) decide(s *Subject) Decision {
+func (t *target) decide(q *question) Decision {
 	d := Decision{Application: t.application, Resource: t.resource}
-	d.Effect, d.Rule = t.effect(s)
+	d.Effect, d.Rule = t.effect(q)
 	if d.Effect == Challenge {
 		d.Level, d.Scheme, d.Basic = t.level, t.scheme, t.basic
 	}
@@ -156,7 +155,8 @@ func (t *target) decide(s *Subject) Decision {
 }
 
 // effect asks who somebody is before it says whether they may: nobody learns a policy without signing in.
-func (t *target) effect(s *Subject) (Effect, string) {
+func (t *target) effect(q *question) (Effect, string) {
+	s := q.subject
 	switch {
 	case t.missing:
 		return Deny, RuleMissingPolicy
@@ -173,5 +173,6 @@ func (t *target) effect(s *Subject) (Effect, string) {
 	case t.policy == nil:
 		return Allow, RuleAnyUser
 	}
-	return t.policy.decide(s)
+	effect, n := t.policy.decide(q)
+	return effect, t.policy.rule(n)
 }

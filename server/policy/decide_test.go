@@ -2,9 +2,12 @@ package policy_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -161,17 +164,15 @@ func TestCompileRefusesWhatMdcWouldNotTake(t *testing.T) {
 	}
 }
 
-// Proves SEC-25: 100,000 random questions get the answer of the matcher that looks at everything; objects in another order
-// (another data center) give the same decision with the same rule.
+// Proves SEC-25: 100,000 random questions get the answer of the matcher that looks at everything; what a clone makes of the
+// journal's bodies gives the same decision with the same rule and headers; and the explanation tells of the same.
 func TestDecideEqualsTheNaiveMatcher(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(7, 25))
-	seen := map[policy.Effect]int{}
+	seen, fits := map[policy.Effect]int{}, map[string]int{}
 	for range 1000 {
 		apps, policies := randomConfiguration(rnd)
-		ix := compile(t, apps, policies)
-		shuffled := append([]*mdc.Application(nil), apps...)
-		rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		other := compile(t, shuffled, policies)
+		ix, other := compile(t, apps, policies), clone(t, rnd, apps, policies)
 		for range 100 {
 			r, s := randomQuestion(rnd)
 			got := ix.Decide(r, s)
@@ -179,15 +180,72 @@ func TestDecideEqualsTheNaiveMatcher(t *testing.T) {
 				t.Fatalf("%+v by %+v: got %+v, want %s\napps %+v\npolicies %+v", r, s, got, want, deref(apps), deref(policies))
 			}
 			if d := cmp.Diff(got, other.Decide(r, s)); d != "" {
-				t.Fatalf("another order decides otherwise: %s", d)
+				t.Fatalf("the clone decides otherwise: %s", d)
 			}
 			seen[got.Effect]++
+			explained(t, ix, got, policies, r, s, fits)
 		}
 	}
 	for _, e := range []policy.Effect{policy.Deny, policy.Challenge, policy.Allow, policy.Public, policy.Excluded} {
 		if seen[e] < 500 {
 			t.Errorf("only %d decisions were %s: the generator is too narrow", seen[e], e)
 		}
+	}
+	for _, f := range []string{policy.Fits, policy.DoesNotFit, policy.Unknown} {
+		if fits[f] < 200 {
+			t.Errorf("only %d rules gave %s: the generator is too narrow", fits[f], f)
+		}
+	}
+}
+
+// clone compiles what the journal keeps, in another order.
+func clone(t *testing.T, rnd *rand.Rand, apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) *policy.Index {
+	t.Helper()
+	copied := func(k mdc.Kind, o mdc.Object) mdc.Object {
+		body, err := mdc.Encode(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if faults := o.Validate(); len(faults) > 0 && k.Name == "authorization_policy" { // applications are odder here than any that is saved
+			t.Fatalf("%s: %v", body, faults)
+		}
+		c, err := k.Decode(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	var a []*mdc.Application
+	var p []*mdc.AuthorizationPolicy
+	for _, i := range rnd.Perm(len(apps)) {
+		a = append(a, copied(mdc.ApplicationKind(), apps[i]).(*mdc.Application))
+	}
+	for _, i := range rnd.Perm(len(policies)) {
+		p = append(p, copied(mdc.AuthorizationPolicyKind(), policies[i]).(*mdc.AuthorizationPolicy))
+	}
+	return compile(t, a, p)
+}
+
+// explained compares an explanation with the decision, and its rules with the naive ones.
+func explained(t *testing.T, ix *policy.Index, d policy.Decision, policies []*mdc.AuthorizationPolicy, r policy.Request, s *policy.Subject, fits map[string]int) {
+	t.Helper()
+	x := ix.Explain(r, s)
+	if diff := cmp.Diff(d, x.Decision); diff != "" {
+		t.Fatalf("explained otherwise: %s", diff)
+	}
+	if x.Policy == "" {
+		return
+	}
+	i := slices.IndexFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == x.Policy })
+	for n, o := range x.Rules {
+		want := fitsNaively(policies[i].Rules[n], r, s)
+		if o.Fits != want || (o.Error != "") != (o.Condition == policy.Unknown) {
+			t.Fatalf("rule %d of %+v for %+v by %+v: %+v, want %s", n+1, *policies[i], r, s, o, want)
+		}
+		fits[o.Fits]++
+	}
+	if x.Number > 0 && !strings.HasSuffix(d.Rule, fmt.Sprintf("%s/rule/%d", x.Policy, x.Number)) {
+		t.Fatalf("%+v names rule %d", d, x.Number)
 	}
 }
 
@@ -235,11 +293,30 @@ func randomConfiguration(r *rand.Rand) ([]*mdc.Application, []*mdc.Authorization
 	for i := range 2 {
 		p := &mdc.AuthorizationPolicy{Name: fmt.Sprint("p", i)}
 		for range r.IntN(5) {
-			p.Rules = append(p.Rules, mdc.Rule{Effect: pick(r, mdc.Allow, mdc.Allow, mdc.Deny), Users: some(r, 2, "u", "V"), Groups: some(r, 2, "g", "h")})
+			p.Rules = append(p.Rules, randomRule(r))
+		}
+		if r.IntN(2) == 0 {
+			p.Responses = &mdc.Responses{Headers: map[string]string{"X-D": "attributes.d", "X-Who": "user + string(level)"}}
 		}
 		policies = append(policies, p)
 	}
 	return apps, policies
+}
+
+func randomRule(r *rand.Rand) mdc.Rule {
+	rule := mdc.Rule{Effect: pick(r, mdc.Allow, mdc.Allow, mdc.Deny), Users: some(r, 2, "u", "V"), Groups: some(r, 2, "g", "h")}
+	if r.IntN(3) == 0 {
+		rule.Networks = some(r, 2, "10.0.0.0/8", "10.1.0.0/16", "192.0.2.7/32", "2001:db8::/32", "::/0", "0.0.0.0/0")
+	}
+	if r.IntN(3) == 0 {
+		for range 1 + r.IntN(2) {
+			rule.Times = append(rule.Times, mdc.TimeWindow{Days: some(r, 3, "mon", "wed", "sat", "sun"), From: pick(r, "", "08:00", "22:00", "02:30"), To: pick(r, "", "06:00", "18:30"), TimeZone: pick(r, "Europe/Berlin", "Asia/Tokyo", "UTC")})
+		}
+	}
+	if r.IntN(3) == 0 {
+		rule.Condition = pick(r, slices.Sorted(maps.Keys(conditions()))...)
+	}
+	return rule
 }
 
 func randomQuestion(r *rand.Rand) (policy.Request, *policy.Subject) {
@@ -251,9 +328,15 @@ func randomQuestion(r *rand.Rand) (policy.Request, *policy.Subject) {
 	if path.Len() == 0 {
 		path.WriteString("/")
 	}
-	q := policy.Request{Method: pick(r, "GET", "GET", "POST", "HEAD", "get"), Host: pick(r, "a.x", "a.x", "b.x", "c.x", "x"), Path: path.String(), DefaultAnyUser: r.IntN(2) == 0}
+	q := policy.Request{Method: pick(r, "GET", "GET", "POST", "HEAD", "get"), Host: pick(r, "a.x", "a.x", "b.x", "c.x", "x"), Path: path.String(), Scheme: "https", DefaultAnyUser: r.IntN(2) == 0,
+		ClientAddress: policy.ClientAddress(pick(r, "", "10.1.2.3", "10.200.0.1", "192.0.2.7", "::ffff:10.1.2.3", "2001:db8::7", "2001:db9::7")),
+		Now:           time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(7*24*60)) * time.Minute)} // the night of the 29th loses an hour in Berlin
 	if r.IntN(4) == 0 {
 		return q, nil
 	}
-	return q, &policy.Subject{User: pick(r, "u", "U", "v", "w"), Groups: some(r, 2, "g", "h", "i"), Level: r.IntN(3)}
+	s := &policy.Subject{User: pick(r, "u", "U", "v", "w"), Groups: some(r, 2, "g", "h", "i"), Level: r.IntN(3)}
+	if d := pick(r, "", "x", "y"); d != "" {
+		s.Attributes = map[string]string{"d": d}
+	}
+	return q, s
 }

@@ -8,5 +8,6 @@
 // It guarantees: what cannot be put into one canonical form is refused, so that no two readers of a request can disagree
 // about its path (SEC-22, SEC-23); everything not allowed is denied; a deny wins over an allow (SEC-25); the same
 // configuration gives the same decision and the same rule in every data center; a decision costs the length of the host
-// and the path, whatever the number of applications, policies and rules.
+// and the path, whatever the number of applications and policies, and of a policy's rules only those with terms (networks, times,
+// condition) that name the person are looked at, within the bounds of mdc. Explain tells by the same code why.
 package policy

@@ -20,7 +20,10 @@ type Index struct {
 }
 
 // site is everything that applications say about one host.
-type site struct{ root *node }
+type site struct {
+	root    *node
+	headers []string // that some policy of the site sets, in order
+}
 
 // node is one segment of the path patterns of a site.
 type node struct {
@@ -43,8 +46,9 @@ type target struct {
 	missing               bool   // the authorization policy is not there: deny
 }
 
-// Compile makes the index. The objects are valid (mdc) and are not kept. A resource whose policy or authentication scheme is
-// absent denies everybody. Errors: an object that is nil or a pattern that mdc would not have taken.
+// Compile makes the index. The objects are valid (mdc); parts of them are kept, so they must not be changed afterwards. A resource
+// whose policy or authentication scheme is absent denies everybody. Errors: an object that is nil or a pattern that mdc would not
+// have taken.
 func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy, schemes []*mdc.AuthenticationScheme) (*Index, error) {
 	compiled := make(map[string]*rules, len(policies))
 	for _, p := range policies {
@@ -84,6 +88,9 @@ func (ix *Index) add(a *mdc.Application, policies map[string]*rules, schemes map
 			return err
 		}
 		t.signIn(r.AuthenticationScheme, schemes)
+		for _, s := range sites {
+			s.sets(t)
+		}
 		for _, pattern := range r.Paths {
 			for _, s := range sites {
 				if err := s.insert(pattern, t); err != nil {
@@ -119,6 +126,18 @@ func (ix *Index) sites(a *mdc.Application) []*site {
 		}
 	}
 	return out
+}
+
+// sets notes which headers t's policy sets.
+func (s *site) sets(t *target) {
+	if t.policy == nil {
+		return
+	}
+	for _, h := range t.policy.headers {
+		if at, there := slices.BinarySearch(s.headers, h.name); !there {
+			s.headers = slices.Insert(s.headers, at, h.name)
+		}
+	}
 }
 
 // hostKey drops both default ports: whether :443 or :80 is written must never decide whether a host is known.

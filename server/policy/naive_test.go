@@ -81,7 +81,7 @@ func strictestOf(resources []mdc.Resource, policies []*mdc.AuthorizationPolicy, 
 	var found []policy.Effect
 	for _, res := range resources {
 		if len(res.Methods) == 0 || slices.Contains(res.Methods, r.Method) {
-			found = append(found, effectOf(res, policies, s))
+			found = append(found, effectOf(res, policies, r, s))
 		}
 	}
 	if len(found) == 0 {
@@ -90,7 +90,7 @@ func strictestOf(resources []mdc.Resource, policies []*mdc.AuthorizationPolicy, 
 	return slices.MinFunc(found, func(a, b policy.Effect) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
 }
 
-func effectOf(res mdc.Resource, policies []*mdc.AuthorizationPolicy, s *policy.Subject) policy.Effect {
+func effectOf(res mdc.Resource, policies []*mdc.AuthorizationPolicy, r policy.Request, s *policy.Subject) policy.Effect {
 	i := slices.IndexFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == res.AuthorizationPolicy })
 	switch {
 	case res.AuthorizationPolicy != "" && i < 0:
@@ -104,13 +104,12 @@ func effectOf(res mdc.Resource, policies []*mdc.AuthorizationPolicy, s *policy.S
 	}
 	allowed := false
 	for _, rule := range policies[i].Rules {
-		fits := len(rule.Users)+len(rule.Groups) == 0 ||
-			slices.ContainsFunc(rule.Users, func(u string) bool { return strings.EqualFold(u, s.User) }) ||
-			slices.ContainsFunc(rule.Groups, func(g string) bool { return slices.Contains(s.Groups, g) })
-		if fits && rule.Effect == mdc.Deny {
+		switch fit := fitsNaively(rule, r, s); {
+		case rule.Effect == mdc.Deny && fit != policy.DoesNotFit:
 			return policy.Deny
+		case rule.Effect == mdc.Allow && fit == policy.Fits:
+			allowed = true
 		}
-		allowed = allowed || fits
 	}
 	if allowed {
 		return policy.Allow

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -48,10 +50,14 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 		return adoption{r, rule}, err
 	}
 	person, found, err := e.cfg.Directory.User(ctx, c.Store, c.User)
+	down := fault.Is(err, fault.Unavailable)
 	if err != nil {
-		return adoption{}, fmt.Errorf("look up user of %s: %w", c.SSOID, err)
+		err = fmt.Errorf("look up user of %s: %w", c.SSOID, err)
 	}
-	if !found || !person.Enabled {
+	switch {
+	case err != nil && !down:
+		return adoption{}, err
+	case !down && (!found || !person.Enabled):
 		return adoption{rule: ChallengeUser}, nil
 	}
 	if given == nil && p.Reauthenticate && r == nil {
@@ -65,9 +71,12 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 		given = &o
 	}
 	switch given.verdict {
-	case verdictFound:
+	case verdictFound: // while the directory is down here, what the partner gives has to do: it looks the user up too
 		return e.take(ctx, c, r, given)
 	case verdictCookie, verdictAlone:
+		if down {
+			return adoption{}, err
+		}
 		return e.fromCookie(ctx, c, r, person, given)
 	}
 	return adoption{rule: given.rule}, nil
@@ -157,7 +166,12 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 		return adoption{rule: ChallengeLimit}, err
 	}
 	s.Rule = rule
-	r, err := e.create(ctx, s, also)
+	r, err := e.create(ctx, s, func(w store.Writer) error {
+		if err := also(w); err != nil {
+			return err
+		}
+		return e.append(ctx, w, adopted(s, rule))
+	})
 	if errors.Is(err, errFull) {
 		return adoption{rule: ChallengeCapacity}, nil
 	}
@@ -165,13 +179,28 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 		return adoption{}, err
 	}
 	if e.denied(r, r.session.Load()) {
-		return adoption{rule: ChallengeTombstone}, e.end(ctx, s)
+		return adoption{rule: ChallengeTombstone}, e.end(ctx, s, ChallengeTombstone)
 	}
 	if s.DegradedSince != nil {
 		e.pending.Store(true)
 	}
 	e.nudge()
 	return adoption{r, rule}, nil
+}
+
+// adopted says by which rule a session was made, and from where.
+func adopted(s *mdc.Session, rule string) audit.Event {
+	ev := by(s, actAdopt, rule)
+	if rule == Reauthenticated {
+		ev.Action = actSignIn
+	}
+	if s.Origin != nil {
+		ev.Detail = "from " + s.Origin.ClusterID + ", session " + string(s.Origin.SessionID)
+	}
+	if s.DegradedSince != nil {
+		ev.Detail += ", degraded"
+	}
+	return ev
 }
 
 // newSession is what every session made from a claim has in common. Last access is evidence, never now.

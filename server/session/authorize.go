@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
 )
@@ -15,6 +16,8 @@ type AuthorizeInput struct {
 	Scheme, Host string // http or https; host[:port], as the browser sent it
 	Cookie       string // the agent's cookie; "" when absent or sent twice
 	Inactivity   string // the cookie on the common domain; "" when absent or sent twice
+
+	ClientAddress, RequestID string // for the audit
 }
 
 // Decision says whose request it is. Session is nil when the person must sign in; Rule says why. The session is shared and
@@ -37,6 +40,7 @@ type opened struct {
 // could not decide: 503, never allow.
 func (e *Engine) Authorize(ctx context.Context, a *mdc.Agent, in AuthorizeInput) (Decision, error) {
 	if !ownsOrigin(a, in.Scheme, in.Host) {
+		e.note(in.origin(ctx, a), nil, actFind, ChallengeHost)
 		return Decision{Rule: ChallengeHost}, nil
 	}
 	if in.Cookie == "" {
@@ -45,22 +49,31 @@ func (e *Engine) Authorize(ctx context.Context, a *mdc.Agent, in AuthorizeInput)
 	o, err := e.openAgentCookie(a, in)
 	if err != nil {
 		if isRefusal(err) {
+			e.note(in.origin(ctx, a), nil, actFind, ChallengeBadCookie)
 			return Decision{Rule: ChallengeBadCookie}, nil
 		}
 		return Decision{}, fmt.Errorf("open agent cookie: %w", err)
 	}
 	p := e.cfg.Policies.SessionPolicy()
 	d, ok, err := e.resident(ctx, o, p)
-	if ok && p.GitoCookieDomain == "" { // the way of most requests
+	if ok && p.GitoCookieDomain == "" && d.Session != nil { // the way of most requests
 		return d, err
 	}
 	if !ok && err == nil {
-		d, err = e.findOpened(ctx, o, in.Inactivity)
+		d, err = e.findOpened(in.origin(ctx, a), o, in.Inactivity)
+	}
+	if err == nil && d.Session == nil {
+		e.note(in.origin(ctx, a), &o.claim, actFind, d.Rule)
 	}
 	if p.GitoCookieDomain != "" && err == nil && d.Session != nil {
 		d.SetCookie = e.inactivityCookie(d.Session, p.GitoCookieDomain, in.Scheme, in.Host)
 	}
 	return d, err
+}
+
+// origin is what the audit keeps of the request; the way of most requests does without.
+func (in *AuthorizeInput) origin(ctx context.Context, a *mdc.Agent) context.Context {
+	return audit.WithOrigin(ctx, audit.Origin{Address: in.ClientAddress, Agent: a.Name, RequestID: in.RequestID})
 }
 
 // findOpened is the long way. The claim in memory is shared, so what the inactivity cookie adds goes into a copy.

@@ -28,10 +28,10 @@ type places struct {
 	changed int // since the count that is under way began
 }
 
-func (p *places) add(n int) {
+func (p *places) free() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.n, p.changed = p.n+n, p.changed+n
+	p.n, p.changed = p.n-1, p.changed-1
 }
 
 // take is atomic: however many sign in at once, there are never more than limit.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -184,10 +185,19 @@ func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcom
 		if err := w.Delete(keyPending(c.SSOID)); err != nil {
 			return err
 		}
+		if err := e.append(ctx, w, confirmedBy(whole, o.from)); err != nil {
+			return err
+		}
 		return e.tellMembers(w, c, whole, e.members(o), o.from)
 	})
 	e.nudge()
 	return err
+}
+
+func confirmedBy(s *mdc.Session, cluster string) audit.Event {
+	ev := about(s, actConfirm, AdoptedFound)
+	ev.Actor, ev.Detail = systemActor, "by "+cluster
+	return ev
 }
 
 // unconfirmed ends a degraded session and keeps its sign-on from being taken from a cookie again.
@@ -202,7 +212,7 @@ func (e *Engine) unconfirmed(ctx context.Context, c *claim, r *resident) error {
 	if r == nil {
 		return nil
 	}
-	return e.end(ctx, r.session.Load())
+	return e.end(ctx, r.session.Load(), endUnconfirmed)
 }
 
 func (e *Engine) forget(ctx context.Context, c *claim) error {

@@ -8,7 +8,7 @@ import (
 )
 
 // deviceLife is how long a browser is remembered after its last sign-in; it is told anew when half of that is over.
-const deviceLife = 180 * 24 * time.Hour
+const deviceLife = mdc.DeviceLife
 
 // DeviceCookieName is the cookie of the sign-in host by which a browser proves that it signed in to an account before.
 func DeviceCookieName(secure bool) string { return prefixed("concord_device", secure) }

@@ -1,7 +1,8 @@
 // Package session signs people in once and lets every data center find the sign-on: it creates, finds, adopts, times out and
 // ends sessions, and makes the sealed cookies and codes that browsers carry between them (docs/sessions.md).
 //
-// It owns the sessions store whole and, through session/revocation, the prefix r/ of the state store. httpapi calls it for
+// It owns the sessions store whole, the prefixes g/, w/ and l/ through session/backchannel, and, through session/revocation, the
+// prefix r/ of the state store. httpapi calls it for
 // people, agents and partners; app wires it, calls CatchUp before the data center says it is ready, Run for as long as it
 // lives, and UsersChanged when a user changes. It must not know HTTP, wire shapes, policies of authorization or how a
 // partner is reached.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/backchannel"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -23,11 +24,11 @@ type Person struct {
 	Groups     []string
 	Attributes map[string]string
 	Enabled    bool
-	Replicated bool // the store is replicated configuration: what it says now counts over what a session began with
+	Prevails   bool // what the store says now counts over what a session began with: it is the same people everywhere
 }
 
-// Directory looks users up in the identity stores of this data center. A store that cannot answer is an error; one that
-// answers "no such user" is found = false.
+// Directory looks users up in the identity stores of this data center. A store that cannot answer is an error, of kind
+// Unavailable when it is one outside of Concord that is down; one that answers "no such user" is found = false.
 type Directory interface {
 	User(ctx context.Context, identityStore, name string) (p Person, found bool, err error)
 }
@@ -65,10 +66,12 @@ type Config struct {
 	SignInURL string      // this data center's runtime origin, used where the policy names none
 	Ready     func() bool // false while this data center cannot say what it does not know: partners get 503
 
-	Insecure     bool          // cookies of http origins go without Secure and prefix (development)
-	CacheEntries int           // opened cookies, and resident sessions; 0 = 65,536 each
-	ReceiptWait  time.Duration // how long SignOut waits for partners; 0 = 1 s, negative = not at all
-	Capacity     func() int    // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
+	Insecure     bool               // cookies of http origins go without Secure and prefix (development)
+	CacheEntries int                // opened cookies, and resident sessions; 0 = 65,536 each
+	ReceiptWait  time.Duration      // how long SignOut waits for partners; 0 = 1 s, negative = not at all
+	Calls        backchannel.Caller // tells agents of ended sign-ons; nil = none is told
+	Audit        Recorder           // nil = none
+	Capacity     func() int         // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
 }
 
 const (
@@ -80,12 +83,14 @@ const (
 type Engine struct {
 	cfg       Config
 	log       *revocation.Log
+	calls     *backchannel.Book // nil = no agent is told
 	opened    *cache[string, *opened]
 	residents *cache[mdc.SessionID, *resident]
 	touched   touched
 	flights   singleflight.Group // adoptions, by sso id
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
 	users     atomic.Uint64      // counts UsersChanged
+	stores    atomic.Uint64      // counts StoresChanged
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers
@@ -116,11 +121,27 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	if cfg.Calls != nil {
+		e.calls, err = backchannel.New(backchannel.Config{Store: cfg.Sessions, Caller: cfg.Calls, Denies: e.log.Denies, Clock: cfg.Clock, Logger: cfg.Logger})
+	}
+	return e, err
 }
 
 // UsersChanged makes every session look its user up again at its next use. App calls it when a replicated user changed.
 func (e *Engine) UsersChanged() { e.users.Add(1) }
+
+// StoresChanged makes every session whose user lives outside of Concord look that user up again at its next use. App calls it
+// when an identity store is declared, changed or taken away.
+func (e *Engine) StoresChanged() { e.stores.Add(1) }
+
+// generation counts what makes sessions of an identity store look their users up before it is time: a change of local users
+// says nothing about those of a directory, which would be asked for all of them at once.
+func (e *Engine) generation(identityStore string) uint64 {
+	if identityStore == mdc.LocalStore {
+		return e.users.Load()
+	}
+	return e.stores.Load()
+}
 
 // now is the time in whole milliseconds, as cookies carry it.
 func (e *Engine) now() time.Time { return e.cfg.Clock.Now().UTC().Truncate(time.Millisecond) }

@@ -9,3 +9,9 @@ const MaxInVain = maxInVain
 func (e *Engine) Sync(ctx context.Context, partner string) error {
 	return e.exchange(ctx, partner, true)
 }
+
+// TellAgents makes calls to agents until ctx ends, as Run does.
+func (e *Engine) TellAgents(ctx context.Context) { _ = e.calls.Run(ctx) }
+
+// WithoutCalls makes the engine end sign-ons as one does that ends before it could queue a call.
+func (e *Engine) WithoutCalls() { e.calls = nil }

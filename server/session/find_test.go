@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
@@ -108,6 +109,8 @@ func TestFindHere(t *testing.T) {
 	w.setPerson("NYDC", session.Person{Name: "ann"})
 	want(t, "disabled, not looked up yet", b.visit("NYDC").Rule, session.FoundLocal)
 	w.centers["NYDC"].UsersChanged()
+	want(t, "local users changed: no news of another store's", b.visit("NYDC").Rule, session.FoundLocal)
+	w.centers["NYDC"].StoresChanged()
 	want(t, "disabled (SEC-12)", b.visit("NYDC").Rule, session.ChallengeUser)
 }
 
@@ -264,4 +267,45 @@ func (w *world) wipe(id string) {
 	c.close()
 	must(w.t, removeAll(w.dir, id, "sessions"))
 	w.open(id)
+}
+
+// TestIdentityStoreDown: while the identity store of a data center is down, sessions of it go on there, also those that were in
+// memory no more, and it is asked for each of them every few seconds and not at every request. What a partner gives is adopted;
+// what would be made from a cookie alone is not. A user who went meanwhile is found out when it is back (SEC-12).
+func TestIdentityStoreDown(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	b, other := w.browser(), w.browser()
+	b.signIn("NYDC", "ann")
+	other.signIn("NYDC", "bob")
+	down := func(id string, is bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.down[id] = is
+	}
+	down("NYDC", true)
+	w.centers["NYDC"].close()
+	w.open("NYDC")
+	for range 20 {
+		w.clock.Advance(time.Minute)
+		want(t, "goes on", b.visit("NYDC").Rule, session.FoundLocal)
+	}
+	asked := w.lookUps
+	for range 20 {
+		b.visit("NYDC")
+	}
+	want(t, "asked at every request", w.lookUps, asked)
+	w.clock.Advance(6 * time.Second)
+	b.visit("NYDC")
+	want(t, "asked again after a while", w.lookUps, asked+1)
+	down("LDC", true)
+	want(t, "adopted", b.visit("LDC").Rule, session.AdoptedFound)
+	w.part("NYDC", "LDC", true)
+	w.set(func(p *mdc.SessionPolicy) { p.ContinueOnSyncFailure = true })
+	if _, err := w.centers["LDC"].Visit(context.Background(), other.sso()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("from the cookie alone: %v", err)
+	}
+	w.setPerson("NYDC", session.Person{Name: "ann"})
+	down("NYDC", false)
+	w.clock.Advance(6 * time.Second)
+	want(t, "disabled meanwhile", b.visit("NYDC").Rule, session.ChallengeUser)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -204,6 +205,10 @@ func (e *Engine) fit(ctx context.Context, q request, all []Held, own Held, p *md
 			return false, err
 		} else if other {
 			continue
+		}
+		ended := audit.Event{Actor: systemActor, Action: actSignOut, Target: "sign_on/" + string(h.SSOID), User: q.User, Store: q.Store, SignOn: string(h.SSOID), Reason: endLimit}
+		if err := e.recordFirst(ctx, ended); err != nil {
+			return false, err
 		}
 		if _, err := e.revoke(ctx, h.SSOID, h.At.Add(revocation.MaxLifetime)); err != nil {
 			return false, err

@@ -107,6 +107,11 @@ func (e *Engine) moved(ctx context.Context, from string, ev Event) error {
 		if freed, err = e.remove(w, s); err != nil {
 			return err
 		}
+		gone := about(s, actMove, "moved")
+		gone.Actor, gone.Detail = "partner:"+from, "to "+from+", session "+string(ev.Session)
+		if err := e.append(ctx, w, gone); err != nil {
+			return err
+		}
 		m := &movedRecord{To: from, ID: ev.Session, At: ev.At, ExpiresAt: s.ExpiresAt, ProofHash: s.ProofHash}
 		return m.write(w, s.SSOID, now)
 	})
@@ -117,7 +122,7 @@ func (e *Engine) moved(ctx context.Context, from string, ev Event) error {
 		e.gone(ended)
 	}
 	if freed {
-		e.places.add(-1)
+		e.places.free()
 	}
 	return nil
 }

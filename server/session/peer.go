@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -125,7 +126,11 @@ func (e *Engine) Retrieve(ctx context.Context, from string, q RetrieveRequest) (
 	if !mdc.SameName(q.ForCluster, from) {
 		return RetrieveAnswer{}, fault.New(fault.Forbidden, "wrong_cluster", "A data center asks for itself only.")
 	}
-	return e.retrieve(ctx, from, q)
+	a, err := e.retrieve(ctx, from, q)
+	if err == nil && a.Result != ResultFound && e.cfg.Audit != nil { // one that asks for what it has no claim to is seen (SEC-47)
+		e.cfg.Audit.Note(audit.Event{Actor: "partner:" + from, Action: actRetrieve, Target: "partner/" + from, SignOn: string(q.SSOID), Outcome: audit.Refused, Reason: a.Result}.From(ctx))
+	}
+	return a, err
 }
 
 func (e *Engine) retrieve(ctx context.Context, from string, q RetrieveRequest) (RetrieveAnswer, error) {
@@ -209,6 +214,9 @@ func (e *Engine) over(ctx context.Context, s *mdc.Session) (bool, error) {
 		return true, nil
 	}
 	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
+	if fault.Is(err, fault.Unavailable) { // it goes on here, so it may there
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("look up user of session %s: %w", s.ID, err)
 	}
@@ -225,10 +233,15 @@ func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (
 	if err != nil {
 		return false, false, err
 	}
-	err = e.change(ctx, r, func(s *mdc.Session) bool { return join(s, to) }, func(w store.Writer) error {
+	joins := false
+	err = e.change(ctx, r, func(s *mdc.Session) bool { joins = join(s, to); return joins }, func(w store.Writer) error {
 		there = true
-		used, err = markCode(w, jti)
-		return err
+		if used, err = markCode(w, jti); err != nil || !joins {
+			return err
+		}
+		given := about(s, actHandOver, ResultFound)
+		given.Actor, given.Detail = "partner:"+to, "to "+to
+		return e.append(ctx, w, given)
 	})
 	return used, there, err
 }

@@ -3,12 +3,14 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -169,7 +171,10 @@ func (e *Engine) EndSignOns(ctx context.Context, others Sisters, identityStore, 
 		} else if other {
 			continue
 		}
-		if position, err = e.revoke(ctx, s.SSOID, earlier(s.ExpiresAt, e.now().Add(revocation.MaxLifetime))); err != nil {
+		ending := audit.Event{Actor: "user:" + user, Action: actSignOut, Target: "sign_on/" + string(s.SSOID), User: user, Store: identityStore, SignOn: string(s.SSOID), Reason: endByOwner}
+		unrecorded := e.recordFirst(ctx, ending)
+		position, err = e.revoke(ctx, s.SSOID, earlier(s.ExpiresAt, e.now().Add(revocation.MaxLifetime)))
+		if err = errors.Join(err, unrecorded); err != nil {
 			return r, ended, err
 		}
 		r.SSOID, r.User = s.SSOID, user

@@ -159,7 +159,7 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 		return also(w)
 	})
 	if free && (err != nil || kept != s) {
-		e.places.add(-1)
+		e.places.free()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
@@ -168,7 +168,7 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 }
 
 // begin is create for a new sign-on: its ids are random, so nothing can be there that it would have to look for.
-func (e *Engine) begin(ctx context.Context, s *mdc.Session) (*resident, error) {
+func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
 	free, done, err := e.takePlace(ctx)
 	if err != nil {
 		return nil, err
@@ -181,10 +181,15 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session) (*resident, error) {
 	now := e.now()
 	v, err := encodeSession(s)
 	if err == nil {
-		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error { return writeEncoded(w, s, v, now) })
+		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+			if err := writeEncoded(w, s, v, now); err != nil {
+				return err
+			}
+			return also(w)
+		})
 	}
 	if err != nil {
-		e.places.add(-1)
+		e.places.free()
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
 	return e.hold(newResident(s, s.LastAccess)), nil
@@ -232,7 +237,7 @@ func rewrite(w store.Writer, before, after *mdc.Session, now time.Time) error {
 }
 
 // end deletes one session here, without a tombstone.
-func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
+func (e *Engine) end(ctx context.Context, s *mdc.Session, reason string) error {
 	e.places.changing.RLock()
 	defer e.places.changing.RUnlock()
 	defer e.lock(s.SSOID)()
@@ -242,12 +247,14 @@ func (e *Engine) end(ctx context.Context, s *mdc.Session) error {
 		if freed = false; err != nil || current == nil {
 			return err
 		}
-		freed, err = e.remove(w, current)
-		return err
+		if freed, err = e.remove(w, current); err != nil {
+			return err
+		}
+		return e.append(ctx, w, about(current, actEnd, reason))
 	})
 	e.gone(s)
 	if freed && err == nil {
-		e.places.add(-1)
+		e.places.free()
 	}
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", s.ID, err)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -27,7 +28,7 @@ type resident struct {
 	used  atomic.Bool  // it was used here since members were told
 
 	revocations atomic.Uint64 // Log.Changes when it was last found not denied, and 1
-	users       atomic.Uint64 // Engine.users when its user was last looked up
+	users       atomic.Uint64 // Engine.generation when its user was last looked up
 	checked     atomic.Int64  // when that was, Unix milliseconds; 0 = never
 	asked       atomic.Int64  // when members were asked because it is idle here, Unix milliseconds; 0 = never
 }
@@ -106,14 +107,24 @@ func (e *Engine) denied(r *resident, s *mdc.Session) bool {
 	return false
 }
 
+// askAgain is how soon a directory outside of Concord that is down is asked again for the same session.
+const askAgain = 5 * time.Second
+
 // userStands looks the user up again from time to time. A directory that does not answer changes nothing for a session
-// that was sound before, and is asked again at the next request.
+// that was sound before, and is asked again at the next request; one outside of Concord that is down changes nothing for any
+// session, however long it stays so: idle_timeout and lifetime bound what goes on meanwhile.
 func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, every, ms int64) (bool, error) {
-	generation, checked := e.users.Load(), r.checked.Load()
+	generation, checked := e.generation(s.Store), r.checked.Load()
 	if r.users.Load() == generation && ms-checked < every {
 		return true, nil
 	}
 	p, found, err := e.cfg.Directory.User(ctx, s.Store, s.User)
+	if fault.Is(err, fault.Unavailable) {
+		r.users.Store(generation)
+		r.checked.Store(ms - max(0, every-askAgain.Milliseconds()))
+		e.cfg.Logger.Warn("user of a session could not be checked again: the identity store is down", "identity_store", s.Store, "error", err)
+		return true, nil
+	}
 	if err != nil {
 		if checked == 0 {
 			return false, fmt.Errorf("look up user of session %s: %w", s.ID, err)
@@ -135,7 +146,7 @@ func (e *Engine) userStands(ctx context.Context, r *resident, s *mdc.Session, ev
 // update lets a session go on with the groups and attributes that its user has now: a right that was taken away must not
 // last as long as the session (SEC-12). Of a store that each data center has by itself, what came with the session stays (OAM-18).
 func (e *Engine) update(ctx context.Context, r *resident, s *mdc.Session, p Person) error {
-	if !p.Replicated || slices.Equal(s.Groups, p.Groups) && maps.Equal(s.Attributes, p.Attributes) {
+	if !p.Prevails || slices.Equal(s.Groups, p.Groups) && maps.Equal(s.Attributes, p.Attributes) {
 		return nil
 	}
 	return e.change(ctx, r, func(s *mdc.Session) bool {

@@ -20,13 +20,16 @@ const (
 	sweepEvery   = time.Minute
 )
 
-// Run pushes what partners have not acknowledged, confirms degraded sessions, writes last accesses and forgets what has
+// Run pushes what partners have not acknowledged, tells agents, confirms degraded sessions, writes last accesses and forgets what has
 // expired, until ctx ends. It returns when all of that has stopped; what was not written yet is in memory, see Flush.
 func (e *Engine) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	running := make(map[string]context.CancelFunc)
 	defer wait.Wait()
 	wait.Go(func() { e.every(ctx, e.flushEvery, e.flushOnce) })
+	if e.calls != nil {
+		wait.Go(func() { _ = e.calls.Run(ctx) }) // it ends with ctx alone
+	}
 	wait.Go(func() {
 		e.every(ctx, func() time.Duration { return sweepEvery }, func(ctx context.Context) { e.sweep(ctx) })
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // maxAddress is the longest client address that is kept.
@@ -41,6 +42,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	if !q.Person.Enabled || !mdc.ValidName(q.Person.Name) || !mdc.ValidName(q.Store) || q.Level < 0 {
 		return Found{}, fault.New(fault.Unauthenticated, "sign_in_refused", "This account cannot sign in.")
 	}
+	replaced := ""
 	if prior, err := e.openClaim(payloadSignIn, e.signInAt(), q.PriorCookie); err == nil && prior.ExpiresAt.After(e.now()) {
 		e.witness(&prior, q.Inactivity)
 		if r, err := e.reauthenticated(ctx, q, &prior); err != nil || r != nil {
@@ -52,6 +54,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 		if _, err := e.revoke(ctx, prior.SSOID, prior.ExpiresAt); err != nil {
 			return Found{}, err
 		}
+		replaced = "replaces sign-on " + string(prior.SSOID)
 	}
 	c := e.newSignOn(q)
 	granted, err := e.place(ctx, request{Store: q.Store, User: q.Person.Name, SSOID: c.SSOID, At: c.AuthenticatedAt})
@@ -65,7 +68,11 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	s.ID, s.Index, s.Rule = c.ID, nil, SignedIn
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
 	s.Scheme, s.Methods = q.Scheme, q.Methods
-	r, err := e.begin(ctx, s)
+	r, err := e.begin(ctx, s, func(w store.Writer) error {
+		ev := by(s, actSignIn, SignedIn)
+		ev.Address, ev.Detail = s.ClientAddress, replaced
+		return e.append(ctx, w, ev)
+	})
 	if errors.Is(err, errFull) {
 		return Found{}, &fault.Error{Kind: fault.Unavailable, Code: "at_capacity", RetryAfter: time.Minute,
 			Message: "This data center holds as many sessions as it may. Try again later."}
@@ -75,7 +82,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	}
 	// "Everywhere" may have ended this user's sign-ons between the choice of the time and the write.
 	if e.denied(r, s) {
-		return Found{Rule: ChallengeTombstone}, e.end(ctx, s)
+		return Found{Rule: ChallengeTombstone}, e.end(ctx, s, ChallengeTombstone)
 	}
 	return e.visited(SignedIn, r, c)
 }
@@ -105,11 +112,16 @@ func (e *Engine) VisitWith(ctx context.Context, cookie, inactivity string) (Foun
 	}
 	c, err := e.openClaim(payloadSignIn, e.signInAt(), cookie)
 	if err != nil {
-		return refusedOr(err)
+		found, err := refusedOr(err)
+		e.note(ctx, nil, actFind, found.Rule)
+		return found, err
 	}
 	e.witness(&c, inactivity)
 	r, rule, err := e.find(ctx, &c, nil)
 	if err != nil || r == nil {
+		if err == nil {
+			e.note(ctx, &c, actFind, rule)
+		}
 		return Found{Rule: rule}, err
 	}
 	return e.visited(rule, r, c)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,8 +59,14 @@ func (e *Engine) signOutClaim(ctx context.Context, c *claim, forget []string) (R
 	if !c.ExpiresAt.After(e.now()) {
 		return r, nil
 	}
+	var unrecorded error
+	if !e.log.Denies(c.SSOID, "", time.Time{}) { // a cookie that is shown again ends nothing more
+		ev := ofClaim(c, actSignOut, actSignOut)
+		ev.Agent = c.Agent
+		unrecorded = e.recordFirst(ctx, ev)
+	}
 	position, err := e.revoke(ctx, c.SSOID, c.ExpiresAt)
-	if err != nil {
+	if err = errors.Join(err, unrecorded); err != nil {
 		return Receipt{}, err
 	}
 	r.SSOID, r.User, r.DataCenters = c.SSOID, c.User, e.acknowledged(ctx, position)
@@ -123,15 +130,20 @@ func (e *Engine) acknowledged(ctx context.Context, position uint64) map[string]s
 	return answer
 }
 
-// endRevoked deletes the sessions that new revocations end. They are denied already; this frees their place.
+// endRevoked has agents told of what new revocations end, and deletes the sessions. They are denied already; this frees their place.
 func (e *Engine) endRevoked(ctx context.Context, entries []revocation.Entry) error {
+	if e.calls != nil {
+		if err := e.calls.End(ctx, entries); err != nil {
+			return err
+		}
+	}
 	for _, entry := range entries {
 		ended, err := e.endedBy(ctx, entry)
 		if err != nil {
 			return err
 		}
 		for _, s := range ended {
-			if err := e.end(ctx, s); err != nil {
+			if err := e.end(ctx, s, endRevoked); err != nil {
 				return err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
@@ -30,15 +31,17 @@ type world struct {
 	ring    *seal.Ring
 	centers map[string]*center
 
-	mu     sync.Mutex // guards the rest
-	policy atomic.Pointer[mdc.SessionPolicy]
-	cut    map[string]bool                       // "A>B": calls of A do not reach B
-	lose   map[string]int                        // "A>B": answers of that many retrievals get lost
-	broken map[string]func() error               // "A>B": what comes back instead
-	alter  func(*mdc.Session)                    // what partners make of a session that they give
-	people map[string]session.Person             // "A/store/user"
-	events func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
-	held   func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
+	mu      sync.Mutex // guards the rest
+	policy  atomic.Pointer[mdc.SessionPolicy]
+	cut     map[string]bool                       // "A>B": calls of A do not reach B
+	lose    map[string]int                        // "A>B": answers of that many retrievals get lost
+	broken  map[string]func() error               // "A>B": what comes back instead
+	alter   func(*mdc.Session)                    // what partners make of a session that they give
+	people  map[string]session.Person             // "A/store/user"
+	events  func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
+	down    map[string]bool                       // data centers whose identity store is down
+	lookUps int                                   // in all identity stores
+	held    func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
 }
 
 type center struct {
@@ -47,6 +50,10 @@ type center struct {
 	id              string
 	capacity        atomic.Int64
 	sessions, state *badger.Store
+	told            *receiver
+	log             *audit.Log
+	recorder        *audit.Recorder
+	unrecorded      bool // nothing can be recorded, from the next open on
 	ready           atomic.Bool
 	retrievals      atomic.Int64
 	asked           atomic.Int64 // for last accesses
@@ -57,13 +64,13 @@ const people = "people"
 func newWorld(t testing.TB, ids ...string) *world {
 	w := &world{t: t, dir: t.TempDir(), clock: clock.NewManual(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)), ring: new(seal.Ring),
 		centers: map[string]*center{}, cut: map[string]bool{}, lose: map[string]int{},
-		broken: map[string]func() error{}, people: map[string]session.Person{}}
+		broken: map[string]func() error{}, down: map[string]bool{}, people: map[string]session.Person{}}
 	p := mdc.DefaultSessionPolicy()
 	p.SignInURL = "https://login.example.com"
 	w.policy.Store(p)
 	w.newKeys()
 	for _, id := range ids {
-		w.centers[id] = &center{w: w, id: id}
+		w.centers[id] = &center{w: w, id: id, told: &receiver{news: make(chan struct{}, 1)}}
 	}
 	for _, id := range ids {
 		for _, user := range []string{"ann", "bob"} {
@@ -97,9 +104,17 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 	c := w.centers[id]
 	c.sessions = w.store(filepath.Join(w.dir, id, "sessions"))
 	c.state = w.store(filepath.Join(w.dir, id, "state"))
-	e, err := session.New(session.Config{ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
+	c.log = audit.Open(audit.Config{ClusterID: id, NodeName: "n1", Chain: audit.Runtime, Key: []byte("key"), Clock: w.clock})
+	var err error
+	c.recorder, err = audit.NewRecorder(audit.RecorderConfig{Log: c.log, Store: c.sessions, Clock: w.clock, Logger: slog.New(slog.DiscardHandler)})
+	must(w.t, err)
+	var recorder session.Recorder = c.recorder
+	if c.unrecorded {
+		recorder = refusing{recorder}
+	}
+	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
-		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Capacity: func() int { return int(c.capacity.Load()) }})
+		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
 	c.Engine = e
 	c.ready.Store(true)
@@ -151,6 +166,10 @@ type directory struct {
 func (d directory) User(_ context.Context, identityStore, name string) (session.Person, bool, error) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
+	d.w.lookUps++
+	if d.w.down[d.id] {
+		return session.Person{}, false, fault.New(fault.Unavailable, "identity_store_down", "It is down.")
+	}
 	p, ok := d.w.people[d.id+"/"+identityStore+"/"+strings.ToLower(name)]
 	return p, ok, nil
 }
@@ -280,6 +299,8 @@ var agents = map[string]*mdc.Agent{
 	"shop":  {Name: "shop", Hosts: []string{"https://shop.example.com"}, StartPage: "https://shop.example.com/start"},
 	"wiki":  {Name: "wiki", Hosts: []string{"https://wiki.example.com", "https://wiki.example.com:8443"}},
 	"long":  {Name: "long", Hosts: []string{"https://long.example.com"}, CookieLifetime: mdc.Duration(12 * time.Hour)},
+	"bank":  {Name: "bank", Hosts: []string{"https://bank.example.com"}, BackchannelLogoutURL: "https://bank.example.com/ended"},
+	"mail":  {Name: "mail", Hosts: []string{"https://mail.example.com"}, BackchannelLogoutURL: "https://mail.example.com/ended"},
 	"other": {Name: "other", Hosts: []string{"https://shop.example.com"}},
 }
 

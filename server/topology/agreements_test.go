@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/topology"
@@ -238,7 +239,7 @@ func TestOverwrite(t *testing.T) {
 	_, err = ny.create(a)
 	must(t, err)
 	ld.reaches(ny)
-	_, err = ld.service.Get(t.Context(), mdc.GroupKind(), "own")
+	_, err = ld.service.Get(t.Context(), configuration.System("test"), mdc.GroupKind(), "own")
 	wantCode(t, err, "not_found")
 }
 

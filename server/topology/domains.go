@@ -50,12 +50,12 @@ func (r *report) domains(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.compare(p.ClusterID, ours, theirs)
+		r.compareDomains(p.ClusterID, ours, theirs)
 	}
 	return nil
 }
 
-func (r *report) compare(partner string, ours, theirs journal.Domains) {
+func (r *report) compareDomains(partner string, ours, theirs journal.Domains) {
 	names := maps.Clone(ours.Sums)
 	maps.Copy(names, theirs.Sums)
 	same := ours.Position.Epoch == theirs.Position.Epoch && ours.Position.Sequence == theirs.Position.Sequence

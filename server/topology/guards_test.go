@@ -13,7 +13,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
-func actor() configuration.Actor           { return configuration.Actor{Name: "test"} }
+func actor() configuration.Actor           { return configuration.Actor{Name: "test", Rights: mdc.EveryRight()} }
 func anyState() configuration.Precondition { return configuration.Precondition{} }
 
 // Proves OAM-02, OAM-03, OAM-06 and MSS-01: alone is the default, and which role may follow which.

@@ -69,4 +69,5 @@ type Installed struct {
 type Actor struct {
 	Name      string
 	RequestID string
+	Address   string // that it came from; "" = not known
 }

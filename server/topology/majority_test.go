@@ -31,7 +31,7 @@ func (s *site) head() (b []byte) {
 // requires declares write_requires.
 func (s *site) requires(what string) {
 	s.w.t.Helper()
-	_, err := s.service.Modify(context.Background(), configuration.Actor{Name: "test"}, mdc.DataCenterKind(), mdc.SingletonName, configuration.Precondition{},
+	_, err := s.service.Modify(context.Background(), configuration.Actor{Name: "test", Rights: mdc.EveryRight()}, mdc.DataCenterKind(), mdc.SingletonName, configuration.Precondition{},
 		func(was mdc.Object) (mdc.Object, error) {
 			d := *was.(*mdc.DataCenter)
 			d.WriteRequires = what

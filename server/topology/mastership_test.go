@@ -55,14 +55,14 @@ func (s *site) demote(c topology.Change) (topology.Outcome, error) {
 
 func (s *site) is() string {
 	s.w.t.Helper()
-	res, err := s.service.Get(context.Background(), mdc.DataCenterKind(), mdc.SingletonName)
+	res, err := s.service.Get(context.Background(), configuration.System("test"), mdc.DataCenterKind(), mdc.SingletonName)
 	must(s.w.t, err)
 	return res.Object.(*mdc.DataCenter).Role
 }
 
 func (s *site) has(group string) bool {
 	s.w.t.Helper()
-	_, err := s.service.Get(context.Background(), mdc.GroupKind(), group)
+	_, err := s.service.Get(context.Background(), configuration.System("test"), mdc.GroupKind(), group)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		must(s.w.t, err)
 	}
@@ -345,7 +345,7 @@ func TestNoPartnerOfTheNewMaster(t *testing.T) {
 	t.Parallel()
 	w, s := topologyOf(t, 3)
 	ny, ld, pd := s[0], s[1], s[2]
-	must(t, pd.service.Delete(t.Context(), configuration.Actor{Name: "test"}, mdc.PartnerKind(), "LDC", configuration.Precondition{}))
+	must(t, pd.service.Delete(t.Context(), configuration.Actor{Name: "test", Rights: mdc.EveryRight()}, mdc.PartnerKind(), "LDC", configuration.Precondition{}))
 	_, err := ld.promote(topology.Change{})
 	must(t, err)
 	must(t, ld.group("second"))

@@ -77,6 +77,11 @@ func (v *Validator) AnswerEdges(ctx context.Context) ([]Edge, error) {
 	return v.Edges(ctx)
 }
 
+// TellsAudit says whether this data center lets others read its audit. fault.Forbidden management_not_allowed.
+func (v *Validator) TellsAudit(ctx context.Context) error {
+	return managed(ctx, v.c.Log, v.c.ClusterID, "tells nobody of its audit")
+}
+
 // managed refuses when this data center's profile does not let others manage it.
 func managed(ctx context.Context, log *journal.Log, clusterID, so string) error {
 	return log.View(ctx, func(s *journal.Snapshot) error {

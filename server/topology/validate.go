@@ -57,6 +57,10 @@ type ValidatorConfig struct {
 	// Domains says what the security domains hold here, AskDomains what they hold at a partner; nil = they are not compared.
 	Domains    func(ctx context.Context) (journal.Domains, error)
 	AskDomains func(ctx context.Context, clusterID string) (journal.Domains, error)
+	// Stores probes the identity stores of this data center; nil = there are none. AskStores has a partner tell its own; nil =
+	// nobody is asked.
+	Stores    func(ctx context.Context) ([]Store, error)
+	AskStores func(ctx context.Context, clusterID string) ([]Store, error)
 	// Majority is Mastership.Majority; nil = nobody asks for a majority here.
 	Majority func(ctx context.Context) (state, reason string, err error)
 	// Audit writes the audit record of a repair in the repair's own transaction.
@@ -78,7 +82,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.domains, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.stores, r.domains, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)

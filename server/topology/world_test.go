@@ -88,7 +88,7 @@ func (w *world) reach(from, to string) (*site, error) {
 	if s == nil || cut {
 		return nil, errLink
 	}
-	if _, err := s.service.Get(context.Background(), mdc.PartnerKind(), from); err != nil {
+	if _, err := s.service.Get(context.Background(), configuration.System("test"), mdc.PartnerKind(), from); err != nil {
 		return nil, fault.New(fault.Forbidden, "unknown_partner", "%s is no partner of %s.", from, s.id)
 	}
 	return s, nil
@@ -418,11 +418,11 @@ func (s *site) sayHello(ctx context.Context, asker string) (h topology.Hello, er
 	if err != nil {
 		return h, err
 	}
-	d, err := s.service.Get(ctx, mdc.DataCenterKind(), mdc.SingletonName)
+	d, err := s.service.Get(ctx, configuration.System("test"), mdc.DataCenterKind(), mdc.SingletonName)
 	if err != nil {
 		return h, err
 	}
-	p, err := s.service.Get(ctx, mdc.PartnerProfileKind(), mdc.SingletonName)
+	p, err := s.service.Get(ctx, configuration.System("test"), mdc.PartnerProfileKind(), mdc.SingletonName)
 	if err != nil {
 		return h, err
 	}
@@ -434,7 +434,7 @@ func (s *site) sayHello(ctx context.Context, asker string) (h topology.Hello, er
 }
 
 func (s *site) put(o mdc.Object, kind mdc.Kind) error {
-	_, err := s.service.Put(context.Background(), configuration.Actor{Name: "test"}, kind, o, configuration.Precondition{})
+	_, err := s.service.Put(context.Background(), configuration.Actor{Name: "test", Rights: mdc.EveryRight()}, kind, o, configuration.Precondition{})
 	return err
 }
 

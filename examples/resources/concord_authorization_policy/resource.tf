@@ -14,3 +14,24 @@ resource "concord_authorization_policy" "staff" {
     { effect = "allow", groups = [concord_group.staff.name], users = ["auditor"] },
   ]
 }
+
+resource "concord_authorization_policy" "payroll" {
+  name = "payroll"
+
+  rules = [
+    {
+      effect    = "allow"
+      groups    = [concord_group.staff.name]
+      networks  = ["10.0.0.0/8", "2001:db8::/32"]
+      times     = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = "07:00", to = "19:00", time_zone = "Europe/Berlin" }]
+      condition = "attributes.department == \"hr\" && now - authenticated_at < duration(\"4h\")"
+    },
+  ]
+
+  responses = {
+    headers = {
+      "X-Department" = "attributes.department"
+      "X-Groups"     = "groups"
+    }
+  }
+}

@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -107,7 +108,7 @@ func knownPurpose(purpose string) error {
 	if purpose == "" || slices.Contains(mdc.Purposes(), purpose) {
 		return nil
 	}
-	return fault.InvalidFields("The purpose cannot be accepted.", []fault.Field{{Pointer: "/purpose", Detail: "must be sign-in, agent, inactivity, flow, code or cursor, or be left out for all"}})
+	return fault.InvalidFields("The purpose cannot be accepted.", []fault.Field{{Pointer: "/purpose", Detail: "must be one of " + strings.Join(mdc.Purposes(), ", ") + ", or be left out for all"}})
 }
 
 // change edits the keysets of a purpose, or of all, with the audit record in the same transaction.

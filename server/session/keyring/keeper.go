@@ -39,7 +39,7 @@ type Targets interface {
 }
 
 // Actor is who does something on demand.
-type Actor struct{ Name, RequestID string }
+type Actor struct{ Name, RequestID, Address string }
 
 // Config wires a Keeper. Everything is needed.
 type Config struct {
@@ -139,8 +139,8 @@ func (k *Keeper) step(v *journal.Snapshot, s *mdc.Keyset, next uint64) (changed 
 		}
 		changed = true
 	}
-	if active := inState(s, mdc.KeyActive); active != nil && active.Longest.D() < lifetime {
-		active.Longest, changed = mdc.Duration(lifetime), true
+	if active := inState(s, mdc.KeyActive); active != nil && active.Longest < lives(s.Purpose, lifetime) {
+		active.Longest, changed = lives(s.Purpose, lifetime), true
 	}
 	ended, err := expire(s, now)
 	if err != nil {

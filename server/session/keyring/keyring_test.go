@@ -171,6 +171,9 @@ func TestKeysRotateOnSchedule(t *testing.T) {
 	if want := retired.EndedAt.Add(12*time.Hour + 30*time.Second); !retired.OpensUntil.Equal(want) {
 		t.Errorf("a retired key opens until %s, want %s", retired.OpensUntil, want)
 	}
+	if device := m.keys(mdc.PurposeDevice)[0]; !device.OpensUntil.Equal(device.EndedAt.Add(mdc.DeviceLife + 30*time.Second)) {
+		t.Errorf("the key of cookies that last %s opens until %s", mdc.DeviceLife, device.OpensUntil)
+	}
 	m.clock.Advance(12*time.Hour + 29*time.Second)
 	m.until("agent", mdc.KeyRetired, mdc.KeyActive)
 	m.clock.Advance(2 * time.Second)

@@ -33,13 +33,21 @@ func describe(k *mdc.Keyset, now time.Time, lifetime time.Duration) error {
 		if find(k, id) != nil {
 			continue
 		}
-		key := mdc.CookieKey{ID: id, State: mdc.KeyActive, CreatedAt: now, ActivatedAt: &now, Longest: mdc.Duration(lifetime)}
+		key := mdc.CookieKey{ID: id, State: mdc.KeyActive, CreatedAt: now, ActivatedAt: &now, Longest: lives(k.Purpose, lifetime)}
 		if id != sealing {
 			key.State, key.EndedAt = mdc.KeyRetired, &now
 		}
 		k.Keys = append(k.Keys, key)
 	}
 	return nil
+}
+
+// lives is how long a text of a purpose may be good, where sign-ons last lifetime.
+func lives(purpose string, lifetime time.Duration) mdc.Duration {
+	if purpose == mdc.PurposeDevice {
+		lifetime = max(lifetime, mdc.DeviceLife)
+	}
+	return mdc.Duration(lifetime)
 }
 
 func find(k *mdc.Keyset, id uint32) *mdc.CookieKey {
@@ -83,9 +91,9 @@ func activate(k *mdc.Keyset, now time.Time, lifetime time.Duration) error {
 	}
 	k.Keyset = out
 	if was := inState(k, mdc.KeyActive); was != nil {
-		was.State, was.EndedAt, was.Longest = mdc.KeyRetired, &now, max(was.Longest, mdc.Duration(lifetime))
+		was.State, was.EndedAt, was.Longest = mdc.KeyRetired, &now, max(was.Longest, lives(k.Purpose, lifetime))
 	}
-	next.State, next.ActivatedAt, next.Longest = mdc.KeyActive, &now, mdc.Duration(lifetime)
+	next.State, next.ActivatedAt, next.Longest = mdc.KeyActive, &now, lives(k.Purpose, lifetime)
 	return nil
 }
 

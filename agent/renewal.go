@@ -1,4 +1,4 @@
-package gate
+package agent
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
-	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -33,7 +32,7 @@ type renewal struct {
 	certFile, keyFile string
 	identity          *client.Identity
 	servers           *servers
-	clock             clock.Clock
+	clock             Clock
 	logger            *slog.Logger
 	early             float64 // share of a life by which it comes earlier, so that gates started together do not come together
 }
@@ -44,8 +43,8 @@ func newRenewal(c Config, identity *client.Identity, s *servers) (*renewal, erro
 	if err != nil {
 		return nil, err
 	}
-	if agent != c.Agent {
-		return nil, fmt.Errorf("client_cert_file is the certificate of the agent %q, not of %q", agent, c.Agent)
+	if agent != c.Name {
+		return nil, fmt.Errorf("client_cert_file is the certificate of the agent %q, not of %q", agent, c.Name)
 	}
 	return r, nil
 }
@@ -129,7 +128,7 @@ func (r *renewal) renewIfDue(ctx context.Context) error {
 // ask goes to the servers of the data center that issued the certificate, wherever they are listed: no other renews it.
 func (r *renewal) ask(ctx context.Context, home, csr string) (made wire.CertificateMade, err error) {
 	var errs []error
-	for _, s := range append(append([]*server(nil), r.servers.primaries...), r.servers.secondaries...) {
+	for _, s := range r.servers.everyone() {
 		if s.cluster != "" && !mdc.SameName(s.cluster, home) {
 			continue
 		}

@@ -1,8 +1,7 @@
-package gate
+package agent
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/browser"
 )
@@ -24,17 +23,5 @@ func stripCookies(h http.Header) {
 	h.Del("Cookie")
 	if keep != "" {
 		h.Set("Cookie", keep)
-	}
-}
-
-// stripSetCookies keeps an application from setting Concord's cookies: what it may not read it may not plant.
-func stripSetCookies(h http.Header) {
-	old := h.Values("Set-Cookie")
-	h.Del("Set-Cookie")
-	for _, line := range old {
-		name, _, _ := strings.Cut(line, "=")
-		if !browser.IsConcords(name) {
-			h.Add("Set-Cookie", line)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package gate
+package agent
 
 import (
 	"bytes"
@@ -101,20 +101,26 @@ func newPages() (*pages, error) {
 }
 
 // refuse answers with n as a page where a person looks, and as a problem document otherwise.
-func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, id string, n notice) {
+func (a *Agent) refuse(w http.ResponseWriter, r *http.Request, id string, n notice) {
 	if n.status >= http.StatusBadGateway {
 		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
 	}
 	if isNavigation(r) {
-		g.show(w, id, n)
+		a.show(w, id, n)
 		return
 	}
 	body, _ := json.Marshal(wire.Problem{ // strings and numbers always encode
 		Type: "urn:concord:problem:" + n.code, Title: n.Title, Status: n.status, Detail: n.Text, Code: n.code, Kind: n.kind, RequestID: id})
-	g.write(w, wire.ProblemType, n.status, body)
+	a.write(w, wire.ProblemType, n.status, body)
 }
 
-func (g *Gate) show(w http.ResponseWriter, id string, n notice) {
+// Unreachable answers that the application behind the agent does not answer, as a page or as a problem document. r is the request
+// that Protect's handler got.
+func (a *Agent) Unreachable(w http.ResponseWriter, r *http.Request) {
+	a.refuse(w, r, r.Header.Get(wire.HeaderRequestID), badGateway())
+}
+
+func (a *Agent) show(w http.ResponseWriter, id string, n notice) {
 	var b bytes.Buffer
 	data := struct {
 		notice
@@ -124,18 +130,18 @@ func (g *Gate) show(w http.ResponseWriter, id string, n notice) {
 	if n.status < http.StatusBadRequest {
 		data.RequestID = ""
 	}
-	if err := g.pages.template.Execute(&b, data); err != nil {
-		g.cfg.Logger.Error("page not rendered", "request_id", id, "error", err)
+	if err := a.pages.template.Execute(&b, data); err != nil {
+		a.cfg.Logger.Error("page not rendered", "request_id", id, "error", err)
 	}
-	g.write(w, "text/html; charset=utf-8", n.status, b.Bytes())
+	a.write(w, "text/html; charset=utf-8", n.status, b.Bytes())
 }
 
-func (g *Gate) write(w http.ResponseWriter, contentType string, status int, body []byte) {
+func (a *Agent) write(w http.ResponseWriter, contentType string, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", g.pages.policy)
+	h.Set("Content-Security-Policy", a.pages.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer a form says "Origin: null"
 	w.WriteHeader(status)

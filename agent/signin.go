@@ -1,9 +1,10 @@
-package gate
+package agent
 
 import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/browser"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -11,31 +12,43 @@ import (
 )
 
 // callback ends a sign-in: code, state and flow cookies go to Concord, which gives this agent's cookie and the way back.
-func (g *Gate) callback(w http.ResponseWriter, r *http.Request, id string) {
+func (a *Agent) callback(w http.ResponseWriter, r *http.Request, id string) {
 	if !allowed(w, r, http.MethodGet) {
-		g.refuse(w, r, id, wrongMethod())
+		a.refuse(w, r, id, wrongMethod())
 		return
 	}
 	code, state, ok := codeAndState(r.URL.RawQuery)
 	if !ok {
-		g.refuse(w, r, id, badRequest("The address of this page is not complete, or was changed on its way."))
+		a.refuse(w, r, id, badRequest("The address of this page is not complete, or was changed on its way."))
 		return
 	}
-	a, err := ask[wire.RedeemAnswer](r.Context(), g.servers, "", redeemPath, wire.RedeemRequest{
-		Host: r.Host, Scheme: g.cfg.ExternalScheme, Code: code, State: state,
-		FlowCookies: browser.Flows(browser.Cookies(r.Header), g.names.flow), ClientAddress: clientAddress(r),
+	sent := browser.Cookies(r.Header)
+	answer, from, err := ask[wire.RedeemAnswer](r.Context(), a.servers, question{sticky: browser.One(sent, a.names.agent), fresh: true, path: redeemPath}, wire.RedeemRequest{
+		Host: r.Host, Scheme: a.cfg.Scheme, Code: code, State: state, FlowCookies: browser.Flows(sent, a.names.flow), ClientAddress: clientAddress(r),
 	})
 	f, isFault := errors.AsType[*fault.Error](err)
 	switch {
 	case err == nil:
-		addCookies(w, a.SetCookies)
-		redirect(w, a.Location, http.StatusSeeOther)
+		a.servers.settle(a.cookieIn(&answer), from)
+		addCookies(w, answer.SetCookies)
+		redirect(w, answer.Location, http.StatusSeeOther)
 	case isFault && f.Kind != fault.Unavailable && f.Kind != fault.Internal: // expired, used, or made for another browser
-		g.cfg.Logger.Info("sign-in not completed", "request_id", id, "code", f.Code, "error", err)
-		g.refuse(w, r, id, signInFailed(f.Hint))
+		a.cfg.Logger.Info("sign-in not completed", "request_id", id, "code", f.Code, "error", err)
+		a.refuse(w, r, id, signInFailed(f.Hint))
 	default:
-		g.trouble(w, r, id, err)
+		a.trouble(w, r, id, err)
 	}
+}
+
+// cookieIn is the agent's cookie that a redeemed code gave; "" when it gave none.
+func (a *Agent) cookieIn(answer *wire.RedeemAnswer) string {
+	for _, line := range answer.SetCookies {
+		pair, _, _ := strings.Cut(line, ";")
+		if name, value, _ := strings.Cut(pair, "="); name == a.names.agent {
+			return value
+		}
+	}
+	return ""
 }
 
 // maxQuery is the longest query of a callback: a code and a state.
@@ -55,32 +68,32 @@ func codeAndState(query string) (code, state string, ok bool) {
 }
 
 // logout shows a form and, when it is posted from here, ends the sign-on everywhere. A link alone signs nobody out (SEC-15).
-func (g *Gate) logout(w http.ResponseWriter, r *http.Request, id string) {
+func (a *Agent) logout(w http.ResponseWriter, r *http.Request, id string) {
 	switch {
 	case !allowed(w, r, http.MethodGet, http.MethodPost):
-		g.refuse(w, r, id, wrongMethod())
+		a.refuse(w, r, id, wrongMethod())
 	case r.Method == http.MethodGet:
-		g.show(w, id, logoutForm())
-	case !browser.SameOrigin(r.Header, g.cfg.ExternalScheme+"://"+r.Host):
-		g.refuse(w, r, id, crossSite())
+		a.show(w, id, logoutForm())
+	case !browser.SameOrigin(r.Header, a.cfg.Scheme+"://"+r.Host):
+		a.refuse(w, r, id, crossSite())
 	default:
-		g.endSession(w, r, id)
+		a.endSession(w, r, id)
 	}
 }
 
-func (g *Gate) endSession(w http.ResponseWriter, r *http.Request, id string) {
-	cookie := browser.One(browser.Cookies(r.Header), g.names.agent)
+func (a *Agent) endSession(w http.ResponseWriter, r *http.Request, id string) {
+	cookie := browser.One(browser.Cookies(r.Header), a.names.agent)
 	if cookie == "" {
-		g.show(w, id, signedOut())
+		a.show(w, id, signedOut())
 		return
 	}
-	a, err := ask[wire.LogoutAnswer](r.Context(), g.servers, cookie, logoutPath, wire.LogoutRequest{Cookie: cookie})
+	answer, _, err := ask[wire.LogoutAnswer](r.Context(), a.servers, question{sticky: cookie, path: logoutPath}, wire.LogoutRequest{Cookie: cookie})
 	if err != nil { // the cookie stays: with it the person can try again, without it nobody could end the sign-on from here
-		g.trouble(w, r, id, err)
+		a.trouble(w, r, id, err)
 		return
 	}
-	addCookies(w, a.SetCookies)
-	redirect(w, a.Location, http.StatusSeeOther)
+	addCookies(w, answer.SetCookies)
+	redirect(w, answer.Location, http.StatusSeeOther)
 }
 
 // allowed says whether r's method is one of methods, and names them in Allow if not.

@@ -1,0 +1,4 @@
+import {
+  to = concord_admin_role.finance
+  id = "finance"
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_identity_store.corp
+  id = "corp"
+}
