@@ -52,7 +52,7 @@ func (a *Agent) authorize(w http.ResponseWriter, r *http.Request, next http.Hand
 			return
 		}
 	}
-	answer, _, err := ask[wire.AuthorizeAnswer](r.Context(), a.servers, question{sticky: in.Cookie, fresh: in.Cookie == "", path: authorizePath}, in)
+	answer, err := a.decision(r, in)
 	switch {
 	case err != nil:
 		a.trouble(w, r, id, err)
@@ -72,6 +72,20 @@ func (a *Agent) authorize(w http.ResponseWriter, r *http.Request, next http.Hand
 		addCookies(w, answer.SetCookies)
 		a.refuse(w, r, id, denied(answer.User != ""))
 	}
+}
+
+// decision asks, and asks again with a program's credentials where Concord says that they are for it to read: what an application asks
+// for by itself is none of Concord's business.
+func (a *Agent) decision(r *http.Request, in wire.AuthorizeRequest) (wire.AuthorizeAnswer, error) {
+	answer, _, err := ask[wire.AuthorizeAnswer](r.Context(), a.servers, question{sticky: in.Cookie, fresh: in.Cookie == "", path: authorizePath}, in)
+	if err != nil || answer.Decision != wire.DecisionChallenge || answer.WWWAuthenticate == "" {
+		return answer, err
+	}
+	if in.Authorization = browser.ProgramCredentials(r.Header); in.Authorization == "" {
+		return answer, nil
+	}
+	answer, _, err = ask[wire.AuthorizeAnswer](r.Context(), a.servers, question{sticky: in.Authorization, path: authorizePath}, in)
+	return answer, err
 }
 
 // question is what Concord is asked about a request; stale are cookies to clear where the answer begins another sign-in.
@@ -98,11 +112,15 @@ func (a *Agent) challenge(w http.ResponseWriter, r *http.Request, answer wire.Au
 		redirect(w, answer.Location, http.StatusFound)
 		return
 	}
-	a.notSignedIn(w, r, id)
+	a.notSignedIn(w, r, id, answer.WWWAuthenticate)
 }
 
-func (a *Agent) notSignedIn(w http.ResponseWriter, r *http.Request, id string) {
+// notSignedIn offers HTTP Basic where Concord does, to programs alone: a browser would ask for a password in a window of its own.
+func (a *Agent) notSignedIn(w http.ResponseWriter, r *http.Request, id, basic string) {
 	w.Header().Set("WWW-Authenticate", `Concord realm="`+a.cfg.Name+`"`)
+	if basic != "" && !browser.IsBrowser(r.Header) {
+		w.Header().Set("WWW-Authenticate", basic)
+	}
 	a.refuse(w, r, id, notSignedIn())
 }
 
@@ -110,7 +128,7 @@ func (a *Agent) notSignedIn(w http.ResponseWriter, r *http.Request, id string) {
 // it hears of the end too. The cookie goes (OAM-L5). Nobody is redirected, since the sign-in page may not have heard of it either.
 func (a *Agent) ended(w http.ResponseWriter, r *http.Request, id string) {
 	addCookies(w, []string{browser.Forget(a.names.agent+"=", a.cfg.Scheme)})
-	a.notSignedIn(w, r, id)
+	a.notSignedIn(w, r, id, "")
 }
 
 // trouble turns an error of Concord into the browser's answer.

@@ -31,6 +31,7 @@ type notice struct {
 	Text   string // what happened, and what to do next
 	Form   bool   // with the sign-out button
 	Again  bool   // with a link to the start of the site
+	Start  string // address of that link; "" = /
 }
 
 func badRequest(text string) notice {
@@ -61,8 +62,9 @@ func crossSite() notice {
 	return notice{status: http.StatusForbidden, code: "cross_site", kind: "forbidden", Title: "Please sign out from here", Text: "The request to sign out came from another site, so nothing was done. Use the button to sign out.", Form: true}
 }
 
-func signInFailed() notice {
-	return notice{status: http.StatusForbidden, code: "sign_in_not_completed", kind: "forbidden", Title: "The sign-in was not completed", Text: "It took too long, or was started in another window. Open the site again; if you are still signed in, you will not be asked for your password.", Again: true}
+// signInFailed leads to the agent's start page, where Concord names one.
+func signInFailed(start string) notice {
+	return notice{Start: start, status: http.StatusForbidden, code: "sign_in_not_completed", kind: "forbidden", Title: "The sign-in was not completed", Text: "It took too long, or was started in another window. Open the site again; if you are still signed in, you will not be asked for your password.", Again: true}
 }
 
 func badGateway() notice {

@@ -27,6 +27,9 @@ func (a *Agent) pass(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	onlyWebSocket(out.Header)
 	stripHeaders(out.Header, answer.Headers)
 	stripCookies(out.Header)
+	if answer.CredentialsUsed { // a password of Concord's is nothing that the application has to see
+		out.Header.Del("Authorization")
+	}
 	out.Header.Set(wire.HeaderRequestID, id)
 	for name, value := range answer.Headers {
 		out.Header.Set(name, value)

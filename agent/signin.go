@@ -34,7 +34,7 @@ func (a *Agent) callback(w http.ResponseWriter, r *http.Request, id string) {
 		redirect(w, answer.Location, http.StatusSeeOther)
 	case isFault && f.Kind != fault.Unavailable && f.Kind != fault.Internal: // expired, used, or made for another browser
 		a.cfg.Logger.Info("sign-in not completed", "request_id", id, "code", f.Code, "error", err)
-		a.refuse(w, r, id, signInFailed())
+		a.refuse(w, r, id, signInFailed(f.Hint))
 	default:
 		a.trouble(w, r, id, err)
 	}

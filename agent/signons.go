@@ -70,7 +70,7 @@ func (s *signOns) keep(key decisionKey, a wire.AuthorizeAnswer, asked time.Time)
 		return false
 	}
 	life := min(time.Duration(min(max(a.CacheSeconds, 0), 60))*time.Second, s.limit)
-	if a.SSOID == "" || life <= 0 {
+	if a.SSOID == "" || a.CredentialsUsed || life <= 0 { // what a password opened is no answer to the same cookies without it
 		return true
 	}
 	if len(s.decisions) >= maxDecisions && asked.Sub(s.swept).Abs() >= time.Second {

@@ -34,10 +34,10 @@ func (e *clientCertificate) Schema(_ context.Context, _ ephemeral.SchemaRequest,
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A fresh client certificate with its private key, which the server makes and keeps nowhere. Neither of them is ever in a plan or a state. Terraform opens it anew in each plan and each apply, so keep `ttl` short.",
 		Attributes: map[string]schema.Attribute{
-			"profile": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf("node", "agent", "administrator")},
-				MarkdownDescription: "Who will show the certificate: a `node`, an `agent` or an `administrator`."},
+			"profile": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf("node", "agent", "administrator", "user")},
+				MarkdownDescription: "Who will show the certificate: a `node`, an `agent`, an `administrator` or a `user`, who is a person that signs in with it."},
 			"name": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
-				MarkdownDescription: "The name of the node, agent or administrator; the certificate's one name ends with it."},
+				MarkdownDescription: "The name of the node, agent, administrator or user; the certificate's one name ends with it."},
 			"ttl": schema.StringAttribute{Optional: true, CustomType: attr.DurationType{}, Validators: []validator.String{attr.DurationBetween(leastLife, mostLife)},
 				MarkdownDescription: "How long the certificate lives, from `1m` to `2160h`. Default `1h`."},
 			"revoke_on_close": schema.BoolAttribute{Optional: true, MarkdownDescription: "Whether the certificate is revoked when Terraform is done with it. Default `false`, since it is usually handed on."},

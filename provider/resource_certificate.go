@@ -47,7 +47,7 @@ const (
 )
 
 // profiles of certificates, as the server names them.
-func profiles() []string { return []string{"node", "agent", "administrator", "web_server"} }
+func profiles() []string { return []string{"node", "agent", "administrator", "user", "web_server"} }
 
 // Schema describes the resource.
 func (r *issuedResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
@@ -56,7 +56,7 @@ func (r *issuedResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 	attributes := map[string]schema.Attribute{
 		"id": idAttribute("The serial; also what the certificate is imported by."),
 		"profile": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf(profiles()...)}, PlanModifiers: again,
-			MarkdownDescription: "What the certificate is for: `node`, `agent` or `administrator`, each with the one name `spiffe://<cluster id in lower case>/node/…`, `/agent/…` or `/admin/…`, or `web_server`, with DNS names and IP addresses."},
+			MarkdownDescription: "What the certificate is for: `node`, `agent`, `administrator` or `user` (a person), each with the one name `spiffe://<cluster id in lower case>/node/…`, `/agent/…`, `/admin/…` or `/user/…`, or `web_server`, with DNS names and IP addresses."},
 		"csr_pem": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 16<<10)}, PlanModifiers: []planmodifier.String{replaceUnlessImported()},
 			MarkdownDescription: "Certificate request as PEM text, usually of `tls_cert_request`. Its subject alternative names have to be exactly the names of the certificate. The key stays where the request was made."},
 		"ttl": schema.StringAttribute{Optional: true, CustomType: attr.DurationType{}, Validators: []validator.String{attr.DurationBetween(leastLife, mostLife)}, PlanModifiers: []planmodifier.String{replaceUnlessImported()},

@@ -122,6 +122,26 @@ func (d *DataCenter) Application(agent, origin string) Application {
 	return Application{At: d, Agent: agent, Secret: secret, Origin: origin}
 }
 
+// Scheme declares an authentication scheme of these methods, each against the local store.
+func (d *DataCenter) Scheme(name string, level int, methods ...string) {
+	d.t.Helper()
+	s := wire.AuthenticationScheme{Name: name, Level: &level}
+	for _, m := range methods {
+		s.Steps = append(s.Steps, wire.SchemeStep{Method: m})
+	}
+	d.Put(client.Path("v1", "authentication-schemes", name), s)
+}
+
+// Asks is Application that asks for an authentication scheme.
+func (d *DataCenter) Asks(agent, origin, scheme string) Application {
+	d.t.Helper()
+	a := d.Application(agent, origin)
+	_, host, _ := strings.Cut(origin, "://")
+	d.Put(client.Path("v1", "applications", agent), wire.Application{Name: agent, Hosts: []string{host},
+		Resources: map[string]wire.Resource{"all": {Paths: []string{"/**"}, AuthenticationScheme: scheme}}})
+	return a
+}
+
 // Through is the same application asked at another data center, such as the agent's secondary.
 func (a Application) Through(d *DataCenter) Application {
 	a.At = d

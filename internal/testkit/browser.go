@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -75,6 +76,18 @@ func NewBrowser(t testing.TB, centers ...*DataCenter) *Browser {
 	t.Cleanup(pool.CloseIdleConnections)
 	return &Browser{t: t, Jar: jar, cookies: map[string]map[string]string{}, http: &http.Client{Jar: jar, Timeout: patience, Transport: pool,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// Show makes the browser show a certificate from its next connection on, whatever authorities the listener names.
+func (b *Browser) Show(c Certificate) {
+	b.t.Helper()
+	if pool, ok := b.http.Transport.(*http.Transport); ok {
+		pool.CloseIdleConnections()
+		next := pool.Clone()
+		next.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.Pair, nil }
+		b.http.Transport = next
+		b.t.Cleanup(next.CloseIdleConnections)
+	}
 }
 
 // Close lets go of the browser's connections.

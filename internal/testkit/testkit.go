@@ -40,7 +40,8 @@ type Options struct {
 	Logger    *slog.Logger // nil = the test's output
 	AllowOpen bool         // whether security mode open may be declared
 	// Version is what the data centers say they run; "" = one that is no release.
-	Version string
+	Version      string
+	ClientCAFile string // roots of an operator's own PKI, for the runtime listeners
 	// External issues for the first data center; nil = each has an authority of its own.
 	External *StepCA
 	LeafTTL  time.Duration // of what External issues; 0 = the default
@@ -65,7 +66,7 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		for _, l := range []*config.Listener{&cfg.Admin, &cfg.Runtime, &cfg.Peer} {
 			l.Address, l.Advertise = "127.0.0.1:0", "127.0.0.1:0"
 		}
-		cfg.AllowOpen = o.AllowOpen
+		cfg.AllowOpen, cfg.Runtime.TLS.ClientCAFile = o.AllowOpen, o.ClientCAFile
 		if i == 0 && o.External != nil {
 			cfg.ExternalCA, cfg.LeafTTL = o.External.Block(), cmp.Or(o.LeafTTL, cfg.LeafTTL)
 		}

@@ -301,6 +301,8 @@ type SessionView struct {
 	User            string     `json:"user"`
 	IdentityStore   string     `json:"identity_store"`
 	Level           int        `json:"level"`
+	Scheme          string     `json:"scheme"`  // authentication scheme of the sign-in; "" where only a cookie told of it
+	Methods         []string   `json:"methods"` // of its steps: password, basic, certificate
 	ClientAddress   string     `json:"client_address,omitempty"`
 	CreatedAt       time.Time  `json:"created_at"`
 	AuthenticatedAt time.Time  `json:"authenticated_at"`

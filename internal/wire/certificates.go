@@ -5,7 +5,7 @@ import "time"
 // CertificateOrder asks a data center for a certificate (POST /v1/certificates). Name is for node, agent and administrator,
 // SANs for web_server; with a request they may be left out, and its own names are taken.
 type CertificateOrder struct {
-	Profile string   `json:"profile"` // node, agent, administrator, web_server
+	Profile string   `json:"profile"` // node, agent, administrator, user, web_server
 	Name    string   `json:"name,omitempty"`
 	SANs    []string `json:"sans,omitempty"`
 	TTL     string   `json:"ttl,omitempty"`     // 1m to 2160h; default the configured leaf_ttl

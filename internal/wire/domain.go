@@ -11,7 +11,23 @@ type SecurityDomain struct {
 // SecurityDomainView is a security domain as it is answered.
 type SecurityDomainView struct {
 	SecurityDomain
-	ID string `json:"id"`
+	ID      string `json:"id"`
+	Digest  string `json:"digest"`  // SHA-256 of the domain and all that it owns, hex: the same in every data center that has the same
+	Objects int    `json:"objects"` // that it owns
+}
+
+// PeerDomains is GET /peer/v1/security-domains.
+type PeerDomains struct {
+	Epoch       uint64                  `json:"epoch"`
+	EpochHolder string                  `json:"epoch_holder"`
+	Sequence    uint64                  `json:"sequence"`
+	Domains     map[string]DomainDigest `json:"domains"` // by name
+}
+
+// DomainDigest stands for what a security domain holds.
+type DomainDigest struct {
+	Digest  string `json:"digest"`
+	Objects int    `json:"objects"`
 }
 
 // AuthenticationScheme is the writable half of /v1/authentication-schemes/{name}.
@@ -25,8 +41,9 @@ type AuthenticationScheme struct {
 
 // SchemeStep is one proof of an authentication scheme.
 type SchemeStep struct {
-	Method        string `json:"method"`                   // password, basic, certificate
-	IdentityStore string `json:"identity_store,omitempty"` // default "local"
+	Method          string `json:"method"`                     // password, basic, certificate
+	IdentityStore   string `json:"identity_store,omitempty"`   // default "local"
+	CertificateName string `json:"certificate_name,omitempty"` // of method certificate: uri (default), email, common_name
 }
 
 // AuthenticationSchemeView is an authentication scheme as it is answered.

@@ -149,6 +149,8 @@ type PeerSession struct {
 	Attributes      map[string]string `json:"attributes,omitempty"`
 	Groups          []string          `json:"groups,omitempty"`
 	Level           int               `json:"level"`
+	Scheme          string            `json:"scheme,omitempty"`
+	Methods         []string          `json:"methods,omitempty"`
 	ClientAddress   string            `json:"client_address,omitempty"`
 	AuthenticatedAt time.Time         `json:"authenticated_at"`
 	ExpiresAt       time.Time         `json:"expires_at"`

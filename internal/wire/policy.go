@@ -43,11 +43,12 @@ type AuthorizationPolicyView struct {
 
 // PolicyEvaluation is POST /v1/policies/evaluate: a request that nobody makes. Without user and subject nobody is signed in.
 type PolicyEvaluation struct {
-	User          string               `json:"user,omitempty"`    // of the local identity store
-	Level         int                  `json:"level,omitempty"`   // with user: of the sign-in; default 1
-	Subject       *PolicySubject       `json:"subject,omitempty"` // in the place of user
-	Method        string               `json:"method,omitempty"`  // default GET
-	Scheme        string               `json:"scheme,omitempty"`  // default https
+	User          string               `json:"user,omitempty"`                  // of the local identity store
+	Level         int                  `json:"level,omitempty"`                 // with user: of the sign-in; default 1
+	SignIn        string               `json:"authentication_scheme,omitempty"` // with user or subject, in the place of a level: how they signed in
+	Subject       *PolicySubject       `json:"subject,omitempty"`               // in the place of user
+	Method        string               `json:"method,omitempty"`                // default GET
+	Scheme        string               `json:"scheme,omitempty"`                // default https
 	Host          string               `json:"host"`
 	Target        string               `json:"target"` // path[?query], as a browser sends it
 	ClientAddress string               `json:"client_address,omitempty"`
@@ -67,11 +68,12 @@ type PolicySubject struct {
 
 // PolicyVerdict is what the request would get, and why.
 type PolicyVerdict struct {
-	Decision    string              `json:"decision"`              // allow, challenge or deny, as an agent is told
-	Effect      string              `json:"effect"`                // deny, challenge, allow, public or excluded
-	Reason      string              `json:"reason"`                // the rule that decided
-	Level       int                 `json:"level,omitempty"`       // with challenge: the level that is asked for
-	Application string              `json:"application,omitempty"` // whose resource covers the request
+	Decision    string              `json:"decision"`                        // allow, challenge or deny, as an agent is told
+	Effect      string              `json:"effect"`                          // deny, challenge, allow, public or excluded
+	Reason      string              `json:"reason"`                          // the rule that decided
+	Level       int                 `json:"level,omitempty"`                 // with challenge: the level that is asked for
+	SignIn      string              `json:"authentication_scheme,omitempty"` // with challenge: which scheme leads there
+	Application string              `json:"application,omitempty"`           // whose resource covers the request
 	Resource    string              `json:"resource,omitempty"`
 	Policy      string              `json:"policy,omitempty"` // that was asked
 	Rule        int                 `json:"rule,omitempty"`   // of the policy that decided, from 1

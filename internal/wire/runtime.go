@@ -2,11 +2,13 @@ package wire
 
 import "time"
 
-// AuthenticateRequest is POST /session/v1/authenticate.
+// AuthenticateRequest is POST /session/v1/authenticate. With HTTP Basic in Authorization, user and password are left out; a step
+// that wants a certificate takes that of the connection.
 type AuthenticateRequest struct {
-	User          string `json:"user"`
-	Password      string `json:"password"`
-	IdentityStore string `json:"identity_store,omitempty"` // default "local"
+	User          string `json:"user,omitempty"`
+	Password      string `json:"password,omitempty"`
+	Scheme        string `json:"scheme,omitempty"`         // authentication scheme; default "password"
+	IdentityStore string `json:"identity_store,omitempty"` // of the scheme "password" alone; default "local"
 }
 
 // AuthenticateAnswer says who signed in; the sign-in cookie is in Set-Cookie.
@@ -36,6 +38,7 @@ type AuthorizeRequest struct {
 	InactivityCookie string `json:"inactivity_cookie,omitempty"` //
 	Navigation       bool   `json:"navigation,omitempty"`        // the browser wants a page: a challenge may redirect
 	FlowCookies      int    `json:"flow_cookies,omitempty"`      // how many flow cookies the browser sent
+	Authorization    string `json:"authorization,omitempty"`     // the program's HTTP Basic credentials; sent again with them after a challenge that offers Basic
 }
 
 // AuthorizeAnswer is the decision and what to do about it.
@@ -48,6 +51,9 @@ type AuthorizeAnswer struct {
 	SetCookies   []string          `json:"set_cookies,omitempty"` // Set-Cookie values for the browser
 	CacheSeconds int               `json:"cache_seconds"`         // for how long the same request with the same cookies may be allowed again; 0 = ask each time
 	SSOID        string            `json:"sso_id,omitempty"`      // the sign-on that was allowed, as "sid" in a logout token; "" = nobody's
+
+	WWWAuthenticate string `json:"www_authenticate,omitempty"` // with challenge: HTTP Basic, for a program that does not come from a browser's page
+	CredentialsUsed bool   `json:"credentials_used,omitempty"` // Authorization was Concord's to read: the application does not get it
 }
 
 // RedeemRequest is POST /session/v1/redeem: the callback's code for an agent's cookie.

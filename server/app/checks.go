@@ -6,6 +6,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -22,8 +23,15 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	}
 	validator, err := topology.NewValidator(topology.ValidatorConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, Version: n.opts.Version, Hello: link.Hello,
 		Agreements: n.agreement, Majority: n.mastership.Majority, Modes: modeFacts{n}, Roots: n.authority.Roots, Own: n.ownCertificates, State: n.partners.State, Clock: n.opts.Clock,
-		AskEdges: edgeCalls{n.links}.Ask,
-		Stores:   n.probeStores, AskStores: edgeCalls{n.links}.Stores,
+		AskEdges: edgeCalls{n.links}.Ask, AskDomains: edgeCalls{n.links}.domains,
+		Domains: func(ctx context.Context) (journal.Domains, error) {
+			d, err := n.model.Domains(ctx)
+			if err != nil {
+				return journal.Domains{}, err
+			}
+			return *d, nil
+		},
+		Stores: n.probeStores, AskStores: edgeCalls{n.links}.Stores,
 		HasBlob: func(sha256 string) (bool, error) {
 			_, found, err := n.blobs.Stat(sha256)
 			return found, err

@@ -25,6 +25,7 @@ type model struct {
 	lastPolicy   atomic.Pointer[mdc.SessionPolicy]
 	lastPartners atomic.Pointer[[]string]
 
+	domains  cached[journal.Domains]
 	policy   cached[mdc.SessionPolicy]
 	strength cached[mdc.PasswordPolicy]
 	index    cached[policy.Index]
@@ -37,17 +38,19 @@ type model struct {
 	admins   cached[administration.Index]
 	agents   cachedMap[mdc.Agent]
 	users    cachedMap[mdc.User]
+	schemes  cachedMap[mdc.AuthenticationScheme]
 	stores   cachedMap[declaredStore]
 }
 
 func newModel(log *journal.Log, runtimeURL string) *model {
 	m := &model{log: log, runtimeURL: runtimeURL, agents: cachedMap[mdc.Agent]{limit: 10_000}, users: cachedMap[mdc.User]{limit: 100_000},
-		stores: cachedMap[declaredStore]{limit: 1000}}
+		schemes: cachedMap[mdc.AuthenticationScheme]{limit: 1_000}, stores: cachedMap[declaredStore]{limit: 1000}}
 	log.OnChange(m.changed)
 	return m
 }
 
 func (m *model) changed(changes []journal.Change) {
+	m.domains.drop() // any object may belong to one
 	for _, c := range changes {
 		if kind, _, ok := strings.Cut(c.Name, "/"); ok && c.Kind == "override" { // the object that it lies over counts as changed
 			c = journal.Change{Kind: kind}
@@ -59,8 +62,11 @@ func (m *model) changed(changes []journal.Change) {
 		if all || c.Kind == "password_policy" {
 			m.strength.drop()
 		}
-		if all || c.Kind == "application" || c.Kind == "authorization_policy" {
+		if all || c.Kind == "application" || c.Kind == "authorization_policy" || c.Kind == "authentication_scheme" {
 			m.index.drop()
+		}
+		if all || c.Kind == "authentication_scheme" {
+			m.schemes.drop("")
 		}
 		if all || c.Kind == "data_center" {
 			m.center.drop()
@@ -215,13 +221,29 @@ func (m *model) compile(ctx context.Context, instead *mdc.AuthorizationPolicy) (
 		policies = slices.DeleteFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == instead.Name })
 		policies = append(policies, instead)
 	}
-	return policy.Compile(apps, policies)
+	schemes, err := loadAll[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind())
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(apps, policies, schemes)
 }
 
 // PasswordPolicy gives what new passwords must be.
 func (m *model) PasswordPolicy(ctx context.Context) (*mdc.PasswordPolicy, error) {
 	return m.strength.get(func() (*mdc.PasswordPolicy, error) {
 		return loadOne[mdc.PasswordPolicy](ctx, m.log, mdc.PasswordPolicyKind(), mdc.SingletonName)
+	})
+}
+
+// Domains says what the security domains hold. It reads every object that one can own, once after each change.
+func (m *model) Domains(ctx context.Context) (*journal.Domains, error) {
+	return m.domains.get(func() (d *journal.Domains, err error) {
+		err = m.log.View(ctx, func(s *journal.Snapshot) error {
+			all, err := s.Domains()
+			d = &all
+			return err
+		})
+		return d, err
 	})
 }
 
@@ -280,6 +302,16 @@ func (m *model) TrustedCertificates(ctx context.Context) ([]mdc.TrustedCertifica
 func (m *model) Agent(ctx context.Context, name string) (*mdc.Agent, error) {
 	return m.agents.get(name, func() (*mdc.Agent, error) {
 		return optional(loadOne[mdc.Agent](ctx, m.log, mdc.AgentKind(), name))
+	})
+}
+
+// Scheme gives an authentication scheme, the built-in one for "" too; nil when there is none such.
+func (m *model) Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error) {
+	if name == "" || name == mdc.SchemePassword {
+		return mdc.BuiltInScheme(), nil
+	}
+	return m.schemes.get(name, func() (*mdc.AuthenticationScheme, error) {
+		return optional(loadOne[mdc.AuthenticationScheme](ctx, m.log, mdc.AuthenticationSchemeKind(), name))
 	})
 }
 

@@ -39,7 +39,7 @@ func (p sessionPeers) Retrieve(ctx context.Context, cluster string, r session.Re
 	}
 	a := session.RetrieveAnswer{Result: out.Result, CodeUsed: out.CodeUsed}
 	if v := out.Session; v != nil {
-		a.Session = &mdc.Session{ID: mdc.SessionID(v.ID), SSOID: mdc.SSOID(v.SSOID), User: v.User, Store: v.Store, Attributes: v.Attributes, Groups: v.Groups,
+		a.Session = &mdc.Session{ID: mdc.SessionID(v.ID), SSOID: mdc.SSOID(v.SSOID), User: v.User, Store: v.Store, Attributes: v.Attributes, Groups: v.Groups, Scheme: v.Scheme, Methods: v.Methods,
 			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members,
 			CreatedAt: v.CreatedAt}
 	}

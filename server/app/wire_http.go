@@ -95,6 +95,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		Proxies:        n.cfg.Runtime.TrustedProxies,
 		Guesses:        n.people.counter,
 		AgentSecrets:   n.people.agents,
+		Directory:      directory{n.model, n.directories},
 		Model:          n.model,
 		Pages:          pages,
 	})

@@ -3,6 +3,7 @@ package assertion
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -26,6 +27,26 @@ type claims struct {
 	Store           string   `json:"identity_store"`
 	Groups          []string `json:"groups"`
 	Level           int      `json:"level"`
+	Scheme          string   `json:"acr,omitempty"` // authentication scheme (OpenID Connect Core section 2); absent where it is not known
+	Methods         []string `json:"amr,omitempty"` // RFC 8176; likewise
+}
+
+// methods are the steps of a sign-in in the words of RFC 8176: pwd for a password, pop for the possession of a key, and mfa
+// where both were asked for.
+func methods(steps []string) (out []string) {
+	for _, m := range steps {
+		word := "pwd"
+		if m == mdc.MethodCertificate {
+			word = "pop"
+		}
+		if !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	if len(out) > 1 {
+		out = append(out, "mfa")
+	}
+	return out
 }
 
 // Assert gives the assertion of a session for an agent. The session must be one that the policy has just let through.
@@ -40,7 +61,8 @@ func (s *Signer) Assert(agent string, v *mdc.Session) (string, error) {
 		expires = v.ExpiresAt
 	}
 	payload, err := json.Marshal(claims{Issuer: s.c.ClusterID, Audience: agent, Subject: v.User, IssuedAt: now.Unix(), ExpiresAt: expires.Unix(),
-		AuthenticatedAt: v.AuthenticatedAt.Unix(), SignOn: string(v.SSOID), Store: v.Store, Groups: append([]string{}, v.Groups...), Level: v.Level})
+		AuthenticatedAt: v.AuthenticatedAt.Unix(), SignOn: string(v.SSOID), Store: v.Store, Groups: append([]string{}, v.Groups...), Level: v.Level,
+		Scheme: v.Scheme, Methods: methods(v.Methods)})
 	if err != nil {
 		return "", fmt.Errorf("encode assertion: %w", err)
 	}

@@ -14,17 +14,18 @@ import (
 // Profile is a use for which a certificate is issued. It decides names and usages.
 type Profile string
 
-// The profiles. The first three carry exactly one name, a URI of this data center; a web server's carries none.
+// The profiles. All but the last carry exactly one name, a URI of this data center; a web server's carries none.
 const (
 	ProfileNode          Profile = "node"          // spiffe://<cluster>/node/<name>, client and server
 	ProfileAgent         Profile = "agent"         // spiffe://<cluster>/agent/<agent>, client
 	ProfileAdministrator Profile = "administrator" // spiffe://<cluster>/admin/<name>, client
+	ProfileUser          Profile = "user"          // spiffe://<cluster>/user/<user>, client: a person's
 	ProfileWebServer     Profile = "web_server"    // DNS names and IP addresses, server
 )
 
 // Profiles are all of them.
 func Profiles() []Profile {
-	return []Profile{ProfileNode, ProfileAgent, ProfileAdministrator, ProfileWebServer}
+	return []Profile{ProfileNode, ProfileAgent, ProfileAdministrator, ProfileUser, ProfileWebServer}
 }
 
 const maxNames = 64 // in one certificate
@@ -38,6 +39,8 @@ func (p Profile) folder() string {
 		return "agent"
 	case ProfileAdministrator:
 		return "admin"
+	case ProfileUser:
+		return "user"
 	default:
 		return ""
 	}
@@ -69,6 +72,8 @@ func (p Profile) validName(name string) bool {
 		return within(name, 64, "-")
 	case ProfileAdministrator:
 		return within(name, 64, "-_.@") && strings.Trim(name, ".") == name && !strings.Contains(name, "..")
+	case ProfileUser:
+		return within(name, 64, "-_.@+") && mdc.ValidName(name) && strings.Trim(name, ".") == name && !strings.Contains(name, "..")
 	default:
 		return false
 	}
@@ -87,18 +92,20 @@ func (p Profile) nameRule() string {
 		return "has to be 1 to 63 letters and digits, starting with a letter"
 	case ProfileAgent:
 		return "has to be 1 to 64 letters, digits and hyphens"
+	case ProfileUser:
+		return "has to be a user's name of 1 to 64 letters, digits and . _ - @ +, starting with a letter or digit, and no dot at the end or twice in a row"
 	default:
 		return "has to be 1 to 64 letters, digits and . _ - @, and no dot at either end"
 	}
 }
 
-// shape makes the shape of a certificate for name (the first three profiles) or for sans (a web server's).
+// shape makes the shape of a certificate for name (the profiles with a URI) or for sans (a web server's).
 func (p Profile) shape(clusterID, name string, sans []string) (shape, error) {
 	if p == ProfileWebServer {
 		return webShape(name, sans)
 	}
 	if p.folder() == "" {
-		return shape{}, invalid("/profile", "has to be node, agent, administrator or web_server")
+		return shape{}, invalid("/profile", "has to be node, agent, administrator, user or web_server")
 	}
 	if !p.validName(name) {
 		return shape{}, invalid("/name", p.nameRule())
@@ -107,7 +114,7 @@ func (p Profile) shape(clusterID, name string, sans []string) (shape, error) {
 	if len(sans) > 0 && !slices.Equal(sans, []string{id}) {
 		return shape{}, invalid("/sans", "a certificate of this profile carries the one name "+id)
 	}
-	common := map[Profile]string{ProfileNode: "", ProfileAgent: "agent ", ProfileAdministrator: "admin "}[p]
+	common := map[Profile]string{ProfileNode: "", ProfileAgent: "agent ", ProfileAdministrator: "admin ", ProfileUser: "user "}[p]
 	return shape{id: id, common: clip64(clusterID + " " + common + name), names: []string{id}, usage: p.usage()}, nil
 }
 

@@ -31,10 +31,10 @@ func (p *program) policy() *cobra.Command {
 
 // trial is a request that nobody makes, as flags say it.
 type trial struct {
-	user, as, method, client, at, file, expect string
-	groups                                     []string
-	attributes                                 map[string]string
-	level                                      int
+	user, as, signIn, method, client, at, file, expect string
+	groups                                             []string
+	attributes                                         map[string]string
+	level                                              int
 }
 
 func (p *program) policyTest(t *target) *cobra.Command {
@@ -76,6 +76,7 @@ func (f *trial) register(c *cobra.Command) {
 	l.StringSliceVar(&f.groups, "group", nil, "with --as: a `GROUP` of theirs; may be repeated")
 	l.StringToStringVar(&f.attributes, "attribute", nil, "with --as: `NAME=VALUE`; may be repeated")
 	l.IntVar(&f.level, "level", 0, "authentication `LEVEL` (default 1)")
+	l.StringVar(&f.signIn, "sign-in", "", "authentication `SCHEME` that they used, for its level")
 	l.StringVar(&f.method, "method", http.MethodGet, "`METHOD` of the request")
 	l.StringVar(&f.client, "client", "", "the client's `ADDRESS`; not known without it")
 	l.StringVar(&f.at, "at", "", "`TIME` of the request, 2026-11-30T08:00:00+01:00 (default now)")
@@ -92,13 +93,17 @@ func (f *trial) question(address string) (in wire.PolicyEvaluation, err error) {
 		return in, usage("--user and --as are two persons; give one")
 	case f.as == "" && len(f.groups)+len(f.attributes) > 0:
 		return in, usage("--group and --attribute go with --as")
+	case f.user == "" && f.as == "" && f.signIn != "":
+		return in, usage("--sign-in goes with --user or --as")
+	case f.level != 0 && f.signIn != "":
+		return in, usage("--level and --sign-in both say a level; give one")
 	case f.user == "" && f.as == "" && f.level != 0:
 		return in, usage("--level goes with --user or --as")
 	case f.expect != "" && !slices.Contains([]string{wire.DecisionAllow, wire.DecisionChallenge, wire.DecisionDeny}, f.expect):
 		return in, usage("--expect %q is not one of allow, challenge, deny", f.expect)
 	}
 	_, rest, _ := strings.Cut(address, "://")
-	in = wire.PolicyEvaluation{User: f.user, Method: f.method, Scheme: u.Scheme, Host: u.Host, Target: "/", ClientAddress: f.client}
+	in = wire.PolicyEvaluation{User: f.user, SignIn: f.signIn, Method: f.method, Scheme: u.Scheme, Host: u.Host, Target: "/", ClientAddress: f.client}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 { // undecoded, as a browser would send it
 		in.Target = rest[i:]
 		if rest[i] != '/' {
@@ -148,6 +153,9 @@ func (p *program) printVerdict(v wire.PolicyVerdict, output string) error {
 	rows := [][]string{{"REASON", v.Reason}, {"WHO", who}, {"AT", moment(&v.At)}, {"APPLICATION", or(v.Application)}, {"RESOURCE", or(v.Resource)}, {"POLICY", or(v.Policy)}}
 	if v.Level > 0 {
 		rows = append(rows, []string{"LEVEL", strconv.Itoa(v.Level)})
+	}
+	if v.SignIn != "" {
+		rows = append(rows, []string{"SIGN IN BY", v.SignIn})
 	}
 	about := []note{}
 	for _, name := range slices.Sorted(maps.Keys(v.Headers)) {

@@ -39,7 +39,7 @@ func (p *program) trustCertificates(t *target) *cobra.Command {
 			return p.printCertificates(all, t.output)
 		})}
 	f := c.Flags()
-	f.StringVar(&profile, "profile", "", "only of this `PROFILE`: node, agent, administrator, web_server")
+	f.StringVar(&profile, "profile", "", "only of this `PROFILE`: node, agent, administrator, user, web_server")
 	f.StringVar(&identity, "identity", "", "only of this `URI`, or first name of a web server")
 	f.StringVar(&name, "name", "", "only with this `NAME` among its names")
 	f.StringVar(&status, "status", "", "only `STATUS`: valid, expired, revoked")
@@ -84,7 +84,7 @@ func (p *program) trustIssue(t *target) *cobra.Command {
 		Long: "Issues a certificate. With --csr the key stays where the request was made. Without it the server\nmakes the key, answers it this once and keeps it nowhere: give --key-out, or it is printed.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, _ []string) error {
 			if o.Profile == "" {
-				return usage("which profile? give --profile node, agent, administrator or web_server")
+				return usage("which profile? give --profile node, agent, administrator, user or web_server")
 			}
 			o.Profile = underscored(o.Profile)
 			var err error
@@ -94,7 +94,7 @@ func (p *program) trustIssue(t *target) *cobra.Command {
 			return p.obtain(ctx, conn, client.Request{Path: client.Path("v1", "certificates"), In: o}, out, t.output)
 		})}
 	f := c.Flags()
-	f.StringVar(&o.Profile, "profile", "", "`PROFILE`: node, agent, administrator or web_server")
+	f.StringVar(&o.Profile, "profile", "", "`PROFILE`: node, agent, administrator, user or web_server")
 	f.StringVar(&o.Name, "name", "", "`NAME` of the node, agent or administrator")
 	f.StringSliceVar(&o.SANs, "san", nil, "DNS `NAME` or IP address of a web server; may be repeated")
 	f.StringVar(&o.TTL, "ttl", "", "`LIFE` such as 24h; the server's leaf_ttl by default")

@@ -22,7 +22,23 @@ type Login struct {
 	Package     string // name of the package that the person wanted, returned in the field "package"; "" = none
 	Token       string // form token, returned in the field "token"
 	User        string // what was typed before, to spare typing it again
+	Method      string // of this step: "certificate" has a button and no fields; "" and all others ask for name and password
+	Step, Steps int    // which step of how many; Steps below 2 = it is not said
+	Fixed       bool   // User has passed the steps before, and is not asked for again
+	Progress    string // what was passed so far, returned in the field "progress"; "" = nothing
+	StepUp      bool   // the person is signed in, and the application asks for more
 	Error       string // a sentence about the last attempt; "" = first attempt
+}
+
+// Certificate says that this step asks for a certificate.
+func (d Login) Certificate() bool { return d.Method == "certificate" }
+
+// More says that another step follows this one.
+func (d Login) More() bool { return d.Step < d.Steps }
+
+// StepSentence says which step of how many this is.
+func (d Login) StepSentence() string {
+	return d.Say("login.step", strconv.Itoa(d.Step), strconv.Itoa(d.Steps))
 }
 
 // SignedIn fills the page of somebody who is signed in already.

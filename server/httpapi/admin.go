@@ -64,7 +64,7 @@ func (s *Server) kinds() []kindRoutes {
 		{kind: mdc.GroupKind(), in: wire.Group{}, out: wire.GroupView{}, page: wire.Page[wire.GroupView]{}},
 		{kind: mdc.ApplicationKind(), in: wire.Application{}, out: wire.ApplicationView{}, page: wire.Page[wire.ApplicationView]{}},
 		{kind: mdc.AuthorizationPolicyKind(), in: wire.AuthorizationPolicy{}, out: wire.AuthorizationPolicyView{}, page: wire.Page[wire.AuthorizationPolicyView]{}},
-		{kind: mdc.SecurityDomainKind(), in: wire.SecurityDomain{}, out: wire.SecurityDomainView{}, page: wire.Page[wire.SecurityDomainView]{}},
+		{kind: mdc.SecurityDomainKind(), in: wire.SecurityDomain{}, out: wire.SecurityDomainView{}, page: wire.Page[wire.SecurityDomainView]{}, view: s.securityDomainView, moves: true},
 		{kind: mdc.AuthenticationSchemeKind(), in: wire.AuthenticationScheme{}, out: wire.AuthenticationSchemeView{}, page: wire.Page[wire.AuthenticationSchemeView]{}},
 		{kind: mdc.IdentityStoreKind(), in: wire.IdentityStore{}, out: wire.IdentityStoreView{}, page: wire.Page[wire.IdentityStoreView]{}},
 		{kind: mdc.AdminRoleKind(), in: wire.AdminRole{}, out: wire.AdminRoleView{}, page: wire.Page[wire.AdminRoleView]{}},

@@ -160,9 +160,9 @@ func certificateFilter(c *call) (ca.Filter, error) {
 	f := ca.Filter{Profile: ca.Profile(c.Query("profile")), Identity: c.Query("identity"), Name: c.Query("name"), Status: ca.Status(c.Query("status"))}
 	var wrong []fault.Field
 	switch f.Profile {
-	case "", ca.ProfileNode, ca.ProfileAgent, ca.ProfileAdministrator, ca.ProfileWebServer:
+	case "", ca.ProfileNode, ca.ProfileAgent, ca.ProfileAdministrator, ca.ProfileUser, ca.ProfileWebServer:
 	default:
-		wrong = append(wrong, fault.Field{Pointer: "/profile", Detail: "has to be node, agent, administrator or web_server"})
+		wrong = append(wrong, fault.Field{Pointer: "/profile", Detail: "has to be node, agent, administrator, user or web_server"})
 	}
 	switch f.Status {
 	case "", ca.StatusValid, ca.StatusExpired, ca.StatusRevoked:

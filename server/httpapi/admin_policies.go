@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,8 @@ func (e *evaluation) faults() (fields []fault.Field) {
 	want(e.in.ClientAddress == "" || policy.ClientAddress(e.in.ClientAddress).IsValid(), "/client_address", "is no address")
 	want(e.in.User == "" || e.in.Subject == nil, "/subject", "and user are both there; give one")
 	want(e.in.Level == 0 || e.in.User != "", "/level", "goes with user; a subject has its own")
+	want(e.in.SignIn == "" || e.in.User != "" || e.in.Subject != nil, "/authentication_scheme", "goes with user or subject: it is how they signed in")
+	want(e.in.SignIn == "" || e.in.Level == 0 && (e.in.Subject == nil || e.in.Subject.Level == 0), "/authentication_scheme", "and a level are both there; give one")
 	want(e.in.Level >= 0 && e.in.Level <= mdc.MaxLevel, "/level", fmt.Sprintf("is not between 1 and %d", mdc.MaxLevel))
 	if p := e.in.Subject; p != nil {
 		want(p.User != "", "/subject/user", "is missing")
@@ -98,7 +101,11 @@ func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 		return nil
 	}
 	if who.Level == 0 {
-		who.Level = policy.LevelPassword
+		level, err := s.levelOf(ctx, e.in.SignIn)
+		if err != nil {
+			return err
+		}
+		who.Level = level
 	}
 	if who.IdentityStore == "" {
 		who.IdentityStore = mdc.LocalStore
@@ -109,6 +116,18 @@ func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 	e.out.Subject = who
 	e.subject = &policy.Subject{User: who.User, Groups: who.Groups, Attributes: who.Attributes, Level: who.Level, IdentityStore: who.IdentityStore, AuthenticatedAt: *who.AuthenticatedAt}
 	return nil
+}
+
+// levelOf is the level of a sign-in by a scheme, as it counts in this data center.
+func (s *Server) levelOf(ctx context.Context, scheme string) (int, error) {
+	found, err := s.c.Model.Scheme(ctx, scheme)
+	if err != nil {
+		return 0, err
+	}
+	if found == nil {
+		return 0, fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/authentication_scheme", Detail: fmt.Sprintf("%q is no authentication scheme that is here", clip(scheme))}})
+	}
+	return found.Level, nil
 }
 
 // policiesFor settles what is asked: the policies in force, or those with one that is not saved.
@@ -170,7 +189,7 @@ func (e *evaluation) word(x policy.Explanation, res policy.Resource) {
 	case policy.Deny:
 		o.Decision = wire.DecisionDeny
 	case policy.Challenge:
-		o.Decision = wire.DecisionChallenge
+		o.Decision, o.SignIn = wire.DecisionChallenge, cmp.Or(x.Scheme, mdc.SchemePassword)
 	default:
 		o.Decision = wire.DecisionAllow
 	}

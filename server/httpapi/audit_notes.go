@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 
@@ -22,6 +23,12 @@ func (s *Server) traced(c *call, agent string) context.Context {
 // may be a password in the wrong field (SEC-68).
 func (s *Server) noteSignIn(c *call, user string, err error) {
 	c.Set(notedKey, true)
+	s.refusedSignIn(s.traced(c, ""), user, err)
+}
+
+// refusedSignIn counts and notes a refused sign-in; ctx says where it comes from.
+func (s *Server) refusedSignIn(ctx context.Context, user string, err error) {
+	s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
 	e := audit.Event{Actor: "stranger", Action: "sign_in", Target: "user/?", Outcome: audit.Refused, Reason: fault.CodeOf(err)}
 	if why, ok := errors.AsType[identity.Reason](err); ok {
 		e.Reason = string(why)
@@ -32,6 +39,13 @@ func (s *Server) noteSignIn(c *call, user string, err error) {
 	if user = strings.Trim(user, " "); mdc.ValidName(user) {
 		e.User, e.Target = mdc.FoldName(user), "user/"+mdc.FoldName(user)
 	}
+	s.c.Events.Note(e.From(ctx))
+}
+
+// notePassed tells the audit of a step that was passed while others are still to come: a password may be right, and the sign-in
+// still never come to its end.
+func (s *Server) notePassed(c *call, user, scheme string, step, of int, method string) {
+	e := audit.Event{Actor: "user:" + user, Action: "sign_in_step", Target: "user/" + mdc.FoldName(user), User: mdc.FoldName(user), Reason: method, Detail: fmt.Sprintf("step %d of %d of scheme %s", step, of, scheme)}
 	s.c.Events.Note(e.From(s.traced(c, "")))
 }
 

@@ -188,7 +188,7 @@ func encodeAuthorize(a *wire.AuthorizeAnswer) ([]byte, error) {
 
 // appendAuthorize knows the answers that are given most: without a location, and with one cookie at most.
 func appendAuthorize(b []byte, a *wire.AuthorizeAnswer) (_ []byte, ok bool) {
-	if a.Location != "" || len(a.SetCookies) > 1 || len(a.SetCookies) == 1 && !plain(a.SetCookies[0]) || a.CacheSeconds < 0 || !plain(a.SSOID) || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
+	if a.Location != "" || a.WWWAuthenticate != "" || a.CredentialsUsed || len(a.SetCookies) > 1 || len(a.SetCookies) == 1 && !plain(a.SetCookies[0]) || a.CacheSeconds < 0 || !plain(a.SSOID) || !plain(a.Decision) || !plain(a.Reason) || !plain(a.User) {
 		return nil, false
 	}
 	b = appendMember(append(b, '{'), "decision", a.Decision)

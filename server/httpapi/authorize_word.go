@@ -34,7 +34,8 @@ func withIdentity(h map[string]string, v *mdc.Session, signed string) map[string
 }
 
 // word gives an answer as its bytes; person is who is still to be introduced, or nil. Such an answer, without a cookie, says nothing but
-// the session, the agent and the reason, so it is kept beside the assertion that stands in it: most requests take it from there. One with headers of policies is made anew.
+// the session, the agent and the reason, so it is kept beside the assertion that stands
+// in it: most requests take it from there. One with headers of policies, or to a program that sent a password, is made anew.
 func (s *Server) word(a *mdc.Agent, out *wire.AuthorizeAnswer, person *mdc.Session) (string, error) {
 	if person == nil {
 		return encoded(out)
@@ -43,7 +44,7 @@ func (s *Server) word(a *mdc.Agent, out *wire.AuthorizeAnswer, person *mdc.Sessi
 		out.Headers = withIdentity(out.Headers, person, signed)
 		return encoded(out)
 	}
-	if len(out.SetCookies) == 0 && len(out.Headers) == 0 && out.CacheSeconds == 0 {
+	if len(out.SetCookies) == 0 && len(out.Headers) == 0 && out.CacheSeconds == 0 && out.WWWAuthenticate == "" && !out.CredentialsUsed {
 		return s.c.Assertions.Rendered(a.Name, person, out.Reason, render)
 	}
 	signed, err := s.c.Assertions.Assert(a.Name, person)

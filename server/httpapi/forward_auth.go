@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -60,7 +61,7 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 		return s.answerReserved(c, f)
 	}
 	in := s.authorizeRequest(f)
-	out, err := s.decide(c.Request.Context(), c.GetString(requestIDKey), f.agent, in, s.introduce(f.agent))
+	out, err := s.decide(c.Request.Context(), inquiry{agent: f.agent, in: in, requestID: c.GetString(requestIDKey), introduce: s.introduce(f.agent)})
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,8 @@ func (s *Server) forward(c *call, f *forwarded, in401 bool) error {
 }
 
 // forwardAllow names the person in headers, all of them, so that copying them replaces what a browser sent under those names
-// also where nobody is signed in. Cookie holds what is left of the browser's cookies without Concord's.
+// also where nobody is signed in. Cookie holds what is left of the browser's cookies without Concord's,
+// Authorization what was sent unless it was for Concord to read.
 func (s *Server) forwardAllow(c *call, f *forwarded, out wire.AuthorizeAnswer) error {
 	h := c.Writer.Header()
 	for _, name := range wire.IdentityHeaders() {
@@ -86,6 +88,10 @@ func (s *Server) forwardAllow(c *call, f *forwarded, out wire.AuthorizeAnswer) e
 		h.Set(name, value)
 	}
 	h.Set("Cookie", browser.Foreign(f.cookies))
+	h.Set("Authorization", "")
+	if sent := c.Request.Header.Values("Authorization"); len(sent) == 1 && !out.CredentialsUsed {
+		h.Set("Authorization", sent[0])
+	}
 	setOne(h, out.SetCookies)
 	h.Set("Cache-Control", "no-store")
 	c.Status(http.StatusOK)
@@ -108,6 +114,9 @@ func (s *Server) forwardChallenge(c *call, f *forwarded, out wire.AuthorizeAnswe
 		}
 	}
 	c.Header("WWW-Authenticate", `Concord realm="`+f.agent.Name+`"`)
+	if out.WWWAuthenticate != "" && !browser.IsBrowser(c.Request.Header) {
+		c.Header("WWW-Authenticate", out.WWWAuthenticate)
+	}
 	c.problem(http.StatusUnauthorized, fault.New(fault.Unauthenticated, "not_signed_in", "Nobody is signed in, or the session has ended. Open the page in a browser to sign in."))
 	return nil
 }
@@ -128,7 +137,7 @@ func (s *Server) refuseForwarded(c *call, f *forwarded, why *fault.Error) error 
 	d := console.Error{Page: s.foot(c), RequestID: c.GetString(requestIDKey)}
 	d.Title, d.Sentence = d.Say("error.not_open"), d.Text.Fault(why.Code, client.KindName(why.Kind))
 	if why.Code == "sign_in_not_completed" {
-		d.Title, d.Link, d.LinkText = d.Say("error.title"), f.origin()+"/", d.Say("error.application")
+		d.Title, d.Link, d.LinkText = d.Say("error.title"), cmp.Or(why.Hint, f.origin()+"/"), d.Say("error.application")
 	}
 	return s.elsewhere(c, http.StatusForbidden, &d.Page, func(p *console.Pages, w io.Writer) error { return p.Error(w, d) })
 }

@@ -30,6 +30,7 @@ type forwarded struct {
 	resource                     policy.Resource
 	cookies                      []browser.Cookie
 	navigation                   bool
+	authorization                string // of a program, HTTP Basic
 }
 
 // origin is scheme://host of the request, which is one of the agent's.
@@ -166,6 +167,7 @@ func (f *forwarded) settle(h http.Header) (err error) {
 	if !serves(f.agent, f.resource) {
 		return fault.New(fault.Forbidden, "host_not_of_agent", "This host is none of the agent's: add its origin to the hosts of the agent that the web server names.")
 	}
+	f.authorization = browser.ProgramCredentials(h)
 	f.cookies, f.navigation = browser.Cookies(h), browser.IsNavigation(f.method, h)
 	f.client, err = clientOf(h)
 	return err
@@ -181,7 +183,7 @@ func (s *Server) authorizeRequest(f *forwarded) *wire.AuthorizeRequest {
 	return &wire.AuthorizeRequest{Method: f.method, Scheme: f.scheme, Host: f.host, Target: f.target, ClientAddress: f.client, Navigation: f.navigation,
 		Cookie:           browser.One(f.cookies, session.AgentCookieName(f.agent.Name, secure)),
 		InactivityCookie: browser.One(f.cookies, session.InactivityCookieName(secure)),
-		FlowCookies:      len(s.flows(f))}
+		FlowCookies:      len(s.flows(f)), Authorization: f.authorization}
 }
 
 func (s *Server) flows(f *forwarded) []string {

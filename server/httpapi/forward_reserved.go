@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -85,8 +86,12 @@ func (s *Server) refuseSignIn(c *call, f *forwarded, err error) error {
 		return err
 	}
 	c.logger().Info("sign-in not completed", "agent", f.agent.Name, "code", fault.CodeOf(err))
-	return s.refuseForwarded(c, f, fault.New(fault.Forbidden, "sign_in_not_completed",
-		"The sign-in was not completed: it took too long, or was started in another window. Open the application again; if you are still signed in, you will not be asked for your password."))
+	why := fault.New(fault.Forbidden, "sign_in_not_completed",
+		"The sign-in was not completed: it took too long, or was started in another window. Open the application again; if you are still signed in, you will not be asked for your password.")
+	if was, ok := errors.AsType[*fault.Error](err); ok {
+		why.Hint = was.Hint
+	}
+	return s.refuseForwarded(c, f, why)
 }
 
 // callbackQuery wants state exactly once and code at most once: of two, one was added (SEC-28).

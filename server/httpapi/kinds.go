@@ -16,13 +16,14 @@ import (
 
 // kindRoutes ties a kind to its wire structs: what a caller writes, and what is answered.
 type kindRoutes struct {
-	kind mdc.Kind
-	in   any                                      // zero value of the writable half
-	out  any                                      // zero value of the view
-	page any                                      // zero value of a page of views
-	view func(c *call, o mdc.Object) (any, error) // nil: the view is the object without its secrets, and its id
-	made func(in any, o mdc.Object) error         // finishes an object from what was sent; nil = it is finished
-	over bool                                     // the object lies over another one and is addressed by that one's kind and name
+	kind  mdc.Kind
+	in    any                                      // zero value of the writable half
+	out   any                                      // zero value of the view
+	page  any                                      // zero value of a page of views
+	view  func(c *call, o mdc.Object) (any, error) // nil: the view is the object without its secrets, and its id
+	made  func(in any, o mdc.Object) error         // finishes an object from what was sent; nil = it is finished
+	over  bool                                     // the object lies over another one and is addressed by that one's kind and name
+	moves bool                                     // the view says more than what is stored, which changes without it
 }
 
 // operationsOf gives the five routes of a named kind, or the four of a singleton.
@@ -85,7 +86,7 @@ func (s *Server) answerKind(c *call, k kindRoutes, status int, res configuration
 	if err != nil {
 		return err
 	}
-	if len(res.Overridden) > 0 { // the ETag is that of what is stored, so it cannot vouch for what the caller has
+	if len(res.Overridden) > 0 || k.moves { // the ETag is that of what is stored, so it cannot vouch for what the caller has
 		c.Header("ETag", res.ETag)
 		return c.answerStatus(status, v)
 	}

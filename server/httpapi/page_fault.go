@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -9,7 +8,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/console"
-	"github.com/concord-access/terraform-provider-concord/server/identity"
 )
 
 // againKey holds where a person repeats what could not be done; without it that is the page's own address.
@@ -36,6 +34,8 @@ func (s *Server) nextStep(c *call, d *console.Error, f *fault.Error) {
 	switch {
 	case f.Code == codeNoPackage:
 		title, what = "error.not_for_you", "error.ask_sender"
+	case f.Code == "form_expired":
+		title, d.Link, d.LinkText = "error.not_accepted", again(c), d.Say("error.try_again")
 	case f.Kind == fault.Forbidden:
 		title, what = "error.not_accepted", "error.start_again"
 	case f.Kind == fault.Unavailable:
@@ -80,13 +80,4 @@ func destination(to string) string {
 		return to
 	}
 	return ""
-}
-
-// whyWrong is the phrase for a refused password. That a name was tried too often tells nothing about whether there is such a user:
-// names that nobody has run dry alike.
-func whyWrong(err error) string {
-	if errors.Is(err, identity.TooManyChecks) {
-		return "login.too_many"
-	}
-	return "login.wrong"
 }

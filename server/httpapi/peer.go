@@ -41,6 +41,7 @@ func (s *Server) declarePeer() {
 	o.add(s.peerCheckRoutes()...)
 	o.add(s.peerTestRoutes()...)
 	o.add(s.peerEdgeRoutes()...)
+	o.add(s.peerDomainRoutes()...)
 	o.add(s.peerAuditRoutes()...)
 	o.add(s.peerStoreRoutes()...)
 	o.add(s.peerMastershipRoutes()...)

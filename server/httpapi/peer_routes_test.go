@@ -77,6 +77,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", "/peer/v1/mastership/follow", "", "{}", 400},
 		{"POST", "/peer/v1/test", "", "{}", 200},
 		{"GET", "/peer/v1/edges", "", "", 200},
+		{"GET", "/peer/v1/security-domains", "", "", 200},
 		{"GET", "/peer/v1/audit-events", "/peer/v1/audit-events?acts=0&runtime=0&order=oldest&limit=10", "", 200},
 		{"GET", "/peer/v1/audit-events", "/peer/v1/audit-events?acts=x", "", 400},
 		{"GET", "/peer/v1/identity-stores", "", "", 200},

@@ -24,7 +24,7 @@ func (s *Server) peerRetrieve(c *call) error {
 	out := wire.RetrieveAnswer{Result: a.Result, CodeUsed: a.CodeUsed}
 	if v := a.Session; v != nil {
 		out.Session = &wire.PeerSession{ID: string(v.ID), SSOID: string(v.SSOID), User: v.User, Store: v.Store, Attributes: v.Attributes, Groups: v.Groups,
-			Level: v.Level, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members,
+			Level: v.Level, Scheme: v.Scheme, Methods: v.Methods, ClientAddress: v.ClientAddress, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Members: v.Members,
 			CreatedAt: v.CreatedAt}
 	}
 	if a.Moved != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
+	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 )
@@ -17,6 +18,8 @@ type Model interface {
 	Agent(ctx context.Context, name string) (*mdc.Agent, error) // nil when there is none
 	Policies(ctx context.Context) (*policy.Index, error)
 	PoliciesWith(ctx context.Context, p *mdc.AuthorizationPolicy) (*policy.Index, error) // with p in the place of the one of that name
+	Scheme(ctx context.Context, name string) (*mdc.AuthenticationScheme, error)          // the built-in one for ""; nil when there is none
+	Domains(ctx context.Context) (*journal.Domains, error)                               // what the security domains hold
 	Refers(ctx context.Context, sha256 string) (size int64, known bool, err error)       // whether a package has this content, and its bytes
 	DataCenter(ctx context.Context) (*mdc.DataCenter, error)
 	Profile(ctx context.Context) (*mdc.PartnerProfile, error)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/console"
-	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
 
@@ -59,108 +58,6 @@ func (s *Server) foot(c *call) console.Page {
 	text := s.pages.Load().Text(strings.Join(c.Request.Header.Values("Accept-Language"), ","))
 	c.Header("Content-Language", text.Lang())
 	return console.Page{Text: text, DataCenter: name}
-}
-
-// loginPage sends on whoever has a session, and asks everybody else for a password.
-func (s *Server) loginPage(c *call) error {
-	text, err := once(c.Request.URL.Query(), "request")
-	if err != nil {
-		return err
-	}
-	request, err := s.openRequest(text)
-	if err != nil {
-		return err
-	}
-	cookie, _ := s.signInCookie(c)
-	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
-	if err != nil {
-		return err
-	}
-	if found.Session == nil || request != nil && found.Session.Level < request.Level {
-		return s.askPassword(c, request, console.Login{Request: text, Package: packageName(c.Query("package")), To: destination(c.Query("to"))})
-	}
-	return s.sendOn(c, found, request)
-}
-
-// openRequest gives nil for no request.
-func (s *Server) openRequest(text string) (*session.Request, error) {
-	if text == "" {
-		return nil, nil
-	}
-	r, err := s.c.Sessions.OpenRequest(text)
-	return &r, err
-}
-
-// sendOn takes a signed-in browser back to the application that sent it, or shows that it is signed in.
-func (s *Server) sendOn(c *call, found session.Found, request *session.Request) error {
-	if request == nil {
-		s.setCookies(c, found.SetCookies)
-		v := found.Session
-		return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error {
-			return p.SignedIn(w, console.SignedIn{Page: s.foot(c), User: v.User, SignedIn: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt})
-		})
-	}
-	a, err := s.c.Model.Agent(c.Request.Context(), request.Agent)
-	if err != nil {
-		return err
-	}
-	if a == nil {
-		return fault.New(fault.Forbidden, "not_for_this_agent", "The application that you came from is not registered here any more.")
-	}
-	back, err := s.c.Sessions.IssueCode(found, a, *request)
-	if err != nil {
-		return err
-	}
-	s.setCookies(c, found.SetCookies)
-	c.Header("Cache-Control", "no-store")
-	c.Header("Referrer-Policy", "no-referrer")
-	c.Redirect(http.StatusSeeOther, back)
-	return nil
-}
-
-// askPassword shows the form; d says what it was filled with before and where the person goes next. Its Error is a phrase's key.
-func (s *Server) askPassword(c *call, request *session.Request, d console.Login) error {
-	cookie, _ := onlyCookie(c, session.FormCookieName(s.secureSignIn()))
-	token, cookies, err := s.c.Sessions.BeginForm(cookie)
-	if err != nil {
-		return err
-	}
-	s.setCookies(c, cookies)
-	d.Page, d.Token = s.foot(c), token
-	if d.Error != "" {
-		d.Error = d.Say(d.Error)
-	}
-	if request != nil {
-		_, d.Application, _ = strings.Cut(request.Origin, "://")
-	}
-	return s.page(c, http.StatusOK, func(p *console.Pages, w io.Writer) error { return p.Login(w, d) })
-}
-
-// loginForm takes the form. A wrong password shows it again with a sentence.
-func (s *Server) loginForm(c *call) error {
-	form, err := s.form(c, "request", "package", "to", "token", "user", "password")
-	if err != nil {
-		return err
-	}
-	c.Set(againKey, loginAgain(form))
-	request, err := s.openRequest(form["request"])
-	if err != nil {
-		return err
-	}
-	prior, _ := s.signInCookie(c)
-	found, err := s.signIn(c, s.attempt(c, mdc.LocalStore, form["user"], form["password"]), prior)
-	if fault.Is(err, fault.Unauthenticated) && fault.CodeOf(err) != "sign_in_refused" {
-		return s.askPassword(c, request, console.Login{Request: form["request"], Package: packageName(form["package"]), To: destination(form["to"]), User: form["user"], Error: whyWrong(err)})
-	}
-	if err != nil {
-		return err
-	}
-	if request == nil {
-		c.Redirect(http.StatusSeeOther, afterSignIn(form))
-		return nil
-	}
-	found.SetCookies = nil // signIn has set them
-	return s.sendOn(c, found, request)
 }
 
 func (s *Server) logoutPage(c *call) error {

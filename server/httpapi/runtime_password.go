@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -120,11 +119,4 @@ func whyKept(err error) (phrase string, atNew bool) {
 		return "password.weak", true
 	}
 	return "", false
-}
-
-// attempt is what somebody says of themselves, and where it comes from. The store is the local one when none is named.
-func (s *Server) attempt(c *call, store, user, password string) identity.Attempt {
-	store = cmp.Or(store, mdc.LocalStore)
-	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	return identity.Attempt{Store: store, User: user, Password: password, Source: s.remoteAddress(c), Device: s.c.Sessions.Device(device, store, strings.Trim(user, " "))}
 }

@@ -7,57 +7,10 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
-	"github.com/concord-access/terraform-provider-concord/server/identity"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/policy"
 	"github.com/concord-access/terraform-provider-concord/server/session"
 )
-
-// authenticate signs a program in.
-func (s *Server) authenticate(c *call) error {
-	if err := sameSite(c.Request); err != nil {
-		return err
-	}
-	var in wire.AuthenticateRequest
-	if err := c.decode(&in); err != nil {
-		return err
-	}
-	prior, _ := s.signInCookie(c)
-	found, err := s.signIn(c, s.attempt(c, in.IdentityStore, in.User, in.Password), prior)
-	if err != nil {
-		return err
-	}
-	v := found.Session
-	return c.answer(wire.AuthenticateAnswer{User: v.User, SessionID: string(v.ID), SSOID: string(v.SSOID), Level: v.Level, ExpiresAt: v.ExpiresAt})
-}
-
-// signIn checks the password, makes the sign-on and sets its cookie.
-func (s *Server) signIn(c *call, t identity.Attempt, prior string) (session.Found, error) {
-	ctx := s.traced(c, "")
-	p, err := s.c.Users.Authenticate(ctx, t)
-	if err != nil {
-		s.figures.signIns.WithLabelValues(fault.CodeOf(err)).Inc()
-		s.noteSignIn(c, t.User, err)
-		return session.Found{}, err
-	}
-	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true},
-		Store: p.Store, Level: p.Level, ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
-	if err != nil {
-		s.noteSignIn(c, p.Name, err)
-		return found, err
-	}
-	if found.Session == nil {
-		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
-	}
-	s.figures.signIns.WithLabelValues("ok").Inc()
-	device, _ := onlyCookie(c, session.DeviceCookieName(s.secureSignIn()))
-	remember, err := s.c.Sessions.RememberDevice(device, p.Store, p.Name)
-	if err != nil {
-		return session.Found{}, err
-	}
-	s.setCookies(c, append(found.SetCookies, remember...))
-	return found, nil
-}
 
 // authorize is the hot path: the session, then the policy.
 func (s *Server) authorize(c *call) error {
@@ -70,7 +23,8 @@ func (s *Server) authorize(c *call) error {
 		return err
 	}
 	a, person := c.agent(), (*mdc.Session)(nil)
-	out, err := s.decide(c.Request.Context(), c.GetString(requestIDKey), a, &in, func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil })
+	out, err := s.decide(c.Request.Context(), inquiry{agent: a, in: &in, requestID: c.GetString(requestIDKey),
+		introduce: func(_ *wire.AuthorizeAnswer, v *mdc.Session) error { person = v; return nil }})
 	if err != nil {
 		return err
 	}
@@ -82,8 +36,17 @@ func (s *Server) authorize(c *call) error {
 	return s.answerText(c, text)
 }
 
-// decide answers one request. introduce tells the application about a person whom the policy lets through.
-func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in *wire.AuthorizeRequest, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
+// inquiry is one request that an agent asks about.
+type inquiry struct {
+	agent     *mdc.Agent
+	in        *wire.AuthorizeRequest
+	requestID string
+	introduce func(*wire.AuthorizeAnswer, *mdc.Session) error // tells the application about a person whom the policy lets through
+}
+
+// decide answers one request.
+func (s *Server) decide(ctx context.Context, i inquiry) (wire.AuthorizeAnswer, error) {
+	a, in := i.agent, i.in
 	res, err := policy.Canonical(in.Scheme, in.Host, in.Target)
 	if err != nil {
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: fault.CodeOf(err)}, nil
@@ -94,7 +57,7 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	}
 	question := s.question(res, in)
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
-		return s.challenge(a, in, session.ChallengeHost, 0)
+		return s.challenge(a, in, session.ChallengeHost, policy.Decision{})
 	}
 	question.DefaultAnyUser = true
 	open := index.Decide(question, nil)
@@ -104,16 +67,19 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	case policy.Excluded:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	}
-	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie, ClientAddress: in.ClientAddress, RequestID: requestID})
+	if in.Authorization != "" && open.Basic {
+		return s.decideBasic(ctx, i, open, func(v *mdc.Session) policy.Decision { return index.Decide(question, subjectOf(v)) })
+	}
+	d, err := s.c.Sessions.Authorize(ctx, a, session.AuthorizeInput{Scheme: in.Scheme, Host: in.Host, Cookie: in.Cookie, Inactivity: in.InactivityCookie, ClientAddress: in.ClientAddress, RequestID: i.requestID})
 	switch {
 	case err != nil:
 		return wire.AuthorizeAnswer{}, err
 	case d.Session == nil && open.Effect == policy.Public:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(open), Headers: open.Headers}, nil
 	case d.Session == nil:
-		return s.challenge(a, in, d.Rule, open.Level)
+		return s.challenge(a, in, d.Rule, open)
 	}
-	out, err := s.judge(a, in, d, index.Decide(question, subjectOf(d.Session)), introduce)
+	out, err := s.judge(i, d, index.Decide(question, subjectOf(d.Session)))
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}
@@ -121,19 +87,19 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 }
 
 // judge words what the policy says of a person with a session.
-func (s *Server) judge(a *mdc.Agent, in *wire.AuthorizeRequest, d session.Decision, decision policy.Decision, introduce func(*wire.AuthorizeAnswer, *mdc.Session) error) (wire.AuthorizeAnswer, error) {
+func (s *Server) judge(i inquiry, d session.Decision, decision policy.Decision) (wire.AuthorizeAnswer, error) {
 	v := d.Session
 	switch decision.Effect {
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
 	case policy.Challenge:
-		return s.challenge(a, in, reason(decision), decision.Level)
+		return s.challenge(i.agent, i.in, reason(decision), decision)
 	}
-	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(a, v), SSOID: string(v.SSOID), Headers: decision.Headers}
+	out := wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: d.Rule, User: v.User, CacheSeconds: s.cacheSeconds(i.agent, v), SSOID: string(v.SSOID), Headers: decision.Headers}
 	if decision.Varies {
 		out.CacheSeconds = 0
 	}
-	err := introduce(&out, v)
+	err := i.introduce(&out, v)
 	return out, err
 }
 
@@ -169,13 +135,17 @@ func reason(d policy.Decision) string {
 	return d.Rule
 }
 
-// challenge sends a navigation to the sign-in host; anything else gets no location, so the agent answers 401.
-func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string, level int) (wire.AuthorizeAnswer, error) {
+// challenge sends a navigation to the sign-in host; anything else gets no location, so the agent answers 401. want is what the
+// resource asks for.
+func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string, want policy.Decision) (wire.AuthorizeAnswer, error) {
 	out := wire.AuthorizeAnswer{Decision: wire.DecisionChallenge, Reason: rule}
+	if want.Basic {
+		out.WWWAuthenticate = basicChallenge(want.Scheme)
+	}
 	if !in.Navigation {
 		return out, nil
 	}
-	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: level})
+	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: want.Level, Authentication: want.Scheme})
 	if fault.CodeOf(err) == "too_many_sign_ins" { // the browser's trouble and no server's: without a location the agent says 401
 		out.Reason = "too_many_sign_ins"
 		return out, nil

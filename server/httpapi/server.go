@@ -91,6 +91,7 @@ type Config struct {
 	Users          *identity.Authenticator
 	Passwords      Passwords
 	Proxies        []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
+	Directory      session.Directory // the same people by name, for who showed a certificate
 	Guesses        *identity.Counter // what partners ask about
 	AgentSecrets   *identity.Secrets
 	Model          Model
@@ -123,7 +124,8 @@ type Server struct {
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
-	crowd                         *crowd     // strangers at the peer listener
+	crowd                         *crowd // strangers at the peer listener
+	basics                        *basics
 	renewals                      *crowd     // agents that ask for their next certificate
 	fetches                       *crowd     // partners that ask for cookie keys
 	lookUps                       *crowd     // partners that ask for a person's sign-ons
@@ -134,12 +136,12 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil {
+	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil || c.Directory == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s := &Server{c: c, clusterHeader: []string{c.ClusterID}, nodeHeader: []string{c.NodeName}, nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json; charset=utf-8"},
-		crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd(), readers: newCrowd()}
+		crowd: newCrowd(), renewals: newCrowd(), fetches: newCrowd(), lookUps: newCrowd(), readers: newCrowd(), basics: newBasics()}
 	s.pages.Store(c.Pages)
 	s.declare()
 	return s, nil

@@ -30,6 +30,8 @@ type Session struct {
 	Attributes      map[string]string `json:"attributes,omitempty"`
 	Groups          []string          `json:"groups,omitempty"`
 	Level           int               `json:"level"`
+	Scheme          string            `json:"scheme,omitempty"`  // authentication scheme of the sign-in; "" where only a cookie told of it
+	Methods         []string          `json:"methods,omitempty"` // of the scheme's steps, in order; likewise
 	ClientAddress   string            `json:"client_address,omitempty"`
 	CreatedAt       time.Time         `json:"created_at"`
 	AuthenticatedAt time.Time         `json:"authenticated_at"`

@@ -25,6 +25,7 @@ const (
 	RuleUnknownMethod  = "unknown_method"     // not one of mdc.Methods (SEC-24)
 	RuleMethod         = "method_not_covered" // the path is covered, for other methods
 	RuleMissingPolicy  = "policy_missing"     // the resource names a policy that is not there
+	RuleMissingScheme  = "scheme_missing"     // the resource names an authentication scheme that is not there
 	RuleNotSignedIn    = "not_signed_in"      //
 	RuleLevel          = "level_too_low"      //
 	RuleAnyUser        = "any_user"           // the resource has no policy: any signed-in user
@@ -40,7 +41,9 @@ type Decision struct {
 	Application string // "" when none covers the request
 	Resource    string // its name in the application
 	Rule        string
-	Level       int // with Challenge: the level that the resource asks for
+	Level       int    // with Challenge: the level that the resource asks for
+	Scheme      string // with Challenge: the authentication scheme that leads there; "" = mdc.SchemePassword
+	Basic       bool   // with Challenge: the scheme is HTTP Basic alone, so a program can sign in with its request
 	// Headers are what the application is told, with Allow, Public and Excluded. One with an empty value is there so that a browser
 	// cannot send it.
 	Headers map[string]string
@@ -113,11 +116,19 @@ func strictest(targets []*target, method methodSet, q *question) (best Decision,
 		if t.methods&method == 0 {
 			continue
 		}
-		if d := t.decide(q); decided == nil || strictness(d.Effect) < strictness(best.Effect) {
+		if d := t.decide(q); decided == nil || stricter(d, best) {
 			best, decided = d, t
 		}
 	}
 	return best, decided
+}
+
+// stricter says that a counts before b; of two challenges the one for the higher level does, so that nobody signs in twice.
+func stricter(a, b Decision) bool {
+	if x, y := strictness(a.Effect), strictness(b.Effect); x != y {
+		return x < y
+	}
+	return a.Level > b.Level
 }
 
 func strictness(e Effect) int {
@@ -138,7 +149,7 @@ func (t *target) decide(q *question) Decision {
 	d := Decision{Application: t.application, Resource: t.resource}
 	d.Effect, d.Rule = t.effect(q)
 	if d.Effect == Challenge {
-		d.Level = t.level
+		d.Level, d.Scheme, d.Basic = t.level, t.scheme, t.basic
 	}
 	return d
 }
@@ -149,6 +160,8 @@ func (t *target) effect(q *question) (Effect, string) {
 	switch {
 	case t.missing:
 		return Deny, RuleMissingPolicy
+	case t.noScheme:
+		return Deny, RuleMissingScheme
 	case t.protection == mdc.Public:
 		return Public, RulePublic
 	case t.protection == mdc.Excluded:

@@ -38,14 +38,18 @@ type target struct {
 	application, resource string
 	methods               methodSet
 	protection            string
-	level                 int
+	level                 int    // of the authentication scheme
+	scheme                string // its name; "" = mdc.SchemePassword
+	basic                 bool   // it is HTTP Basic alone
+	noScheme              bool   // the authentication scheme is not there: deny
 	policy                *rules // nil: any signed-in user
 	missing               bool   // the authorization policy is not there: deny
 }
 
-// Compile makes the index. The objects are valid (mdc); parts of them are kept, so they must not be changed afterwards. A resource whose policy is absent denies
-// everybody. Errors: an object that is nil or a pattern that mdc would not have taken.
-func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) (*Index, error) {
+// Compile makes the index. The objects are valid (mdc); parts of them are kept, so they must not be changed afterwards. A resource
+// whose policy or authentication scheme is absent denies everybody. Errors: an object that is nil or a pattern that mdc would not
+// have taken.
+func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy, schemes []*mdc.AuthenticationScheme) (*Index, error) {
 	compiled := make(map[string]*rules, len(policies))
 	for _, p := range policies {
 		if p == nil {
@@ -53,12 +57,19 @@ func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) (*Ind
 		}
 		compiled[p.Name] = compileRules(p)
 	}
+	known := make(map[string]*mdc.AuthenticationScheme, len(schemes))
+	for _, s := range schemes {
+		if s == nil {
+			return nil, errors.New("compile authentication schemes: one is nil")
+		}
+		known[s.Name] = s
+	}
 	ix := &Index{exact: map[string]*site{}, wild: map[string]*site{}}
 	for _, a := range apps {
 		if a == nil {
 			return nil, errors.New("compile applications: one is nil")
 		}
-		if err := ix.add(a, compiled); err != nil {
+		if err := ix.add(a, compiled, known); err != nil {
 			return nil, fmt.Errorf("compile application %s: %w", a.Name, err)
 		}
 	}
@@ -69,13 +80,14 @@ func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) (*Ind
 // Warnings names the hosts that no request can have, such as names that are not in their xn-- form. In order.
 func (ix *Index) Warnings() []string { return slices.Clone(ix.warnings) }
 
-func (ix *Index) add(a *mdc.Application, policies map[string]*rules) error {
+func (ix *Index) add(a *mdc.Application, policies map[string]*rules, schemes map[string]*mdc.AuthenticationScheme) error {
 	sites := ix.sites(a)
 	for name, r := range a.Resources {
 		t, err := newTarget(a.Name, name, r, policies)
 		if err != nil {
 			return err
 		}
+		t.signIn(r.AuthenticationScheme, schemes)
 		for _, s := range sites {
 			s.sets(t)
 		}
@@ -150,6 +162,19 @@ func newTarget(application, name string, r mdc.Resource, policies map[string]*ru
 		return nil, fmt.Errorf("resource %s: %w", name, err)
 	}
 	return t, nil
+}
+
+// signIn takes over what the resource's authentication scheme asks for.
+func (t *target) signIn(name string, schemes map[string]*mdc.AuthenticationScheme) {
+	if name == "" || name == mdc.SchemePassword {
+		return
+	}
+	s := schemes[name]
+	if s == nil {
+		t.noScheme = true
+		return
+	}
+	t.level, t.scheme, t.basic = s.Level, s.Name, s.ForPrograms()
 }
 
 // insert adds one pattern, its segments spelled as Canonical spells those of a request.

@@ -114,6 +114,7 @@ func (e *Engine) take(ctx context.Context, c *claim, r *resident, o *outcome) (a
 func (e *Engine) given(c *claim, o *outcome) *mdc.Session {
 	s := e.newSession(c)
 	s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
+	s.Scheme, s.Methods = o.session.Scheme, o.session.Methods
 	s.Origin = &mdc.Origin{ClusterID: o.from, SessionID: o.session.ID}
 	if o.session.LastAccess.After(s.LastAccess) {
 		s.LastAccess = o.session.LastAccess

@@ -182,6 +182,14 @@ func acceptable(c *claim, s *mdc.Session) bool {
 			return false
 		}
 	}
+	if s.Scheme != "" && !mdc.ValidName(s.Scheme) || len(s.Methods) > mdc.MaxSchemeSteps {
+		return false
+	}
+	for _, m := range s.Methods {
+		if !mdc.ValidMethod(m) {
+			return false
+		}
+	}
 	for _, m := range s.Members {
 		if !mdc.ValidClusterID(m) {
 			return false

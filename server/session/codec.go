@@ -42,6 +42,7 @@ const (
 
 	payloadInactivity = 8
 	payloadDevice     = 9
+	payloadProgress   = 10
 )
 
 // packer writes fields one behind the other: strings and bytes with their length, times in Unix milliseconds.

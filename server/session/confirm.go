@@ -174,6 +174,7 @@ func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcom
 		if anchored {
 			s.CreatedAt = after(s.CreatedAt, o.session.CreatedAt, e.now())
 		}
+		s.Scheme, s.Methods = o.session.Scheme, o.session.Methods
 		s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
 		s.DegradedSince = nil
 		for _, m := range e.members(o) {

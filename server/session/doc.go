@@ -17,6 +17,6 @@
 // One node: what is resident is not told to other nodes on the same store.
 //
 // Keys of the sessions store, all with a time to live: s/<id> the session, a/<id> its last access, x/<incoming id> and
-// o/<sso id> to the id, u/<user>/<store>/<id>, c/<jti> used codes, e/<partner>/<key> events to deliver, d/<sso id> what was
+// o/<sso id> to the id, u/<user>/<store>/<id>, c/<jti> used codes and steps, e/<partner>/<key> events to deliver, d/<sso id> what was
 // made from a cookie while nobody could be asked, m/<sso id> where a sign-on went that another data center took over.
 package session

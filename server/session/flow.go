@@ -16,6 +16,7 @@ import (
 
 const (
 	flowLife  = 10 * time.Minute
+	askedLife = 12 * time.Hour // for which an old request still tells where the person wanted to go
 	codeLife  = time.Minute
 	maxFlows  = 5    // flow cookies that a browser may have open for one agent
 	maxTarget = 1500 // bytes of a return address that is kept
@@ -27,6 +28,8 @@ type Flow struct {
 	Target       string // path and query, undecoded
 	OpenFlows    int    // flow cookies of this agent that the browser sent
 	Level        int    // that the application wants
+
+	Authentication string // name of the authentication scheme that leads there; "" = mdc.SchemePassword
 }
 
 // BeginFlow is step 1 of the way to the agent's cookie: where the browser goes and what it keeps. A host that is none of
@@ -41,12 +44,12 @@ func (e *Engine) BeginFlow(a *mdc.Agent, f Flow) (location string, setCookies []
 	}
 	var verifier [32]byte
 	_, _ = rand.Read(verifier[:])
-	r := Request{Agent: a.Name, Origin: strings.ToLower(f.Scheme + "://" + f.Host), Level: f.Level, state: newRandom(), challenge: sha256.Sum256(verifier[:])}
+	r := Request{Agent: a.Name, Origin: strings.ToLower(f.Scheme + "://" + f.Host), Level: f.Level, Authentication: f.Authentication, Target: returnURL(a, f), state: newRandom(), challenge: sha256.Sum256(verifier[:])}
 	text, err := e.sealRequest(r)
 	if err != nil {
 		return "", nil, err
 	}
-	cookie, err := e.sealFlow(a, f, r.state, verifier)
+	cookie, err := e.sealFlow(a, f.Host, &r, verifier)
 	if err != nil {
 		return "", nil, err
 	}
@@ -59,8 +62,12 @@ type Request struct {
 	Agent     string
 	Origin    string // scheme://host[:port] to go back to
 	Level     int    // that the application wants
+	Expired   bool   // too old for a code: after the sign-in the browser goes to Target and asks anew
+	Target    string // the address that the person asked for, or the agent's start page
 	state     random128
 	challenge [32]byte // SHA-256 of the verifier in the flow cookie
+
+	Authentication string // name of the authentication scheme; "" = mdc.SchemePassword
 }
 
 func (e *Engine) requestAt() seal.Context {
@@ -72,26 +79,44 @@ func (e *Engine) sealRequest(r Request) (string, error) {
 	p.string(r.Agent)
 	p.string(r.Origin)
 	p.number(r.Level)
+	p.string(r.Authentication)
+	p.string(r.Target)
 	p.random(r.state)
 	p.hash(r.challenge)
 	p.time(e.now())
 	return seal.Seal(e.cfg.Keys, e.cfg.ClusterID, e.requestAt(), p.b)
 }
 
-// OpenRequest reads the request parameter of the sign-in page; a fault of kind Invalid when it is forged or older than ten
-// minutes.
+// OpenRequest reads the request parameter of the sign-in page. After ten minutes it is Expired: the flow cookie of the browser
+// is gone, but where the person wanted to go still counts. A fault of kind Invalid when it is forged or older than half a day.
 func (e *Engine) OpenRequest(text string) (Request, error) {
 	plain, _, err := seal.Open(e.cfg.Keys, e.requestAt(), text)
 	if err != nil && !isRefusal(err) {
 		return Request{}, err
 	}
 	u := newUnpacker(payloadRequest, plain)
-	r := Request{Agent: u.string(), Origin: u.string(), Level: u.number(), state: u.random(), challenge: u.hash()}
+	r := Request{Agent: u.string(), Origin: u.string(), Level: u.number(), Authentication: u.string(), Target: u.string(), state: u.random(), challenge: u.hash()}
 	issued := u.time()
-	if err != nil || !u.done() || !e.within(issued, flowLife) {
-		return Request{}, fault.New(fault.Invalid, "request_invalid", "This sign-in link is not valid any more. Go back to the application and try again.")
+	r.Expired = !e.within(issued, flowLife)
+	if err != nil || !u.done() || !e.within(issued, askedLife) {
+		return Request{}, errRequest()
 	}
 	return r, nil
+}
+
+func errRequest() error {
+	return fault.New(fault.Invalid, "request_invalid", "This sign-in link is not valid any more. Go back to the application and try again.")
+}
+
+// Again is where a browser goes whose request has expired meanwhile: the address that the person asked for, where the agent
+// asks anew and is answered without a form. a is the agent of r as it is registered now; what is none of its hosts any more
+// leads to its start page (SEC-27).
+func (r Request) Again(a *mdc.Agent) string {
+	u, err := url.Parse(r.Target)
+	if err != nil || a.Name != r.Agent || !ownsOrigin(a, u.Scheme, u.Host) {
+		return startPage(a)
+	}
+	return r.Target
 }
 
 // within says that a sealed text is neither from the future nor older than life.
@@ -101,14 +126,14 @@ func (e *Engine) within(issued time.Time, life time.Duration) bool {
 }
 
 // sealFlow makes the flow cookie: state, verifier, agent and where the browser wanted to go.
-func (e *Engine) sealFlow(a *mdc.Agent, f Flow, state random128, verifier [32]byte) (string, error) {
+func (e *Engine) sealFlow(a *mdc.Agent, host string, r *Request, verifier [32]byte) (string, error) {
 	p := newPacker(payloadFlow)
-	p.random(state)
+	p.random(r.state)
 	p.hash(verifier)
 	p.string(a.Name)
-	p.string(returnURL(a, f))
+	p.string(r.Target)
 	p.time(e.now())
-	return seal.Seal(e.cfg.Keys, e.cfg.ClusterID, agentAt(mdc.PurposeFlow, a.Name, f.Host), p.b)
+	return seal.Seal(e.cfg.Keys, e.cfg.ClusterID, agentAt(mdc.PurposeFlow, a.Name, host), p.b)
 }
 
 // flowCookie is the content of F.
@@ -159,6 +184,9 @@ func startPage(a *mdc.Agent) string {
 // cookie. a is the agent of r as it is registered now; a fault of kind Forbidden when r is not for it.
 func (e *Engine) IssueCode(f Found, a *mdc.Agent, r Request) (callback string, err error) {
 	scheme, host, _ := strings.Cut(r.Origin, "://")
+	if r.Expired {
+		return "", errRequest()
+	}
 	if f.Session == nil || a.Name != r.Agent || !ownsOrigin(a, scheme, host) {
 		return "", fault.New(fault.Forbidden, "not_for_this_agent", "The application that you came from is not registered here any more.")
 	}

@@ -12,6 +12,7 @@ import (
 // fault of kind Forbidden.
 func (e *Engine) Return(a *mdc.Agent, in RedeemInput) (location, forget string, err error) {
 	refused := fault.New(fault.Forbidden, "flow_refused", "This sign-in cannot be finished. Go back to the application and try again.")
+	refused.Hint = startPage(a)
 	state, ok := parse128(in.State)
 	if !ok || !ownsOrigin(a, in.Scheme, in.Host) {
 		return "", "", refused

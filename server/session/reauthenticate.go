@@ -40,6 +40,7 @@ func (e *Engine) keepSignOn(ctx context.Context, q SignInRequest, c *claim, o *o
 		s = e.given(c, o)
 	}
 	s.ClientAddress, s.LastAccess = clip(q.ClientAddress, maxAddress), e.now()
+	s.Scheme, s.Methods = q.Scheme, q.Methods
 	return e.settle(ctx, s, Reauthenticated, func(w store.Writer) error {
 		if err := w.Delete(keyPending(s.SSOID)); err != nil {
 			return err

@@ -31,7 +31,7 @@ type Redeemed struct {
 
 // Redeem is steps 4 and 5: a code, with the flow cookie of the browser that it was made for, becomes the agent's cookie. a
 // is the authenticated agent. A fault of kind Forbidden says that code, state and flow cookie are not for one another, for
-// this agent and host, or were used before.
+// this agent and host, or were used before; its hint is the agent's start page, where the person can begin again.
 func (e *Engine) Redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Redeemed, error) {
 	out, c, err := e.redeem(ctx, a, in)
 	switch {
@@ -48,6 +48,7 @@ const codeRefused = "code_refused"
 // redeem gives the code's claim too, once it was opened and belongs to the request.
 func (e *Engine) redeem(ctx context.Context, a *mdc.Agent, in RedeemInput) (Redeemed, *claim, error) {
 	refused := fault.New(fault.Forbidden, codeRefused, "This sign-in cannot be finished. Go back to the application and try again.")
+	refused.Hint = startPage(a)
 	secure := e.SecureCookies(in.Scheme)
 	state, ok := parse128(in.State)
 	if !ok || !ownsOrigin(a, in.Scheme, in.Host) {

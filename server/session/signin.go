@@ -17,9 +17,11 @@ const maxAddress = 64
 
 // SignInRequest is a person who has just proved who they are.
 type SignInRequest struct {
-	Person        Person // as the identity store has it now
-	Store         string // identity store's name
-	Level         int    // of the scheme that was used
+	Person        Person   // as the identity store has it now
+	Store         string   // identity store's name
+	Scheme        string   // authentication scheme that was used; "" = mdc.SchemePassword
+	Methods       []string // of its steps
+	Level         int      // of the scheme
 	ClientAddress string
 	PriorCookie   string // the browser's sign-in cookie, or ""
 	Inactivity    string // the browser's inactivity cookie, or ""
@@ -65,6 +67,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	s := e.newSession(&c)
 	s.ID, s.Index, s.Rule = c.ID, nil, SignedIn
 	s.Attributes, s.Groups, s.ClientAddress = q.Person.Attributes, q.Person.Groups, clip(q.ClientAddress, maxAddress)
+	s.Scheme, s.Methods = q.Scheme, q.Methods
 	r, err := e.begin(ctx, s, func(w store.Writer) error {
 		ev := by(s, actSignIn, SignedIn)
 		ev.Address, ev.Detail = s.ClientAddress, replaced

@@ -54,6 +54,9 @@ type ValidatorConfig struct {
 	HasBlob    func(sha256 string) (bool, error) // whether a package's content is in this data center
 	// AskEdges has a partner tell its own edges; nil = nobody is asked.
 	AskEdges func(ctx context.Context, clusterID string) ([]Edge, error)
+	// Domains says what the security domains hold here, AskDomains what they hold at a partner; nil = they are not compared.
+	Domains    func(ctx context.Context) (journal.Domains, error)
+	AskDomains func(ctx context.Context, clusterID string) (journal.Domains, error)
 	// Stores probes the identity stores of this data center; nil = there are none. AskStores has a partner tell its own; nil =
 	// nobody is asked.
 	Stores    func(ctx context.Context) ([]Store, error)
@@ -79,7 +82,7 @@ func NewValidator(c ValidatorConfig) (*Validator, error) {
 // changes nothing. At most a thousand findings.
 func (v *Validator) Check(ctx context.Context) ([]Finding, error) {
 	r := &report{v: v}
-	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.stores, r.agreements, r.majority}
+	steps := []func(context.Context) error{r.objects, r.contents, r.certificates, r.passphrases, r.edges, r.others, r.stores, r.domains, r.agreements, r.majority}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("validate: %w", err)

@@ -22,6 +22,7 @@ type Role int
 const (
 	Administrator Role = iota // spiffe://<cluster>/admin/<name>, of our own data center only
 	Agent                     // spiffe://<cluster>/agent/<agent>, of any data center that we trust
+	Person                    // spiffe://<cluster>/user/<user>, likewise
 )
 
 // Caller is who presented a client certificate at the admin or the runtime listener.
@@ -126,11 +127,13 @@ func (s *Store) ownRoots() *x509.CertPool {
 
 // callerName gives cluster id (in lower case) and name of a caller's leaf, compared byte for byte as identityOf does.
 func callerName(c *x509.Certificate, role Role) (clusterID, name string, err error) {
-	segment, valid := "/admin/", mdc.ValidName
-	if role == Agent {
-		segment, valid = "/agent/", mdc.ValidAgentName
+	switch role {
+	case Agent:
+		return nameIn(c, "/agent/", mdc.ValidAgentName)
+	case Person:
+		return nameIn(c, "/user/", mdc.ValidName)
 	}
-	return nameIn(c, segment, valid)
+	return nameIn(c, "/admin/", mdc.ValidName)
 }
 
 // turnAway words a refusal for who showed the certificate, which is not a partner and cannot look into our log.
@@ -139,6 +142,9 @@ func (s *Store) turnAway(role Role, err error) error {
 	want, what := "spiffe://"+own+"/admin/<name>", "an administrator's of this data center"
 	if role == Agent {
 		want, what = "spiffe://<cluster id in lower case>/agent/<agent>", "an agent's"
+	}
+	if role == Person {
+		want, what = "spiffe://<cluster id in lower case>/user/<user>, or the name that the authentication scheme reads", "a person's"
 	}
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

@@ -1,0 +1,4 @@
+import {
+  to = concord_authentication_scheme.strong
+  id = "strong"
+}

@@ -1,0 +1,2 @@
+# The id is the scheme's name.
+terraform import concord_authentication_scheme.strong strong
