@@ -59,7 +59,7 @@ func (m *model) changed(changes []journal.Change) {
 		if all || c.Kind == "password_policy" {
 			m.strength.drop()
 		}
-		if all || c.Kind == "application" || c.Kind == "authorization_policy" {
+		if all || c.Kind == "application" || c.Kind == "authorization_policy" || c.Kind == "identity_store" {
 			m.index.drop()
 		}
 		if all || c.Kind == "data_center" {
@@ -215,7 +215,11 @@ func (m *model) compile(ctx context.Context, instead *mdc.AuthorizationPolicy) (
 		policies = slices.DeleteFunc(policies, func(p *mdc.AuthorizationPolicy) bool { return p.Name == instead.Name })
 		policies = append(policies, instead)
 	}
-	return policy.Compile(apps, policies)
+	stores, err := loadAll[mdc.IdentityStore](ctx, m.log, mdc.IdentityStoreKind())
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(apps, policies, stores)
 }
 
 // PasswordPolicy gives what new passwords must be.

@@ -96,7 +96,7 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
 		return s.challenge(a, in, session.ChallengeHost, 0)
 	}
-	question.DefaultAnyUser = true
+	question.DefaultAnyUser, question.Domain = true, a.SecurityDomain
 	open := index.Decide(question, nil)
 	switch open.Effect {
 	case policy.Deny:
@@ -113,7 +113,11 @@ func (s *Server) decide(ctx context.Context, requestID string, a *mdc.Agent, in 
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open.Level)
 	}
-	out, err := s.judge(a, in, d, index.Decide(question, subjectOf(d.Session)), introduce)
+	decision := index.Decide(question, subjectOf(d.Session))
+	if decision.Stranger { // to this application the person is nobody
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(decision), Headers: decision.Headers}, nil
+	}
+	out, err := s.judge(a, in, d, decision, introduce)
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}
