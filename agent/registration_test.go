@@ -25,6 +25,7 @@ type server struct {
 	asked        []string   // "authorize", "redeem", "agent"
 	down         bool
 	registration wire.AgentRegistration
+	decides      func(wire.AuthorizeRequest) wire.AuthorizeAnswer // nil = ann may
 }
 
 func newServer(t *testing.T, cluster, node string) *server {
@@ -50,6 +51,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out any
 	switch what {
 	case "authorize":
+		if s.decides != nil {
+			var in wire.AuthorizeRequest
+			_ = json.NewDecoder(r.Body).Decode(&in)
+			out = s.decides(in)
+			break
+		}
 		out = wire.AuthorizeAnswer{Decision: wire.DecisionAllow, User: "ann", Headers: map[string]string{wire.HeaderUser: "ann", wire.HeaderGroups: "a,b", wire.HeaderLevel: "2"}}
 	case "redeem":
 		out = wire.RedeemAnswer{Location: "https://shop.example/", SetCookies: []string{"concord_agent_web=" + s.node + "; Path=/"}}

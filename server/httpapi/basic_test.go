@@ -44,6 +44,7 @@ func TestProgramsSignInByBasic(t *testing.T) {
 	d.Scheme("api", 1, "basic")
 	api, other, plain := d.Asks("vault", vault, "api"), d.Asks("bank", "https://bank.example", "api"), d.Application("shop", shop)
 	right := basic("ann", testkit.Password)
+	d.Put("/v1/agents/vault", wire.Agent{Name: "vault", Hosts: []string{vault}, Secret: api.Secret, CacheLifetime: "20s"})
 
 	refused := program(t, api, "")
 	if refused.Decision != wire.DecisionChallenge || refused.WWWAuthenticate != `Basic realm="api", charset="UTF-8"` || refused.Location != "" {
@@ -59,7 +60,7 @@ func TestProgramsSignInByBasic(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if got := program(t, api, right); got.Decision != wire.DecisionAllow || got.Headers[wire.HeaderUser] != "ann" || !got.CredentialsUsed || len(got.SetCookies) > 0 {
+			if got := program(t, api, right); got.Decision != wire.DecisionAllow || got.Headers[wire.HeaderUser] != "ann" || !got.CredentialsUsed || got.CacheSeconds != 0 || len(got.SetCookies) > 0 {
 				t.Errorf("the right ones: %+v", got)
 			}
 		})
@@ -151,6 +152,8 @@ func TestAuthenticateBySchemes(t *testing.T) {
 		"a chain":                 {`{"scheme":"both"}`, basic("ann", testkit.Password), true, 200, `"level":5`},
 		"a chain, no certificate": {`{"scheme":"both"}`, basic("ann", testkit.Password), false, 401, ""},
 		"a chain of two people":   {`{"scheme":"both"}`, basic("bob", testkit.Password), true, 401, ""},
+		"a store":                 {`{"identity_store":"local","user":"ann","password":"` + testkit.Password + `"}`, "", false, 200, `"level":1`},
+		"a store with a scheme":   {`{"scheme":"api","identity_store":"local"}`, basic("ann", testkit.Password), false, 400, "/identity_store"},
 		"no such scheme":          {`{"scheme":"none"}`, basic("ann", testkit.Password), false, 400, ""},
 	} {
 		h := http.Header{"Content-Type": {"application/json"}}

@@ -183,6 +183,25 @@ func TestEvaluateForNobodyThatThereIs(t *testing.T) {
 	}
 }
 
+// TestEvaluateKnowsSchemes: the level is that of the scheme by which somebody signed in, and a challenge says which one leads on (OAM-35).
+func TestEvaluateKnowsSchemes(t *testing.T) {
+	g := newGuarded(t)
+	g.d.Scheme("strong", 5, "password")
+	g.d.Asks("vault", vault, "strong")
+	for scheme, want := range map[string]wire.PolicyVerdict{"": {Decision: "challenge", Level: 5, SignIn: "strong"}, "password": {Decision: "challenge", Level: 5, SignIn: "strong"}, "strong": {Decision: "allow"}} {
+		v, err := g.evaluate(wire.PolicyEvaluation{User: "ann", SignIn: scheme, Host: "vault.example", Target: "/"})
+		if err != nil || v.Decision != want.Decision || v.Level != want.Level || v.SignIn != want.SignIn {
+			t.Errorf("signed in by %q: %+v, %v", scheme, v, err)
+		}
+	}
+	for name, in := range map[string]wire.PolicyEvaluation{"unknown": {User: "ann", SignIn: "none"}, "nobody": {SignIn: "strong"}, "with a level": {User: "ann", Level: 2, SignIn: "strong"}} {
+		in.Host, in.Target = "vault.example", "/"
+		if _, err := g.evaluate(in); len(fieldsOf(err)) != 1 || fieldsOf(err)[0].Pointer != "/authentication_scheme" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestPoliciesAreCheckedWhenTheyAreSaved: a fault has its pointer, and one in a condition its line and column.
 func TestPoliciesAreCheckedWhenTheyAreSaved(t *testing.T) {
 	d := start(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -27,6 +28,14 @@ type SignInRequest struct {
 	Inactivity    string // the browser's inactivity cookie, or ""
 }
 
+// how names the scheme and its methods for the audit.
+func (q *SignInRequest) how() string {
+	if q.Scheme == "" {
+		return ""
+	}
+	return "scheme " + q.Scheme + ": " + strings.Join(q.Methods, ", ")
+}
+
 // Found is a session with what the browser is to keep. Session is nil when the person must sign in; Rule says why. Its
 // session is shared and must not be changed; its LastAccess is that of the last write.
 type Found struct {
@@ -42,7 +51,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	if !q.Person.Enabled || !mdc.ValidName(q.Person.Name) || !mdc.ValidName(q.Store) || q.Level < 0 {
 		return Found{}, fault.New(fault.Unauthenticated, "sign_in_refused", "This account cannot sign in.")
 	}
-	replaced := ""
+	detail := q.how()
 	if prior, err := e.openClaim(payloadSignIn, e.signInAt(), q.PriorCookie); err == nil && prior.ExpiresAt.After(e.now()) {
 		e.witness(&prior, q.Inactivity)
 		if r, err := e.reauthenticated(ctx, q, &prior); err != nil || r != nil {
@@ -54,7 +63,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 		if _, err := e.revoke(ctx, prior.SSOID, prior.ExpiresAt); err != nil {
 			return Found{}, err
 		}
-		replaced = "replaces sign-on " + string(prior.SSOID)
+		detail = strings.TrimPrefix(detail+"; replaces sign-on "+string(prior.SSOID), "; ")
 	}
 	c := e.newSignOn(q)
 	granted, err := e.place(ctx, request{Store: q.Store, User: q.Person.Name, SSOID: c.SSOID, At: c.AuthenticatedAt})
@@ -70,7 +79,7 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	s.Scheme, s.Methods = q.Scheme, q.Methods
 	r, err := e.begin(ctx, s, func(w store.Writer) error {
 		ev := by(s, actSignIn, SignedIn)
-		ev.Address, ev.Detail = s.ClientAddress, replaced
+		ev.Address, ev.Detail = s.ClientAddress, detail
 		return e.append(ctx, w, ev)
 	})
 	if errors.Is(err, errFull) {
