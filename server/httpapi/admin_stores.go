@@ -34,6 +34,12 @@ func (s *Server) peerStores(c *call) error {
 
 func (s *Server) testStore(c *call) error {
 	name := c.Param("name")
+	if !mdc.ValidName(name) {
+		return fault.New(fault.NotFound, "not_found", "There is no identity_store named %q here.", clip(name))
+	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "test", mdc.IdentityStoreKind().Name+"/"+name); err != nil {
+		return err
+	}
 	own, theirs, why, err := s.c.Validator.Stores(c.Request.Context())
 	if err != nil {
 		return err

@@ -86,7 +86,9 @@ func TestBindPasswordIsPartOfItsStore(t *testing.T) {
 	if tag := tagged(http.StatusOK, now, another); tag != now { // that of the batch is in force
 		t.Error("the password of the batch was lost")
 	}
-	admin(t, clone, http.MethodPut, "/v1/overrides/identity_store/corp", fmt.Sprintf(`{"kind":"identity_store","name":"corp","values":{"bind_password":%q}}`, canary)).refused(t, http.StatusBadRequest, "invalid_input")
+	if got := admin(t, clone, http.MethodPut, "/v1/overrides/identity_store/corp", fmt.Sprintf(`{"kind":"identity_store","name":"corp","values":{"bind_password":%q}}`, canary)); got.status != http.StatusBadRequest || !strings.Contains(got.body, "is a secret") {
+		t.Errorf("an override of the password: %d %s", got.status, got.body)
+	}
 	writable := true
 	clone.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", WriteEnabled: &writable})
 	admin(t, clone, http.MethodPut, storePath, storeBody(t, same)).refused(t, http.StatusBadRequest, "invalid_input")
@@ -94,7 +96,11 @@ func TestBindPasswordIsPartOfItsStore(t *testing.T) {
 		t.Errorf("an edit without the password: %d %s", got.status, got.body)
 	}
 	clone.Delete("/v1/replication/divergences/identity_store/corp")
+	at = d.View().LastSequence
 	admin(t, d, http.MethodDelete, storePath, "")
+	if n := d.View().LastSequence - at; n != 2 {
+		t.Errorf("%d records of a deletion: the store's and its password's are wanted", n)
+	}
 	tagged(http.StatusBadRequest, "", without) // the password went with the store
 	testkit.InStep(d, clone)
 }

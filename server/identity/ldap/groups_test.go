@@ -89,6 +89,10 @@ func TestTenThousandPeople(t *testing.T) {
 	for n := range 12 {
 		all.WriteString(testkit.DirectoryGroup(fmt.Sprintf("deep-%d", n+1), testkit.GroupDN(fmt.Sprintf("deep-%d", n))))
 	}
+	for n := range mdc.MaxGroups/2 + 1 { // each search finds fewer than are allowed, and both together more
+		all.WriteString(testkit.DirectoryGroup(fmt.Sprintf("near-%d", n), testkit.PersonDN("user-3")))
+		all.WriteString(testkit.DirectoryGroup(fmt.Sprintf("far-%d", n), testkit.GroupDN("near-0")))
+	}
 	d := testkit.Slapd(t, all.String())
 	set := settings(d)
 	set.GroupSearchBase, set.NestedGroups, set.PageSize = testkit.DirectoryGroups, true, 100
@@ -97,7 +101,7 @@ func TestTenThousandPeople(t *testing.T) {
 	if err != nil || refused != "" || len(p.Groups) != groups || !slices.Contains(p.Groups, "group-899") {
 		t.Errorf("%d groups, %q, %v", len(p.Groups), refused, err)
 	}
-	for _, name := range []string{"user-1", "user-2"} {
+	for _, name := range []string{"user-1", "user-2", "user-3"} {
 		if p, refused, err := store.Check(t.Context(), name, right); fault.CodeOf(err) != ldap.CodeUnusable || p.Name != "" || refused != "" {
 			t.Errorf("%s: %d groups, %q, %v", name, len(p.Groups), refused, err)
 		}

@@ -119,6 +119,14 @@ func TestFiltersAreEscaped(t *testing.T) {
 	}
 }
 
+// TestPlaceholders: what is put into a filter is a value, whatever it is, and is never taken for a placeholder itself.
+func TestPlaceholders(t *testing.T) {
+	got := ldap.Fill("(&(uid={user})(member={dn}))", "a*)(uid=*{dn}\x00\\", "cn=x(y){user}")
+	if want := `(&(uid=a\2a\29\28uid=\2a{dn}\00\5c)(member=cn=x\28y\29{user}))`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestWaysToTheServer: LDAPS and StartTLS with the declared root, plain where that is allowed; a certificate of another root
 // or for another name is refused before anything is said, and so is a server that cannot do TLS.
 func TestWaysToTheServer(t *testing.T) {
