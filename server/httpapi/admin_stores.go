@@ -55,6 +55,9 @@ func (s *Server) testStore(c *call) error {
 	if note(s.c.ClusterID, "", own); out.DataCenters[0].Reason != "" {
 		return fault.New(fault.NotFound, "not_found", "There is no identity_store named %q here.", clip(name))
 	}
+	if err := s.c.Audit(c.Request.Context(), c.actor(), "test", mdc.IdentityStoreKind().Name+"/"+name); err != nil {
+		return err
+	}
 	for _, p := range slices.Sorted(maps.Keys(theirs)) {
 		note(p, "", theirs[p])
 	}

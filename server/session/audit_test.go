@@ -45,8 +45,8 @@ func TestEachTurnOfASignOnIsRecorded(t *testing.T) {
 			b.visit("LDC")
 			w.signOut("LDC", b)
 			w.sync()
-			b.visit("NYDC") // its cookie is cleared
-		}, []string{"hand_over found", "end revoked"}, []string{"adopt adopted_found", "sign_out sign_out", "end revoked"}},
+			b.visit("NYDC") // with the cookie of before
+		}, []string{"hand_over found", "end revoked", "find challenge_tombstone"}, []string{"adopt adopted_found", "sign_out sign_out", "end revoked"}},
 		"a saved cookie after the sign-out": {func(w *world, b *browser) {
 			saved := b.sso()
 			w.signOut("NYDC", b)
