@@ -105,7 +105,8 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 
 // DataSources lists every data source.
 func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource}
+	return append([]func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource},
+		pluralSources()...)
 }
 
 // EphemeralResources lists every ephemeral resource.

@@ -35,7 +35,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("no resource %s", name)
 		}
 	}
-	for _, name := range strings.Fields("concord_trust_bundle concord_partner_trust concord_data_center concord_replication_status concord_remote_certificate concord_trust_matrix") {
+	for _, name := range strings.Fields("concord_trust_bundle concord_partner_trust concord_data_center concord_replication_status concord_remote_certificate concord_trust_matrix concord_users concord_groups concord_applications concord_authorization_policies concord_agents concord_partners concord_trusted_certificates concord_security_domains concord_identity_stores concord_authentication_schemes") {
 		if r.DataSourceSchemas[name] == nil {
 			t.Errorf("no data source %s", name)
 		}

@@ -34,7 +34,7 @@ func (s *source[M, V, P]) Configure(_ context.Context, req datasource.ConfigureR
 // Read asks and fills the model.
 func (s *source[M, V, P]) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	if s.client == nil {
-		addUnconfigured(&resp.Diagnostics)
+		later(req, resp)
 		return
 	}
 	var view V
@@ -45,4 +45,14 @@ func (s *source[M, V, P]) Read(ctx context.Context, req datasource.ReadRequest, 
 	var m M
 	P(&m).fill(view)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// later is the answer while the provider block holds unknown values: a Terraform that can defer reads in a later round, another one
+// is told what to apply first.
+func later(req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	if req.ClientCapabilities.DeferralAllowed {
+		resp.Deferred = &datasource.Deferred{Reason: datasource.DeferredReasonProviderConfigUnknown}
+		return
+	}
+	addUnconfigured(&resp.Diagnostics)
 }

@@ -77,7 +77,7 @@ type partnerRootModel struct {
 // Read asks for the partner that is named.
 func (s *partnerTrustSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	if s.client == nil {
-		addUnconfigured(&resp.Diagnostics)
+		later(req, resp)
 		return
 	}
 	var m partnerTrustModel

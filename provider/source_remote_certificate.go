@@ -105,7 +105,7 @@ type remoteShownModel struct {
 // Read has the data center look at the server.
 func (s *remoteCertificateSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	if s.client == nil {
-		addUnconfigured(&resp.Diagnostics)
+		later(req, resp)
 		return
 	}
 	var m remoteCertificateModel

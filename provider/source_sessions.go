@@ -107,7 +107,7 @@ func (s *sessionsSource) Read(ctx context.Context, req datasource.ReadRequest, r
 		return
 	}
 	if s.client == nil {
-		addUnconfigured(&resp.Diagnostics)
+		later(req, resp)
 		return
 	}
 	all, err := client.All[wire.SessionView](ctx, s.client, client.Path(s.path...), m.query())

@@ -143,28 +143,45 @@ func (c *Client) stream(ctx context.Context, r Request, token string) (*http.Res
 	return nil, c.answerFault(c.response(res), body)
 }
 
-// maxPages bounds All against a server that never says it is done.
+// maxPages bounds Each against a server that never says it is done.
 const maxPages = 100_000
 
 // All reads every page of a list.
 func All[T any](ctx context.Context, c *Client, path string, query url.Values) ([]T, error) {
-	query = cloneValues(query)
 	var all []T
+	err := Each(ctx, c, path, query, func(one T) error {
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Each reads every page of a list and shows each element, in the list's order, to visit, whose error ends it and is returned. No
+// more than a page is held.
+func Each[T any](ctx context.Context, c *Client, path string, query url.Values, visit func(T) error) error {
+	query = cloneValues(query)
 	for range maxPages {
 		var page wire.Page[T]
 		if _, err := c.Do(ctx, Request{Method: http.MethodGet, Path: path, Query: query, Out: &page}); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Items...)
+		for _, one := range page.Items {
+			if err := visit(one); err != nil {
+				return err
+			}
+		}
 		if page.NextCursor == "" {
-			return all, nil
+			return nil
 		}
 		if page.NextCursor == query.Get("cursor") {
 			break
 		}
 		query.Set("cursor", page.NextCursor)
 	}
-	return nil, fault.New(fault.Internal, "endless_list", "the list %s of %s does not end: its cursor no longer moves", path, c.Endpoint())
+	return fault.New(fault.Internal, "endless_list", "the list %s of %s does not end: its cursor no longer moves", path, c.Endpoint())
 }
 
 func (c *Client) timeout(r Request) time.Duration {
