@@ -62,7 +62,7 @@ func decider(n int) (*policy.Index, error) {
 		apps = append(apps, &mdc.Application{Name: fmt.Sprintf("app-%05d", i), Hosts: []string{decideHost(i)}, Resources: map[string]mdc.Resource{
 			"all": {Paths: []string{"/**"}, Protection: mdc.Public}, "orders": {Paths: []string{"/orders/**"}, Protection: mdc.Protected, AuthorizationPolicy: name}}})
 	}
-	ix, err := policy.Compile(apps, policies, nil)
+	ix, err := policy.Compile(apps, policies, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("compile %d policies: %w", n, err)
 	}

@@ -62,7 +62,7 @@ func (m *model) changed(changes []journal.Change) {
 		if all || c.Kind == "password_policy" {
 			m.strength.drop()
 		}
-		if all || c.Kind == "application" || c.Kind == "authorization_policy" || c.Kind == "authentication_scheme" {
+		if all || c.Kind == "application" || c.Kind == "authorization_policy" || c.Kind == "authentication_scheme" || c.Kind == "identity_store" {
 			m.index.drop()
 		}
 		if all || c.Kind == "authentication_scheme" {
@@ -225,7 +225,11 @@ func (m *model) compile(ctx context.Context, instead *mdc.AuthorizationPolicy) (
 	if err != nil {
 		return nil, err
 	}
-	return policy.Compile(apps, policies, schemes)
+	stores, err := loadAll[mdc.IdentityStore](ctx, m.log, mdc.IdentityStoreKind())
+	if err != nil {
+		return nil, err
+	}
+	return policy.Compile(apps, policies, schemes, stores)
 }
 
 // PasswordPolicy gives what new passwords must be.

@@ -7,6 +7,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/policy"
 )
 
 func (n *Node) wireHTTP(context.Context) error {
@@ -14,7 +15,7 @@ func (n *Node) wireHTTP(context.Context) error {
 	if n.people, err = n.openPeople(); err != nil {
 		return err
 	}
-	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: n.acts, ClusterID: n.cfg.ClusterID,
+	n.service, err = configuration.New(configuration.Config{Log: n.journal, Audit: n.acts, ClusterID: n.cfg.ClusterID, Site: policy.Site,
 		Hash: n.people.hasher.Hash, Master: n.partners.MasterAddress, Guards: n.guards(), Clock: n.opts.Clock, Wrapper: n.key,
 		Before: map[string]configuration.Before{mdc.UserKind().Name: {Needs: endsSignOns, Do: n.endSignOns}}})
 	if err != nil {

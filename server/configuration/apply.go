@@ -145,6 +145,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 		func() error { return p.guard(op.Kind, old, will) },
 		func() error { return p.references(will) },
 		func() error { return p.fits(will) },
+		func() error { return p.trespass(old, will) },
 	} {
 		if err := check(); err != nil {
 			return Result{}, err

@@ -29,6 +29,7 @@ type Config struct {
 	Guards    map[string]Guard                                        // by kind
 	Clock     clock.Clock                                             // decides when a lock ends; nil = the machine's
 	Before    map[string]Before                                       // by kind; a kind without one needs nothing
+	Site      func(host string) (place, wider string)                 // where hosts of applications meet, as of policy.Site; nil = nobody decides by hosts
 	Wrapper   journal.Wrapper                                         // the node's key, for passphrases; nil = none can be declared
 }
 

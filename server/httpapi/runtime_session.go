@@ -59,7 +59,7 @@ func (s *Server) decide(ctx context.Context, i inquiry) (wire.AuthorizeAnswer, e
 	if !serves(a, res) { // an agent decides for its own hosts only (SEC-20); a person who came astray goes to its start page
 		return s.challenge(a, in, session.ChallengeHost, policy.Decision{})
 	}
-	question.DefaultAnyUser = true
+	question.DefaultAnyUser, question.Domain = true, a.SecurityDomain
 	open := index.Decide(question, nil)
 	switch open.Effect {
 	case policy.Deny:
@@ -79,7 +79,11 @@ func (s *Server) decide(ctx context.Context, i inquiry) (wire.AuthorizeAnswer, e
 	case d.Session == nil:
 		return s.challenge(a, in, d.Rule, open)
 	}
-	out, err := s.judge(i, d, index.Decide(question, subjectOf(d.Session)))
+	decision := index.Decide(question, subjectOf(d.Session))
+	if decision.Stranger { // to this application the person is nobody
+		return wire.AuthorizeAnswer{Decision: wire.DecisionAllow, Reason: reason(decision), Headers: decision.Headers}, nil
+	}
+	out, err := s.judge(i, d, decision)
 	if d.SetCookie != "" { // the session was used, whatever the policy says
 		out.SetCookies = append(out.SetCookies, d.SetCookie)
 	}

@@ -32,6 +32,7 @@ const (
 	RuleDefaultAnyUser = "default_any_user"   // Request.DefaultAnyUser
 	RulePublic         = "public"             //
 	RuleExcluded       = "excluded"           //
+	RuleForeignStore   = "foreign_store"      // the person's identity store belongs to another security domain than the application
 	RuleNoneFits       = "none_fits"          // after the policy's name: no rule of it fits, so it denies
 )
 
@@ -50,13 +51,15 @@ type Decision struct {
 	// Varies: the policy that was asked has rules with terms (networks, times, conditions), so the same person's next request may get
 	// another decision although nothing was changed. An agent must not use this one again.
 	Varies bool
+	// Stranger: with Public, the application must not be told of the person, whose identity store belongs to another security domain.
+	Stranger bool
 }
 
 // Decide says what r comes to for s. In order: an unknown method denies; the exact host before the wildcard; the most
 // specific path pattern of that host alone counts, as of node.find: if its resources do not cover the method, the
 // request is denied and no wider pattern is asked; of several resources with the same pattern the strictest counts.
 func (ix *Index) Decide(r Request, s *Subject) Decision {
-	q := newQuestion(r, s)
+	q := ix.newQuestion(r, s)
 	d, _ := ix.decide(&q)
 	return d
 }
@@ -69,7 +72,7 @@ func (ix *Index) decide(q *question) (Decision, *target) {
 	}
 	at := ix.site(q.Host)
 	if at == nil {
-		return unknownHost(q.Request, q.subject), nil
+		return unknownHost(q), nil
 	}
 	if !strings.HasPrefix(q.Path, "/") {
 		return Decision{Effect: Deny, Rule: RuleNotCovered}, nil
@@ -82,6 +85,7 @@ func (ix *Index) decide(q *question) (Decision, *target) {
 	d.Varies = t != nil && t.policy != nil && (t.policy.deny.conditions || t.policy.allow.conditions)
 	if d.Effect != Deny && d.Effect != Challenge {
 		d.Headers = at.told(t, q)
+		d.Stranger = d.Effect == Public && t != nil && q.foreign(t.domain)
 	}
 	return d, t
 }
@@ -97,12 +101,15 @@ func (ix *Index) site(host string) *site {
 	return nil
 }
 
-func unknownHost(r Request, s *Subject) Decision {
+func unknownHost(q *question) Decision {
+	s := q.subject
 	switch {
-	case !r.DefaultAnyUser:
+	case !q.DefaultAnyUser:
 		return Decision{Effect: Deny, Rule: RuleUnknownHost}
 	case s == nil:
 		return Decision{Effect: Challenge, Rule: RuleDefaultAnyUser, Level: LevelPassword}
+	case q.foreign(q.Domain):
+		return Decision{Effect: Deny, Rule: RuleForeignStore}
 	case s.Level < LevelPassword:
 		return Decision{Effect: Challenge, Rule: RuleLevel, Level: LevelPassword}
 	}
@@ -168,6 +175,8 @@ func (t *target) effect(q *question) (Effect, string) {
 		return Excluded, RuleExcluded
 	case s == nil:
 		return Challenge, RuleNotSignedIn
+	case q.foreign(t.domain):
+		return Deny, RuleForeignStore
 	case s.Level < t.level:
 		return Challenge, RuleLevel
 	case t.policy == nil:

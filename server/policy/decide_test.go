@@ -17,7 +17,7 @@ import (
 
 func compile(t testing.TB, apps []*mdc.Application, policies []*mdc.AuthorizationPolicy) *policy.Index {
 	t.Helper()
-	ix, err := policy.Compile(apps, policies, nil)
+	ix, err := policy.Compile(apps, policies, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,11 +155,11 @@ func TestCompileRefusesWhatMdcWouldNotTake(t *testing.T) {
 		"pattern": {{Name: "a", Hosts: []string{"a.example"}, Resources: map[string]mdc.Resource{"r": {Paths: []string{"x"}}}}},
 	}
 	for name, apps := range bad {
-		if _, err := policy.Compile(apps, nil, nil); err == nil {
+		if _, err := policy.Compile(apps, nil, nil, nil); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	if _, err := policy.Compile(nil, []*mdc.AuthorizationPolicy{nil}, nil); err == nil {
+	if _, err := policy.Compile(nil, []*mdc.AuthorizationPolicy{nil}, nil, nil); err == nil {
 		t.Error("a nil policy was taken")
 	}
 }

@@ -34,7 +34,7 @@ const (
 // Explain decides as Decide does, and looks at every rule of the policy that was asked, also at those that Decide leaves out. Where
 // nobody is signed in there are no rules to look at.
 func (ix *Index) Explain(r Request, s *Subject) Explanation {
-	q := newQuestion(r, s)
+	q := ix.newQuestion(r, s)
 	d, t := ix.decide(&q)
 	out := Explanation{Decision: d}
 	if t == nil || t.policy == nil || s == nil || t.protection != mdc.Protected {

@@ -40,7 +40,7 @@ func (s *site) told(t *target, q *question) map[string]string {
 	for _, name := range s.headers {
 		out[name] = ""
 	}
-	if t == nil || t.policy == nil || q.subject == nil {
+	if t == nil || t.policy == nil || q.subject == nil || q.foreign(t.domain) {
 		return out
 	}
 	room := condition.MaxValues

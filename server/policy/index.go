@@ -14,8 +14,9 @@ const LevelPassword = 1
 
 // Index is a compiled configuration. It never changes, so any number of requests may use it at once.
 type Index struct {
-	exact    map[string]*site // by host, as of hostKey
-	wild     map[string]*site // by what follows the first label
+	exact    map[string]*site  // by host, as of hostKey
+	stores   map[string]string // security domain of each identity store that belongs to one
+	wild     map[string]*site  // by what follows the first label
 	warnings []string
 }
 
@@ -36,6 +37,7 @@ type node struct {
 // target is a resource of an application, as a pattern leads to it.
 type target struct {
 	application, resource string
+	domain                string // security domain of the application; "" = none
 	methods               methodSet
 	protection            string
 	level                 int    // of the authentication scheme
@@ -47,9 +49,9 @@ type target struct {
 }
 
 // Compile makes the index. The objects are valid (mdc); parts of them are kept, so they must not be changed afterwards. A resource
-// whose policy or authentication scheme is absent denies everybody. Errors: an object that is nil or a pattern that mdc would not
-// have taken.
-func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy, schemes []*mdc.AuthenticationScheme) (*Index, error) {
+// whose policy or authentication scheme is absent denies everybody. Of identity stores only those count that belong to a security
+// domain. Errors: an object that is nil or a pattern that mdc would not have taken.
+func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy, schemes []*mdc.AuthenticationScheme, stores []*mdc.IdentityStore) (*Index, error) {
 	compiled := make(map[string]*rules, len(policies))
 	for _, p := range policies {
 		if p == nil {
@@ -64,7 +66,15 @@ func Compile(apps []*mdc.Application, policies []*mdc.AuthorizationPolicy, schem
 		}
 		known[s.Name] = s
 	}
-	ix := &Index{exact: map[string]*site{}, wild: map[string]*site{}}
+	ix := &Index{exact: map[string]*site{}, wild: map[string]*site{}, stores: map[string]string{}}
+	for _, s := range stores {
+		if s == nil {
+			return nil, errors.New("compile identity stores: one is nil")
+		}
+		if s.SecurityDomain != "" {
+			ix.stores[s.Name] = s.SecurityDomain
+		}
+	}
 	for _, a := range apps {
 		if a == nil {
 			return nil, errors.New("compile applications: one is nil")
@@ -83,7 +93,7 @@ func (ix *Index) Warnings() []string { return slices.Clone(ix.warnings) }
 func (ix *Index) add(a *mdc.Application, policies map[string]*rules, schemes map[string]*mdc.AuthenticationScheme) error {
 	sites := ix.sites(a)
 	for name, r := range a.Resources {
-		t, err := newTarget(a.Name, name, r, policies)
+		t, err := newTarget(a, name, r, policies)
 		if err != nil {
 			return err
 		}
@@ -148,8 +158,8 @@ func hostKey(h string) string {
 	return strings.TrimSuffix(h, ":80")
 }
 
-func newTarget(application, name string, r mdc.Resource, policies map[string]*rules) (*target, error) {
-	t := &target{application: application, resource: name, protection: r.Protection, level: LevelPassword}
+func newTarget(a *mdc.Application, name string, r mdc.Resource, policies map[string]*rules) (*target, error) {
+	t := &target{application: a.Name, domain: a.SecurityDomain, resource: name, protection: r.Protection, level: LevelPassword}
 	if t.protection == "" {
 		t.protection = mdc.Protected
 	}

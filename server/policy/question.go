@@ -20,6 +20,8 @@ type Request struct {
 	// DefaultAnyUser: where no application names the host, any signed-in user may pass. An agent asks so for its own
 	// registered hosts, which makes an agent without an application useful at once; everybody else is denied there.
 	DefaultAnyUser bool
+	// Domain is the security domain of the agent that asks so; "" = none.
+	Domain string
 }
 
 // ClientAddress reads the address of a client as an agent states it: without zone, and IPv4 as IPv4. What is no address is not known,
@@ -41,16 +43,21 @@ type question struct {
 	Request
 	subject *Subject
 	user    string           // folded
+	home    string           // security domain of the subject's identity store; "" = none
 	in      *condition.Input // nil until a condition is evaluated
 }
 
-func newQuestion(r Request, s *Subject) question {
+func (ix *Index) newQuestion(r Request, s *Subject) question {
 	q := question{Request: r, subject: s}
 	if s != nil {
-		q.user = mdc.FoldName(s.User)
+		q.user, q.home = mdc.FoldName(s.User), ix.stores[s.IdentityStore]
 	}
 	return q
 }
+
+// foreign says that the subject's identity store is there for another security domain than this one. Whoever manages that domain says
+// who its people are and in which groups, and policies see names alone: elsewhere they are nobody.
+func (q *question) foreign(domain string) bool { return q.home != "" && q.home != domain }
 
 // input is what conditions look at.
 func (q *question) input() *condition.Input {
