@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,8 +94,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 	if t.Password == "" || len(t.Password) > MaxPassword { // says nothing about the user, so it needs no equal work
 		return Person{}, wrong(WrongPassword)
 	}
-	by := t.by()
-	if !a.pauses.over(account, by, a.Clock.Now()) {
+	// Another store's right password under this name ends no series of wrong ones here: it may be the guesser's own.
+	by, series := t.by(), cmp.Or(t.Store, mdc.LocalStore)+" "+account
+	if !a.pauses.over(series, by, a.Clock.Now()) {
 		return Person{}, wrong(TooManyChecks)
 	}
 	g, ok := a.throttle.take(account, by, a.Clock.Now())
@@ -115,10 +117,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 	p, err := a.check(ctx, t.Store, account, t.Password)
 	switch {
 	case fault.Is(err, fault.Unauthenticated):
-		a.pauses.wrong(account, by, a.Clock.Now())
+		a.pauses.wrong(series, by, a.Clock.Now())
 		return p, err
 	case err == nil:
-		a.pauses.right(account, by)
+		a.pauses.right(series, by)
 	}
 	a.throttle.giveBack(g)
 	uncount()

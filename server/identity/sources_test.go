@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -96,4 +97,37 @@ func TestARightPasswordEndsASeries(t *testing.T) {
 		}
 		h.clock.Advance(time.Minute)
 	}
+}
+
+// SEC-32: whoever has the same name in another store, and its password, does not go on guessing by giving that one in between.
+func TestARightPasswordElsewhereEndsNoSeries(t *testing.T) {
+	h := newHouse(t)
+	h.auth.Stores = func(context.Context, string) (identity.Store, error) { return ownStore{}, nil }
+	try := func(store, password string) error {
+		_, err := h.auth.Authenticate(t.Context(), identity.Attempt{Store: store, User: "bob", Password: password, Source: "192.0.2.7"})
+		return err
+	}
+	reached := 0
+	for range 10 {
+		for range 4 {
+			if errors.Is(try("local", "wrong-password"), identity.WrongPassword) {
+				reached++
+			}
+		}
+		_ = try("mine", "mine") // refused for a while or not, it proves nothing about the other bob
+		h.clock.Advance(time.Minute)
+	}
+	if reached > 9 { // five, and one after each pause of 1, 2 and 4 minutes
+		t.Errorf("%d guesses were looked at in ten minutes", reached)
+	}
+}
+
+// ownStore knows one password for everybody.
+type ownStore struct{}
+
+func (ownStore) Check(_ context.Context, account, password string) (identity.Person, identity.Reason, error) {
+	if password != "mine" {
+		return identity.Person{}, identity.WrongPassword, nil
+	}
+	return identity.Person{Name: account, Store: "mine", Level: identity.LevelPassword}, "", nil
 }
