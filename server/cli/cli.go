@@ -51,7 +51,9 @@ func (p *program) root() *cobra.Command {
 	}
 	root.Version = Version
 	root.SetVersionTemplate(versionLine())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%s; see %s --help", plain(err), c.CommandPath()) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%s; see %s --help", plain(err), c.CommandPath())
+	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpVerb(root))
 	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.admin(), p.validate(), p.policy(), p.promote(), p.demote(), p.audit(), p.version())
