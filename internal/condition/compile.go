@@ -109,6 +109,9 @@ func firstOf(issues *cel.Issues) error {
 // shorten keeps a message of the library to one line that fits an answer.
 func shorten(s string) string {
 	s = strings.Join(strings.Fields(strings.ReplaceAll(s, " (in container '')", "")), " ")
+	if strings.HasPrefix(s, "Syntax error: token recognition error at: '=") { // the commonest slip
+		s += "; == compares"
+	}
 	if len(s) > 300 {
 		return strings.ToValidUTF8(s[:300], "") + "…"
 	}

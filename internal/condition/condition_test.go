@@ -66,6 +66,7 @@ func TestConditionsSayWhereTheyAreWrong(t *testing.T) {
 		`level == "2"`:                      "1:7: found no matching overload",
 		`user`:                              "1:1: this is of type string, but a condition is true or false",
 		`user ==`:                           "1:8: Syntax error",
+		`user = "ann"`:                      "1:6: Syntax error: token recognition error at: '= '; == compares",
 		`path.matches("(")`:                 "1:14: ",
 		`path.matches("((a{30}){30}){30}")`: "1:14: ",
 		`now > timestamp("yesterday")`:      "1:17: ",

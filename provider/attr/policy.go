@@ -2,6 +2,7 @@ package attr
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
@@ -55,6 +56,6 @@ func (a asked) ValidateString(_ context.Context, req validator.StringRequest, re
 		return
 	}
 	if err := a.check(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Value cannot be accepted", "The server would refuse it: "+err.Error()+".")
+		resp.Diagnostics.AddAttributeError(req.Path, "Value cannot be accepted", fmt.Sprintf("%s: the server would refuse it: %v.", req.Path, err))
 	}
 }

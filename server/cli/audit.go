@@ -30,6 +30,7 @@ func (p *program) audit() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	t.register(c)
+	c.PersistentFlags().Lookup("output").Usage = "`FORM`: table or json; list: jsonl"
 	c.AddCommand(p.auditList(&t), p.auditExport(&t), p.auditVerify(&t))
 	return c
 }
@@ -52,9 +53,12 @@ func (f *auditFilter) register(c *cobra.Command) {
 	s.StringVar(&f.agent, "agent", "", "only what this `AGENT` asked for")
 	s.StringVar(&f.outcome, "outcome", "", "only `OUTCOME` ok or refused")
 	s.StringVar(&f.request, "request-id", "", "only what came of the request with this `ID`")
-	s.StringVar(&f.center, "data-center", "", "only of this `CLUSTER-ID`; with --all")
+	s.StringVar(&f.center, "data-center", "", "only of this `CLUSTER-ID`; asks the partners, as --all does")
 	s.BoolVar(&f.everywhere, "all", false, "also of the partners, in the order of time")
 }
+
+// all tells whether partners are asked too: who names another data center wants its records.
+func (f *auditFilter) all() bool { return f.everywhere || f.center != "" }
 
 func (f *auditFilter) query() url.Values {
 	q := url.Values{}
@@ -64,7 +68,7 @@ func (f *auditFilter) query() url.Values {
 			q.Set(name, value)
 		}
 	}
-	if f.everywhere {
+	if f.all() {
 		q.Set("scope", "all")
 	}
 	if f.oldest {
@@ -98,7 +102,7 @@ func (p *program) auditList(t *target) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := p.printAudit(all, f.everywhere, form); err != nil {
+				if err := p.printAudit(all, f.all(), form); err != nil {
 					return err
 				}
 				return incomplete(silent)

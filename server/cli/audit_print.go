@@ -103,7 +103,7 @@ func (p *program) followAudit(ctx context.Context, conn *connection, f auditFilt
 		if silent != "" {
 			fmt.Fprintln(p.stderr, "concord:", incomplete(silent)) //nolint:errcheck // nobody is left to tell
 		}
-		if err := p.printNew(all, seen, f.everywhere, form, first); err != nil {
+		if err := p.printNew(all, seen, f.all(), form, first); err != nil {
 			return err
 		}
 		if n := len(all); n > 0 {

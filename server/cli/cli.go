@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -50,7 +51,9 @@ func (p *program) root() *cobra.Command {
 	}
 	root.Version = Version
 	root.SetVersionTemplate(versionLine())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usage("%v; see %s --help", err, c.CommandPath()) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%s; see %s --help", plain(err), c.CommandPath())
+	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpVerb(root))
 	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.admin(), p.validate(), p.policy(), p.promote(), p.demote(), p.audit(), p.version())
@@ -82,6 +85,14 @@ type usageError struct{ text string }
 func (e usageError) Error() string { return e.text }
 
 func usage(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// plain words what a flag refused without the words of the library that read it.
+func plain(err error) string {
+	if number, ok := errors.AsType[*strconv.NumError](err); ok {
+		return strings.ReplaceAll(err.Error(), number.Error(), "it has to be a number that is not too large")
+	}
+	return err.Error()
+}
 
 // noArgs is for verbs that are told everything by flags.
 func noArgs(c *cobra.Command, args []string) error {

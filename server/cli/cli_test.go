@@ -53,6 +53,7 @@ func TestWrongUsageIsExitTwo(t *testing.T) {
 		"ids that differ in case":  {[]string{"dev", "--dir", "never-made", "--data-centers", "NYDC,nydc"}, "case does not count"},
 		"argument too many":        {[]string{"version", "now"}, "now"},
 		"a verb with a typo":       {[]string{"sesion", "list"}, "Did you mean session"},
+		"no number":                {[]string{"session", "keys", "revoke", "--key", "abc"}, "has to be a number"},
 		"no verb of replication":   {[]string{"replication", "bogus"}, "no verb \"bogus\""},
 		"no verb of conflicts":     {[]string{"replication", "conflicts", "bogus"}, "no verb \"bogus\""},
 		"a lower verb with a typo": {[]string{"session", "lst"}, "Did you mean list?"},
@@ -212,6 +213,11 @@ func TestSessionVerbs(t *testing.T) {
 			for _, want := range c.want {
 				if !strings.Contains(out, want) {
 					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+			for line := range strings.Lines(out) {
+				if width := utf8.RuneCountInString(line) + len("v4sulIWHyAbom1vQw_ztSg") - len("s1"); c.args[1] == "list" && width > 80 {
+					t.Errorf("with a real id wider than a terminal of 80 columns: %q", line)
 				}
 			}
 		})

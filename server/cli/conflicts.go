@@ -26,7 +26,7 @@ func (p *program) replicationConflicts(t *target) *cobra.Command {
 			"Then remove the file, at the data center that keeps it.",
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.PersistentFlags().StringVar(&at, "at", "", "the clone `CLUSTER-ID` keeps it (default: the data center at the endpoint)")
+	c.PersistentFlags().StringVar(&at, "at", "", "the clone `CLUSTER-ID` keeps it (default: who answers)")
 	c.AddCommand(p.conflictList(t, &at), p.conflictShow(t, &at), p.conflictReapply(t, &at), p.conflictRemove(t, &at))
 	return c
 }

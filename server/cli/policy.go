@@ -32,8 +32,7 @@ func (p *program) policy() *cobra.Command {
 // trial is a request that nobody makes, as flags say it.
 type trial struct {
 	user, as, signIn, method, client, at, file, expect string
-	groups                                             []string
-	attributes                                         map[string]string
+	groups, attributes                                 []string
 	level                                              int
 }
 
@@ -74,7 +73,7 @@ func (f *trial) register(c *cobra.Command) {
 	l.StringVar(&f.user, "user", "", "a `NAME` of the local identity store")
 	l.StringVar(&f.as, "as", "", "anybody's `NAME`, in the place of --user")
 	l.StringSliceVar(&f.groups, "group", nil, "with --as: a `GROUP` of theirs; may be repeated")
-	l.StringToStringVar(&f.attributes, "attribute", nil, "with --as: `NAME=VALUE`; may be repeated")
+	l.StringArrayVar(&f.attributes, "attribute", nil, "with --as: `NAME=VALUE`; may be repeated")
 	l.IntVar(&f.level, "level", 0, "authentication `LEVEL` (default 1)")
 	l.StringVar(&f.signIn, "sign-in", "", "authentication `SCHEME` that they used, for its level")
 	l.StringVar(&f.method, "method", http.MethodGet, "`METHOD` of the request")
@@ -111,7 +110,11 @@ func (f *trial) question(address string) (in wire.PolicyEvaluation, err error) {
 		}
 	}
 	if f.as != "" {
-		in.Subject = &wire.PolicySubject{User: f.as, Groups: f.groups, Attributes: f.attributes, Level: f.level}
+		attributes, err := pairs(f.attributes)
+		if err != nil {
+			return in, err
+		}
+		in.Subject = &wire.PolicySubject{User: f.as, Groups: f.groups, Attributes: attributes, Level: f.level}
 	} else {
 		in.Level = f.level
 	}
@@ -123,6 +126,19 @@ func (f *trial) question(address string) (in wire.PolicyEvaluation, err error) {
 		in.At = &at
 	}
 	return in, f.read(&in)
+}
+
+// pairs reads NAME=VALUE; a value may hold what it likes, commas too.
+func pairs(all []string) (map[string]string, error) {
+	m := make(map[string]string, len(all))
+	for _, s := range all {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, usage("--attribute %q is no attribute; write it as NAME=VALUE", s)
+		}
+		m[name] = value
+	}
+	return m, nil
 }
 
 // read takes the policy of a file over.

@@ -30,6 +30,7 @@ func (p *program) sessionList(t *target) *cobra.Command {
 	var f sessionFilter
 	c := &cobra.Command{
 		Use: "list", Short: "List the sessions of a data center", Args: noArgs,
+		Long: "Lists the sessions of a data center. session show has more of each: when it began, when it ends, its\nclient and the rule that made it.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, _ []string) error {
 			all, err := client.All[wire.SessionView](ctx, conn.Client, "/v1/sessions", f.query())
 			if err != nil {
@@ -169,9 +170,9 @@ func (p *program) printSessions(all []wire.SessionView, output string) error {
 		if s.Origin != nil {
 			from = s.Origin.ClusterID
 		}
-		rows[i] = []string{s.ID, s.User, moment(&s.AuthenticatedAt), moment(&s.LastAccess), moment(&s.ExpiresAt), from, or(strings.Join(s.Members, " "))}
+		rows[i] = []string{s.ID, s.User, moment(&s.LastAccess), from, or(strings.Join(s.Members, " "))}
 	}
-	return p.table([]string{"SESSION", "USER", "SIGNED IN", "LAST ACCESS", "EXPIRES", "FROM", "MEMBERS"}, rows)
+	return p.table([]string{"SESSION", "USER", "LAST ACCESS", "FROM", "MEMBERS"}, rows)
 }
 
 // oneSession wants the id of one session.

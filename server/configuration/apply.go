@@ -90,7 +90,7 @@ func (p *pass) read(kind mdc.Kind, name string) (o mdc.Object, body []byte, err 
 
 func (c Precondition) check(kind mdc.Kind, name string, was mdc.Object, body []byte) error {
 	if c.Absent && body != nil {
-		return fault.New(fault.Precondition, "exists", "There is a %s named %q already.", kind.Name, name)
+		return fault.New(fault.Precondition, "exists", "The %s %q exists already.", kind.Name, name)
 	}
 	if c.IfMatch == "" {
 		return nil

@@ -184,8 +184,10 @@ func TestPagesAreAccessible(t *testing.T) {
 					t.Error("a picture is read out")
 				}
 				for _, ref := range []string{"aria-describedby", "aria-labelledby", "for"} {
-					if v := attr(n, ref); v != "" && ids[v] != 1 {
-						t.Errorf("%s=%q leads to %d elements", ref, v, ids[v])
+					for id := range strings.FieldsSeq(attr(n, ref)) {
+						if ids[id] != 1 {
+							t.Errorf("%s=%q leads to %d elements for %q", ref, attr(n, ref), ids[id], id)
+						}
 					}
 				}
 			}

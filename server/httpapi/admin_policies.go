@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -82,7 +83,7 @@ func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 	if e.in.User != "" {
 		res, err := s.c.Configuration.Effective(ctx, e.by, mdc.UserKind(), e.in.User)
 		if fault.Is(err, fault.NotFound) {
-			return fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/user", Detail: fmt.Sprintf("%q is no user of the local identity store; describe anybody else in subject", clip(e.in.User))}})
+			return fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/user", Detail: fmt.Sprintf("%q is no user of the local identity store; describe anybody else in subject (concord policy test: --as)", clip(e.in.User))}})
 		}
 		if err != nil {
 			return err
@@ -173,6 +174,12 @@ func (s *Server) settle(ctx context.Context, e *evaluation) error {
 	e.word(x, res)
 	if e.in.Policy != nil && x.Policy != e.in.Policy.Name {
 		e.out.Notes = append(e.out.Notes, "The policy of the question was not asked: another resource covers the request, or something decided before it.")
+	}
+	if x.Decision.Rule == policy.RuleUnknownMethod {
+		e.out.Notes = append(e.out.Notes, "The method has to be one of "+strings.Join(mdc.Methods(), ", ")+", in capitals.")
+	}
+	if x.Decision.Rule == policy.RuleDefaultAnyUser {
+		e.out.Notes = append(e.out.Notes, "No application names this host, so every signed-in user may open it.")
 	}
 	served, err := s.someAgentServes(ctx, res)
 	if err == nil && !served {

@@ -28,7 +28,7 @@ func (s *Server) makeAdminToken(c *call) error {
 	if in.TTL != "" {
 		life, err := time.ParseDuration(in.TTL)
 		if err != nil || life <= 0 || in.ExpiresAt != nil {
-			return fault.InvalidFields("The token cannot be made.", []fault.Field{{Pointer: "/ttl", Detail: "has to be a duration above zero, and is not given together with expires_at"}})
+			return fault.InvalidFields("The token cannot be made.", []fault.Field{{Pointer: "/ttl", Detail: "has to be a duration above zero, such as 720h (hours are the longest unit), and is not given together with expires_at"}})
 		}
 		at := s.c.Clock.Now().Add(life)
 		t.ExpiresAt = &at
