@@ -189,7 +189,7 @@ func TestGuessesOverTheWire(t *testing.T) {
 	m := newMesh(t, "ann", "bob")
 	try := func(p *testkit.Process, user, password string) bool {
 		t.Helper()
-		_, err := p.Agent("any", "thing").Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authenticate",
+		_, err := p.Agent("", "").Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authenticate",
 			In: wire.AuthenticateRequest{User: user, Password: password}})
 		return err == nil
 	}
