@@ -22,17 +22,23 @@ const secretText = "the-keyset-in-clear"
 func everyKind(version int) map[string]mdc.Object {
 	v := fmt.Sprint(version)
 	return map[string]mdc.Object{
-		"data_center_key":      &mdc.DataCenterKey{ClusterID: "NYDC", PublicKey: bytes.Repeat([]byte{byte(version)}, 32)},
-		"promotion":            &mdc.Promotion{Epoch: mdc.Epoch{Number: uint64(version), ClusterID: "PDC"}}, // of no lineage here
-		"keyset":               &mdc.Keyset{Purpose: mdc.PurposeSignIn, Keyset: []byte(secretText + v)},
-		"session_policy":       &mdc.SessionPolicy{RetrievalMaxAttempts: version},
-		"package":              &mdc.Package{Name: "setup", Description: v, SHA256: strings.Repeat("0a", 32), Size: 1, Format: mdc.FormatRaw},
-		"setting":              &mdc.Setting{Name: "banner", Value: v},
-		"group":                &mdc.Group{Name: "staff", Description: "<b>&" + v},
-		"user":                 &mdc.User{Name: "Alice", Groups: []string{"staff"}, Enabled: true, Password: mdc.Secret{Hash: "h" + v}},
-		"authorization_policy": &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Allow, Groups: []string{"staff"}, Users: []string{"u" + v}}}},
-		"application":          &mdc.Application{Name: "app", Hosts: []string{"app" + v + ".example.com"}},
-		"agent":                &mdc.Agent{Name: "web", Hosts: []string{"https://app.example.com"}, Secret: mdc.Secret{Hash: "h" + v}},
+		"data_center_key":           &mdc.DataCenterKey{ClusterID: "NYDC", PublicKey: bytes.Repeat([]byte{byte(version)}, 32)},
+		"promotion":                 &mdc.Promotion{Epoch: mdc.Epoch{Number: uint64(version), ClusterID: "PDC"}}, // of no lineage here
+		"keyset":                    &mdc.Keyset{Purpose: mdc.PurposeSignIn, Keyset: []byte(secretText + v)},
+		"identity_store_credential": &mdc.StoreCredential{Store: "corp", Password: secretText + v, Salt: bytes.Repeat([]byte{byte(version)}, 16)},
+		"identity_store":            &mdc.IdentityStore{Name: "corp", Description: v, URLs: []string{"ldaps://corp.example.com"}},
+		"authentication_scheme":     &mdc.AuthenticationScheme{Name: "strong", Level: version, Steps: []mdc.SchemeStep{{Method: mdc.MethodPassword}}},
+		"password_policy":           &mdc.PasswordPolicy{MinLength: 8 + version},
+		"security_domain":           &mdc.SecurityDomain{Name: "finance", Description: v},
+		"admin_role":                &mdc.AdminRole{Name: "care", Description: v},
+		"session_policy":            &mdc.SessionPolicy{RetrievalMaxAttempts: version},
+		"package":                   &mdc.Package{Name: "setup", Description: v, SHA256: strings.Repeat("0a", 32), Size: 1, Format: mdc.FormatRaw},
+		"setting":                   &mdc.Setting{Name: "banner", Value: v},
+		"group":                     &mdc.Group{Name: "staff", Description: "<b>&" + v},
+		"user":                      &mdc.User{Name: "Alice", Groups: []string{"staff"}, Enabled: true, Password: mdc.Secret{Hash: "h" + v}},
+		"authorization_policy":      &mdc.AuthorizationPolicy{Name: "p", Rules: []mdc.Rule{{Effect: mdc.Allow, Groups: []string{"staff"}, Users: []string{"u" + v}}}},
+		"application":               &mdc.Application{Name: "app", Hosts: []string{"app" + v + ".example.com"}},
+		"agent":                     &mdc.Agent{Name: "web", Hosts: []string{"https://app.example.com"}, Secret: mdc.Secret{Hash: "h" + v}},
 	}
 }
 
@@ -101,8 +107,8 @@ func TestFollowsEveryKind(t *testing.T) {
 	}))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(leaks) > 0 || keysets != 2 {
-		t.Errorf("%d keysets travelled, in clear: %v", keysets, leaks)
+	if len(leaks) > 0 || keysets != 4 { // a keyset and a directory's password, twice
+		t.Errorf("%d secrets travelled, in clear: %v", keysets, leaks)
 	}
 	if l.takes["LDC"] != 1 {
 		t.Errorf("%d snapshots were taken, want 1", l.takes["LDC"])

@@ -80,6 +80,27 @@ func TestBundlesThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestALateBundleDoesNotOutliveItsRoot: SEC-41, SEC-43. A partner answers over a link that was believed for a root which an administrator
+// has replaced by another since: nothing of it counts beside the new one, whether or not something was learned before.
+func TestALateBundleDoesNotOutliveItsRoot(t *testing.T) {
+	t.Parallel()
+	for _, learned := range []bool{false, true} {
+		w := newWorld(t)
+		second, other := made(t, nil, nil), made(t, nil, nil)
+		if learned {
+			w.take(t, told(t, 3, w.root, second))
+		}
+		w.declare(text(other))
+		w.follow(t)
+		if changed, err := w.book.Take(t.Context(), "LDC", told(t, 4, w.root, second)); changed || fault.CodeOf(err) != "bundle_refused" {
+			t.Errorf("learned before %t: changed %t, %v", learned, changed, err)
+		}
+		if s := w.standing(t); len(s.Roots) != 0 {
+			t.Errorf("learned before %t: %d roots count", learned, len(s.Roots))
+		}
+	}
+}
+
 // TestListsThatAreRefused: SEC-43. A revocation list counts if one of the partner's own issuers signed it, and never gets older.
 func TestListsThatAreRefused(t *testing.T) {
 	t.Parallel()

@@ -109,6 +109,10 @@ func (b *Book) merge(clusterID string, rec record, d Document, declared, others 
 		if err != nil {
 			return nil, err
 		}
+		// What arrives may be the answer to a question of before another root was declared: it must not outlive that declaration.
+		if rec.Sequence == 0 && !leadTo(roots, declared) {
+			return nil, refuse("None of the roots that %s tells is declared for it, or has signed what is.", clusterID)
+		}
 		if changed = d.Sequence > rec.Sequence; changed {
 			next.Sequence, next.Roots = d.Sequence, raws(roots)
 			next.Retired = raws(b.retired(l, roots, declared))
@@ -129,6 +133,13 @@ func (b *Book) merge(clusterID string, rec record, d Document, declared, others 
 	}
 	next.Pins = fingerprints(declared)
 	return &next, nil
+}
+
+// leadTo says whether a declared certificate is one of the roots, or below one by way of the declared.
+func leadTo(roots, declared []*x509.Certificate) bool {
+	return slices.ContainsFunc(declared, func(c *x509.Certificate) bool {
+		return slices.ContainsFunc(roots, func(r *x509.Certificate) bool { return r.Equal(c) || c.CheckSignatureFrom(r) == nil })
+	})
 }
 
 func (b *Book) checkBundle(clusterID string, rec record, l trust.Learned, d Document, declared, others []*x509.Certificate) ([]*x509.Certificate, error) {
