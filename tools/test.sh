@@ -61,5 +61,5 @@ go build -o .build/testcount ./internal/testcount || exit 1
 # Data centers come and go inside of a test's process, each with its memtables, and the race detector gives back none of what it keeps
 # beside them: without a bound the provider's tests take 20 GB.
 export GOMEMLIMIT=${GOMEMLIMIT:-2GiB}
-go test -race -count=1 -timeout 20m -json "${@:-./...}" |
+go test -race -count=1 -timeout 45m -json "${@:-./...}" |
   .build/testcount -passed "$passed" -failed "$failed" -skipped "$skipped"
