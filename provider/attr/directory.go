@@ -10,9 +10,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 )
 
+// What a directory's address and the names of its attributes look like, compiled once.
+var (
+	directoryURL  = regexp.MustCompile(`^ldaps?://[^/@?#%\\\s]+$`)
+	directoryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$`)
+)
+
 // DirectoryURL accepts the address of a server of an LDAP directory. What is refused is not repeated: it may hold a password.
 func DirectoryURL() validator.String {
-	return stringvalidator.All(stringvalidator.LengthAtMost(512), stringvalidator.RegexMatches(regexp.MustCompile(`^ldaps?://[^/@?#%\\\s]+$`),
+	return stringvalidator.All(stringvalidator.LengthAtMost(512), stringvalidator.RegexMatches(directoryURL,
 		"must be ldaps://host:port or ldap://host:port, and nothing behind it"), rule{"the address of a directory: ldaps://host:port or ldap://host:port", validDirectoryURL})
 }
 
@@ -30,7 +36,7 @@ func validDirectoryURL(s string) bool {
 
 // DirectoryAttribute accepts the name of an attribute of an LDAP directory.
 func DirectoryAttribute() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,127}$`), "must be the name of an attribute of the directory: letters, digits, - and .")
+	return stringvalidator.RegexMatches(directoryName, "must be the name of an attribute of the directory: letters, digits, - and .")
 }
 
 // Filter accepts a search filter (RFC 4515) that holds one of these placeholders at least and no other one.

@@ -15,32 +15,42 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
+// What names look like, compiled once: Terraform asks for every schema each time that it runs, and each schema names these.
+var (
+	namePattern          = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$`)
+	agentNamePattern     = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+	agentIdentityPattern = regexp.MustCompile(`^spiffe://[a-z][a-z0-9]{0,62}/agent/[A-Za-z0-9-]{1,64}$`)
+	clusterIDPattern     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`)
+	fingerprintPattern   = regexp.MustCompile(`^([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31})$`)
+	domainName           = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
 // Name accepts the name of an object.
 func Name() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$`),
+	return stringvalidator.RegexMatches(namePattern,
 		"must be 1 to 128 of letters, digits and . _ @ + -, starting with a letter or digit")
 }
 
 // AgentName accepts the name of an agent, which becomes part of a cookie's name.
 func AgentName() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`), "must be 1 to 64 of letters, digits and -")
+	return stringvalidator.RegexMatches(agentNamePattern, "must be 1 to 64 of letters, digits and -")
 }
 
 // AgentIdentity takes the name of an agent's certificate. That the agent is this one is the server's to say.
 func AgentIdentity() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^spiffe://[a-z][a-z0-9]{0,62}/agent/[A-Za-z0-9-]{1,64}$`),
+	return stringvalidator.RegexMatches(agentIdentityPattern,
 		"must be spiffe://<cluster id in lower case>/agent/<agent>, as it stands in the certificate")
 }
 
 // ClusterID accepts the id of a data center.
 func ClusterID() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,62}$`),
+	return stringvalidator.RegexMatches(clusterIDPattern,
 		"must be 1 to 63 letters and digits, starting with a letter")
 }
 
 // Fingerprint accepts a SHA-256 as it is copied from another tool: in any case, with or without colons between the bytes.
 func Fingerprint() validator.String {
-	return stringvalidator.RegexMatches(regexp.MustCompile(`^([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31})$`), "must be a SHA-256: 64 hex digits, with or without colons between the bytes")
+	return stringvalidator.RegexMatches(fingerprintPattern, "must be a SHA-256: 64 hex digits, with or without colons between the bytes")
 }
 
 // PlainFingerprint gives what Fingerprint accepts in lower case and without colons, as the server writes it.
@@ -70,8 +80,6 @@ func UnderDomain(origin, domain string) bool {
 	host := u.Hostname()
 	return host == domain || strings.HasSuffix(host, "."+domain)
 }
-
-var domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func validCookieDomain(s string) bool {
 	if len(s) > 253 || !domainName.MatchString(s) || net.ParseIP(s) != nil {
