@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"sync/atomic"
@@ -200,7 +201,7 @@ func TestWorkThatFails(t *testing.T) {
 
 func members(t *testing.T, s store.Store, c clock.Clock, clusterID string, self cluster.Node, condition func() []string) *cluster.Members {
 	t.Helper()
-	m, err := cluster.New(cluster.Config{Store: s, Clock: c, Logger: slog.New(slog.DiscardHandler), ClusterID: clusterID, Self: self, Condition: condition})
+	m, err := cluster.New(cluster.Config{Store: s, Clock: c, Logger: slog.New(slog.DiscardHandler), ClusterID: clusterID, Self: self, Gap: gap, Condition: condition})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,19 +212,19 @@ func members(t *testing.T, s store.Store, c clock.Clock, clusterID string, self 
 // at most. A node that starts again, and one that takes the place of another that left, join.
 func TestJoin(t *testing.T) {
 	now := clock.NewManual(time.Unix(1_800_000_000, 0))
-	first := cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0", Protocol: 4}
+	first := cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0"}
 	for name, c := range map[string]struct {
 		clusterID string
 		node      cluster.Node
 		code      string
 	}{
-		"another node":          {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Protocol: 4}, ""},
-		"the same node again":   {"NYDC", cluster.Node{Name: "NY1", ID: "disk-1", Protocol: 4}, ""},
-		"the next version":      {"nydc", cluster.Node{Name: "ny2", ID: "disk-2", Protocol: 5}, ""},
-		"a name that is taken":  {"NYDC", cluster.Node{Name: "NY1", ID: "disk-2", Protocol: 4}, "node_name_taken"},
-		"two versions ahead":    {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Protocol: 6}, "version_mismatch"},
-		"two versions behind":   {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Protocol: 2}, "version_mismatch"},
-		"another's data center": {"LDC", cluster.Node{Name: "ny2", ID: "disk-2", Protocol: 4}, "wrong_cluster"},
+		"another node":          {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Version: "1.4.0"}, ""},
+		"the same node again":   {"NYDC", cluster.Node{Name: "NY1", ID: "disk-1", Version: "1.4.0"}, ""},
+		"the next version":      {"nydc", cluster.Node{Name: "ny2", ID: "disk-2", Version: "1.5.0"}, ""},
+		"a name that is taken":  {"NYDC", cluster.Node{Name: "NY1", ID: "disk-2", Version: "1.4.0"}, "node_name_taken"},
+		"two versions ahead":    {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Version: "1.6.0"}, "version_gap"},
+		"two versions behind":   {"NYDC", cluster.Node{Name: "ny2", ID: "disk-2", Version: "1.2.0"}, "version_gap"},
+		"another's data center": {"LDC", cluster.Node{Name: "ny2", ID: "disk-2", Version: "1.4.0"}, "wrong_cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -251,7 +252,7 @@ func TestJoin(t *testing.T) {
 func TestListAndHealth(t *testing.T) {
 	s := &cut{Store: open(t)}
 	now := clock.NewManual(time.Now())
-	m := members(t, s, now, "NYDC", cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0", Protocol: 4},
+	m := members(t, s, now, "NYDC", cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0"},
 		func() []string { return []string{"the trust cannot be read"} })
 	if err := m.Join(t.Context()); err != nil {
 		t.Fatal(err)
@@ -302,4 +303,11 @@ func (c *cut) Update(ctx context.Context, fn func(store.Writer) error) error {
 		return errors.New("no quorum")
 	}
 	return c.Store.Update(ctx, fn)
+}
+
+// gap compares minor versions of major version 1.
+func gap(a, b string) (int, bool) {
+	var x, y int
+	_, err := fmt.Sscanf(a+" "+b, "1.%d.0 1.%d.0", &x, &y)
+	return y - x, err == nil
 }

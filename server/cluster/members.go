@@ -27,9 +27,13 @@ type Config struct {
 	Clock     clock.Clock
 	Logger    *slog.Logger
 	ClusterID string
-	Self      Node            // Name, ID, Version, Protocol
+	Self      Node // Name, ID, Version
+	Gap       VersionGap
 	Condition func() []string // why this node is not ready; nil or empty = ready
 }
+
+// VersionGap says how many minor versions b is ahead of a; known is false where that cannot be told, such as for a build without a version.
+type VersionGap func(a, b string) (gap int, known bool)
 
 // Members is this node among the others. Safe for concurrent use.
 type Members struct {
@@ -44,7 +48,7 @@ type Members struct {
 
 // New checks the wiring.
 func New(c Config) (*Members, error) {
-	if c.Store == nil || c.Clock == nil || c.Logger == nil || !mdc.ValidClusterID(c.ClusterID) || !mdc.ValidClusterID(c.Self.Name) || c.Self.ID == "" {
+	if c.Store == nil || c.Clock == nil || c.Logger == nil || c.Gap == nil || !mdc.ValidClusterID(c.ClusterID) || !mdc.ValidClusterID(c.Self.Name) || c.Self.ID == "" {
 		return nil, errors.New("make members: incomplete configuration")
 	}
 	m := &Members{c: c, self: c.Self}
@@ -52,7 +56,7 @@ func New(c Config) (*Members, error) {
 	return m, nil
 }
 
-// Join registers this node. Errors: faults wrong_cluster, node_name_taken and version_mismatch, which name what is there.
+// Join registers this node. Errors: faults wrong_cluster, node_name_taken and version_gap, which name what is there.
 func (m *Members) Join(ctx context.Context) error {
 	return m.write(ctx, func(w store.Writer) error {
 		if err := m.sameCluster(w); err != nil {
@@ -62,8 +66,8 @@ func (m *Members) Join(ctx context.Context) error {
 			if mdc.SameName(other.Name, m.self.Name) || other.State == Leaving {
 				return nil
 			}
-			if d := other.Protocol - m.self.Protocol; d < -1 || d > 1 {
-				return fault.New(fault.Conflict, "version_mismatch", "Node %s of this data center runs version %s, this one is %s: nodes differ by one version at most. Upgrade step by step.",
+			if gap, known := m.c.Gap(m.self.Version, other.Version); known && (gap < -1 || gap > 1) {
+				return fault.New(fault.Conflict, "version_gap", "Node %s of this data center runs version %s, this one is %s: nodes differ by one version at most. Upgrade step by step.",
 					other.Name, other.Version, m.self.Version)
 			}
 			return nil

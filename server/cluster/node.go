@@ -21,7 +21,6 @@ type Node struct {
 	Name      string    `json:"name"`
 	ID        string    `json:"id"` // of its data directory: who starts again is the same node
 	Version   string    `json:"version"`
-	Protocol  int       `json:"protocol"`
 	Admin     string    `json:"admin,omitempty"` // addresses of its listeners, with scheme
 	Runtime   string    `json:"runtime,omitempty"`
 	Peer      string    `json:"peer,omitempty"`
