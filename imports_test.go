@@ -73,7 +73,7 @@ func rules() []rule {
 
 // middleRow lists the rooms that know nothing of one another: each declares the interface it needs, app connects them.
 func middleRow() []string {
-	return []string{"configuration", "topology", "replication", "session", "assertion", "policy", "identity", "trust", "passphrase", "ca", "blob", "enrolment", "administration"}
+	return []string{"configuration", "topology", "replication", "session", "assertion", "policy", "identity", "trust", "passphrase", "ca", "blob", "enrolment", "administration", "cluster"}
 }
 
 func rooms() []string {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -367,4 +368,41 @@ func TestChanges(t *testing.T) {
 		t.Error("a change without a change")
 	default:
 	}
+}
+
+// TAM-01, CAMS-04: a change that another node commits to the same store is told to the listeners of this one; what is staged and not in
+// force yet is not.
+func TestFollow(t *testing.T) {
+	l, s := open(t, "NYDC")
+	other, err := journal.New(t.Context(), journal.Config{Store: s, Wrapper: newWrapper(), ClusterID: "NYDC", Clock: clock.System{}})
+	must(t, err)
+	told := make(chan journal.Change, 100)
+	l.OnChange(func(all []journal.Change) {
+		for _, c := range all {
+			told <- c
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Follow(ctx, slog.New(slog.DiscardHandler)) }()
+	if c := <-told; c != (journal.Change{}) {
+		t.Fatalf("at first %v: everything may have changed before", c)
+	}
+	put(t, other, mdc.UserKind(), &mdc.User{Name: "Alice"})
+	if c := <-told; c != (journal.Change{Kind: "user", Name: "alice"}) {
+		t.Errorf("told %v", c)
+	}
+	put(t, other, mdc.PartnerProfileKind(), &mdc.PartnerProfile{AgentID: "x"})
+	if c := <-told; c.Kind != "partner_profile" {
+		t.Errorf("told %v of a local object", c)
+	}
+	must(t, s.Update(t.Context(), func(w store.Writer) error { // the key of a user in a generation that is being staged
+		return w.Put(append([]byte("c/g/\x00\x00\x00\x00\x00\x00\x00\x09user\x00"), "bob"...), []byte("x"), 0)
+	}))
+	must(t, other.Update(t.Context(), func(tx *journal.Tx) error { return tx.SetEpoch(mdc.Epoch{Number: 2, ClusterID: "NYDC"}) }))
+	if c := <-told; c != (journal.Change{}) {
+		t.Errorf("told %v of another epoch", c)
+	}
+	stop()
+	must(t, <-done)
 }

@@ -94,3 +94,18 @@ func (c *cache[K, V]) remove(k K) (v V, ok bool) {
 	}
 	return v, ok
 }
+
+// clear drops everything.
+func (c *cache[K, V]) clear() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for _, all := range []map[K]V{s.young, s.old} {
+			for _, v := range all {
+				c.dropped(v)
+			}
+		}
+		s.young, s.old = make(map[K]V), nil
+		s.mu.Unlock()
+	}
+}

@@ -14,7 +14,8 @@
 // who took it over, and says so with the proof, ends it elsewhere, and of several takers the latest wins everywhere. Last access
 // is kept in memory and written in batches: a kill loses at most 30 s of it, which only shortens a session. A session whose last
 // request took it from cookie to answer through memory reads no store.
-// One node: what is resident is not told to other nodes on the same store.
+// Several nodes on one store: RunNode follows what others write, so what one node ends, the others refuse as soon as their watch
+// tells them; Work is for one of them at a time.
 //
 // Keys of the sessions store, all with a time to live: s/<id> the session, a/<id> its last access, x/<incoming id> and
 // o/<sso id> to the id, u/<user>/<store>/<id>, c/<jti> used codes and steps, e/<partner>/<key> events to deliver, d/<sso id> what was

@@ -20,31 +20,69 @@ const (
 	sweepEvery   = time.Minute
 )
 
-// Run pushes what partners have not acknowledged, tells agents, confirms degraded sessions, writes last accesses and forgets what has
-// expired, until ctx ends. It returns when all of that has stopped; what was not written yet is in memory, see Flush.
+// Run does what every node does and what one node does for the data center, until ctx ends: for a data center of one node.
 func (e *Engine) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
-	running := make(map[string]context.CancelFunc)
 	defer wait.Wait()
-	wait.Go(func() { e.every(ctx, e.flushEvery, e.flushOnce) })
+	wait.Go(func() { e.flushing(ctx) })
+	return e.work(ctx, e.exchange)
+}
+
+// RunNode writes this node's last accesses and tells partners of them, and follows what other nodes on the same store do,
+// until ctx ends. It returns when all of that has stopped; what was not written yet is in memory, see Flush.
+func (e *Engine) RunNode(ctx context.Context) error {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() { e.flushing(ctx) })
+	wait.Go(func() { e.log.Follow(ctx) })
+	wait.Go(func() { e.Follow(ctx) })
+	e.partners(ctx, func(ctx context.Context, partner string, _ bool) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return e.sendTouches(ctx, partner)
+	})
+	return nil
+}
+
+// Work pushes what partners have not acknowledged, tells agents, confirms degraded sessions and forgets what has expired,
+// until ctx ends. One node at a time does it.
+func (e *Engine) Work(ctx context.Context) error { return e.work(ctx, e.exchange) }
+
+func (e *Engine) flushing(ctx context.Context) { e.every(ctx, e.flushEvery, e.flushOnce) }
+
+func (e *Engine) work(ctx context.Context, exchange exchange) error {
+	var wait sync.WaitGroup
+	defer wait.Wait()
 	if e.calls != nil {
 		wait.Go(func() { _ = e.calls.Run(ctx) }) // it ends with ctx alone
 	}
 	wait.Go(func() {
 		e.every(ctx, func() time.Duration { return sweepEvery }, func(ctx context.Context) { e.sweep(ctx) })
 	})
+	e.partners(ctx, exchange)
+	return nil
+}
+
+// exchange talks to one partner once. away says that it was not reached the last time.
+type exchange func(ctx context.Context, partner string, away bool) error
+
+// partners runs a loop for each partner that there is, until ctx ends and all have stopped.
+func (e *Engine) partners(ctx context.Context, exchange exchange) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	running := make(map[string]context.CancelFunc)
 	for {
-		e.follow(ctx, running, &wait)
+		e.follow(ctx, running, &wait, exchange)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-time.After(reconcile):
 		}
 	}
 }
 
 // follow starts a loop for each partner that is new and stops those of partners that are gone.
-func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFunc, wait *sync.WaitGroup) {
+func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFunc, wait *sync.WaitGroup, exchange exchange) {
 	listed := e.cfg.Partners.List()
 	for _, partner := range listed {
 		k := mdc.FoldName(partner)
@@ -53,7 +91,7 @@ func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFu
 		}
 		partnerCtx, cancel := context.WithCancel(ctx)
 		running[k] = cancel
-		wait.Go(func() { e.serve(partnerCtx, partner) })
+		wait.Go(func() { e.serve(partnerCtx, partner, exchange) })
 	}
 	for k, cancel := range running {
 		if !containsCluster(listed, k) {
@@ -64,10 +102,10 @@ func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFu
 }
 
 // serve talks to one partner: when there is something to say, and again after a failure, later each time.
-func (e *Engine) serve(ctx context.Context, partner string) {
+func (e *Engine) serve(ctx context.Context, partner string, exchange exchange) {
 	backoff, away := backoffStart, true // at first it may have what we lack
 	for {
-		err := e.exchange(ctx, partner, away)
+		err := exchange(ctx, partner, away)
 		if ctx.Err() != nil {
 			return
 		}

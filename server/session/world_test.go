@@ -112,12 +112,34 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 	if c.unrecorded {
 		recorder = refusing{recorder}
 	}
+	c.engine(recorder, receipt)
+	c.ready.Store(true)
+}
+
+// engine makes the center's engine on its stores.
+func (c *center) engine(recorder session.Recorder, receipt time.Duration) {
+	w, id := c.w, c.id
 	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
 		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
 	c.Engine = e
-	c.ready.Store(true)
+}
+
+// secondNode runs another node of a data center on the same stores, as centers["<id>#2"]. Both follow each other until the
+// test ends.
+func (w *world) secondNode(id string) {
+	first := w.centers[id]
+	second := &center{w: w, id: id, told: first.told, sessions: first.sessions, state: first.state, log: first.log, recorder: first.recorder}
+	second.engine(second.recorder, -1)
+	second.ready.Store(true)
+	w.centers[id+"#2"] = second
+	ctx, stop := context.WithCancel(context.Background())
+	var nodes sync.WaitGroup
+	for _, c := range []*center{first, second} {
+		nodes.Go(func() { must(w.t, c.RunNode(ctx)) })
+	}
+	w.t.Cleanup(func() { stop(); nodes.Wait() }) // before the stores close
 }
 
 func (w *world) store(dir string) *badger.Store {
@@ -181,7 +203,7 @@ type partners struct {
 
 func (p partners) List() (ids []string) {
 	for id := range p.w.centers {
-		if id != p.id {
+		if id != p.id && !strings.Contains(id, "#") { // a second node is no partner
 			ids = append(ids, id)
 		}
 	}

@@ -71,6 +71,9 @@ type Store interface {
 	// writes and is returned as it is. fn may run more than once and must have no side effects; it must not block.
 	// ErrTooLarge when the writes exceed Limits.
 	Update(ctx context.Context, fn func(Writer) error) error
+	// Revision gives the revision of a state that holds everything committed before the call: who reads the state after it
+	// and watches from it misses nothing. It is above 0.
+	Revision(ctx context.Context) (Revision, error)
 	// Watch calls fn, in commit order and on one goroutine, with the events of each later transaction that changed keys
 	// under prefix, starting after revision from (0 = from now). It returns when ctx ends, with nil; or when fn returns
 	// an error, with it; or with ErrCompacted when it cannot give every event since from, or when the reader is too slow.

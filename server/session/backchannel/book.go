@@ -165,6 +165,9 @@ func (b *Book) Recover(ctx context.Context) error {
 	})
 }
 
+// Wake looks for calls to make now: another node on the same store may have noted some.
+func (b *Book) Wake() { b.nudge() }
+
 func (b *Book) nudge() {
 	select {
 	case b.wake <- struct{}{}:

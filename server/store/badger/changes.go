@@ -116,6 +116,14 @@ func (c *changes) after(from store.Revision) (kept [][]store.Event, news <-chan 
 	return kept, nil, nil
 }
 
+// Revision is that of the last committed transaction that wrote; never 0. A later process starts above it.
+func (s *Store) Revision(ctx context.Context) (store.Revision, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.changes.revision(), nil
+}
+
 // Watch gives fn the events of transactions after from; see store.Store. It keeps the last 4,096 transactions, up to
 // 32 MiB of them. A revision that this process did not give out is ErrCompacted. ErrClosed ends it when the store closes.
 func (s *Store) Watch(ctx context.Context, prefix []byte, from store.Revision, fn func([]store.Event) error) error {

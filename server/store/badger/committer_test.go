@@ -148,7 +148,7 @@ func TestSeenIsDurable(t *testing.T) {
 	seen := make(chan string, 1)
 	watching, stop := context.WithCancel(t.Context())
 	var watch sync.WaitGroup
-	from := s.Revision()
+	from := revision(t, s)
 	watch.Go(func() {
 		_ = s.Watch(watching, []byte("head"), from, func(events []store.Event) error {
 			seen <- string(events[0].Value)
@@ -200,7 +200,7 @@ func TestGoexit(t *testing.T) {
 // TestSlowWatch: a watch that falls behind what is kept, or starts there, is told so.
 func TestSlowWatch(t *testing.T) {
 	s := open(t, badger.Config{})
-	from := s.Revision()
+	from := revision(t, s)
 	put(t, s, "a", "1")
 	entered, opened, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
@@ -221,8 +221,8 @@ func TestSlowWatch(t *testing.T) {
 		from store.Revision
 		want error
 	}{
-		{"before what is kept", s.Revision() - badger.KeptTransactions - 1, store.ErrCompacted},
-		{"at its edge", s.Revision() - badger.KeptTransactions, errRefused},
+		{"before what is kept", revision(t, s) - badger.KeptTransactions - 1, store.ErrCompacted},
+		{"at its edge", revision(t, s) - badger.KeptTransactions, errRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := s.Watch(t.Context(), nil, c.from, func(e []store.Event) error {
@@ -294,4 +294,13 @@ func TestTooLittleRoomInAGroup(t *testing.T) {
 			t.Errorf("%s has %d bytes, %v", key, len(got), err)
 		}
 	}
+}
+
+func revision(t *testing.T, s *badger.Store) store.Revision {
+	t.Helper()
+	rev, err := s.Revision(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rev
 }

@@ -76,9 +76,6 @@ func (s *Store) Update(ctx context.Context, fn func(store.Writer) error) error {
 // bytes, one value a little under 1 MiB; more is ErrTooLarge as well.
 func (s *Store) Limits() store.Limits { return s.limits }
 
-// Revision is that of the last committed transaction that wrote; never 0. A later process starts above it.
-func (s *Store) Revision() store.Revision { return s.changes.revision() }
-
 // Mirrored gives what the mirror file held when the store was opened: the value of the newest sound slot. found is false
 // without a mirror, when nothing was ever mirrored, or when the last commit deleted the key.
 func (s *Store) Mirrored() (value []byte, found bool) {

@@ -16,6 +16,7 @@ import (
 func testWatch(t *testing.T, open Open) {
 	t.Run("from a revision, in order", func(t *testing.T) { testWatchOrder(t, fresh(t, open)) })
 	t.Run("while it is written", func(t *testing.T) { testWatchLive(t, fresh(t, open)) })
+	t.Run("from the present state", func(t *testing.T) { testWatchPresent(t, fresh(t, open)) })
 	t.Run("a revision that is not known", func(t *testing.T) { testWatchUnknown(t, fresh(t, open)) })
 	t.Run("ends with its context", func(t *testing.T) { testWatchContext(t, fresh(t, open)) })
 	t.Run("ends with the store", func(t *testing.T) { testWatchClose(t, fresh(t, open)) })
@@ -132,6 +133,21 @@ func testWatchLive(t *testing.T, s store.Store) {
 		}
 	}
 	all.Wait()
+}
+
+// testWatchPresent reads a revision, then the state, then watches from the revision: what was committed before is in the state,
+// what comes after is an event, and nothing is in neither.
+func testWatchPresent(t *testing.T, s store.Store) {
+	set(t, s, pair{"k/before", "1"})
+	from, err := s.Revision(t.Context())
+	if err != nil || from == 0 {
+		t.Fatalf("revision = %d, %v; want one above 0", from, err)
+	}
+	set(t, s, pair{"k/after", "1"})
+	want := [][]change{{{Key: "k/after", Value: "1"}}}
+	if diff := cmp.Diff(want, follow(t, s, "k/", from, 1), byKey); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
 }
 
 func testWatchUnknown(t *testing.T, s store.Store) {

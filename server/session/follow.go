@@ -1,0 +1,98 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Follow keeps the sessions in memory in step with what other nodes write to the same store, until ctx ends, and wakes what
+// waits for something to send. Its own writes come again and change nothing.
+func (e *Engine) Follow(ctx context.Context) {
+	store.Follow(ctx, e.cfg.Sessions, nil, e.refresh, func(events []store.Event) error {
+		for _, ev := range events {
+			if err := e.told(ctx, ev); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		e.cfg.Logger.Warn("sessions of other nodes are not followed; trying again", "error", err)
+	})
+}
+
+// refresh lets every session in memory be read anew at its next use. What is not written yet of its last access stays.
+func (e *Engine) refresh(context.Context) error {
+	e.residents.clear()
+	e.pending.Store(true)
+	e.nudge()
+	return nil
+}
+
+// told takes one change of the store over.
+func (e *Engine) told(ctx context.Context, ev store.Event) error {
+	key := string(ev.Key)
+	id := mdc.SessionID(key[min(2, len(key)):])
+	switch {
+	case len(key) < 3:
+	case strings.HasPrefix(key, "s/") && ev.Value == nil:
+		e.gone(&mdc.Session{ID: id})
+	case strings.HasPrefix(key, "s/"):
+		return e.toldSession(ctx, id, ev.Value)
+	case strings.HasPrefix(key, "a/") && len(ev.Value) == 8:
+		e.toldAccess(id, int64(binary.BigEndian.Uint64(ev.Value)))
+	case strings.HasPrefix(key, "d/") && ev.Value != nil:
+		e.pending.Store(true)
+	case strings.HasPrefix(key, "e/") && ev.Value != nil:
+		if partner, _, ok := strings.Cut(key[2:], "/"); ok {
+			e.log.Nudge(partner)
+		}
+	case strings.HasPrefix(key, "k/") && ev.Value != nil && e.calls != nil:
+		e.calls.Wake()
+	}
+	return nil
+}
+
+// toldSession is for a session that is in memory here and was changed elsewhere. The event may be older than what is in
+// memory, so the store is asked.
+func (e *Engine) toldSession(ctx context.Context, id mdc.SessionID, v []byte) error {
+	r, ok := e.residents.get(id)
+	if !ok {
+		return nil
+	}
+	have, err := encodeSession(r.session.Load())
+	if err != nil || bytes.Equal(have, v) {
+		return err
+	}
+	told := new(mdc.Session)
+	if err := json.Unmarshal(v, told); err != nil {
+		return fmt.Errorf("decode session %s: %w", id, err)
+	}
+	defer e.lock(told.SSOID)()
+	var now *mdc.Session
+	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error { now, err = readSession(r, id); return err })
+	if err != nil || now == nil { // its end is an event of its own
+		return err
+	}
+	r.session.Store(now)
+	return nil
+}
+
+// toldAccess raises the last access of a session in memory; it is written already.
+func (e *Engine) toldAccess(id mdc.SessionID, ms int64) {
+	r, ok := e.residents.get(id)
+	if !ok {
+		return
+	}
+	for last := r.last.Load(); last < ms; last = r.last.Load() {
+		if r.last.CompareAndSwap(last, ms) {
+			return
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package session_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session"
+)
+
+// comes waits for what another node hears by its watch.
+func comes(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not in time", what)
+		}
+	}
+}
+
+// CAMS-04, TAM-01: any node of a data center answers for its sessions; what one node does to them decides requests at the others, also about
+// sessions that these hold in memory.
+func TestNodesShareSessions(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	w.secondNode("NYDC")
+	const one, two = "NYDC", "NYDC#2"
+	b := w.browser()
+	b.signIn(one, "ann")
+	b.enter("shop", one, two)
+	if d := b.authorize("shop", one); d.Session == nil {
+		t.Fatalf("the first node refuses with %s what the second one gave", d.Rule)
+	}
+	id := b.authorize("shop", two).Session.ID
+
+	t.Run("a change", func(t *testing.T) { // LDC adopts it: the home, asked through one node, notes the member
+		if d := b.authorize("shop", "LDC"); d.Session == nil {
+			t.Fatal(d.Rule)
+		}
+		comes(t, "the member at the other node", func() bool { return len(b.authorize("shop", two).Session.Members) == 1 })
+	})
+	t.Run("a use", func(t *testing.T) { // one node's uses keep the other one from calling it idle
+		w.set(func(p *mdc.SessionPolicy) { p.IdleTimeout = mdc.Duration(10 * time.Minute) })
+		w.clock.Advance(9 * time.Minute)
+		b.authorize("shop", one)
+		must(t, w.centers[one].Flush(t.Context()))
+		w.clock.Advance(5 * time.Minute)
+		s, err := w.centers[two].Get(t.Context(), id)
+		must(t, err)
+		comes(t, "the last access at the other node", func() bool { return !s.LastAccess.Before(w.clock.Now().Add(-5 * time.Minute)) })
+		if d := b.authorize("shop", two); d.Session == nil {
+			t.Fatalf("the other node challenges with %s", d.Rule)
+		}
+	})
+	t.Run("its end", func(t *testing.T) {
+		if _, err := w.centers[two].SignOut(t.Context(), b.sso()); err != nil {
+			t.Fatal(err)
+		}
+		comes(t, "the end at the other node", func() bool { return b.authorize("shop", one).Rule == session.ChallengeTombstone })
+		if n := len(w.centers[one].list()); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+	})
+}
+
+// OAM-37, TAM-01: the node that sends for all sends what another one ended, and that one's receipt says so.
+func TestOneNodeSends(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	w.secondNode("NYDC")
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.centers["NYDC"].Work(ctx) }()
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	b.enter("shop", "NYDC", "LDC")
+	r, err := w.centers["NYDC#2"].SignOut(t.Context(), b.sso())
+	must(t, err)
+	comes(t, "the acknowledgement", func() bool {
+		again, err := w.centers["NYDC#2"].SignOut(t.Context(), b.sso())
+		must(t, err)
+		return again.DataCenters["LDC"] == session.Acknowledged
+	})
+	if d := b.authorize("shop", "LDC"); d.Session != nil {
+		t.Errorf("still signed in at the other data center after %v", r)
+	}
+	stop()
+	must(t, <-done)
+}
