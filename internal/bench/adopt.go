@@ -33,12 +33,10 @@ func adopt(ctx context.Context, s *stage) error {
 	if _, err := p.first(adoptWarm, func() error { return nil }); err != nil {
 		return err
 	}
-	joined := p.near.joined.Load()
 	near, err := p.rounds(adoptRounds, adoptions, f, 0)
 	if err != nil {
 		return err
 	}
-	opened := float64(p.near.joined.Load() - joined)
 	far, err := newRelay(ctx, f.address, lineDelay)
 	if err != nil {
 		return err
@@ -51,13 +49,13 @@ func adopt(ctx context.Context, s *stage) error {
 	if err := p.goFar(ctx); err != nil {
 		return err
 	}
-	joined = p.far.joined.Load()
+	joined := p.far.joined.Load()
 	distant, err := p.rounds(adoptFarRounds, adoptFar, f, lineMargin)
 	if err != nil {
 		return err
 	}
-	opened += float64(p.far.joined.Load() - joined)
-	s.report.note(judge("adopt/connections", "connections", []pair{{opened, float64(adoptRounds*adoptions + adoptFarRounds*adoptFar)}}, goal{}))
+	opened := float64(p.far.joined.Load() - joined)
+	s.report.note(judge("adopt/connections", "connections", []pair{{opened, adoptFarRounds * adoptFar}}, goal{}))
 	s.report.add(judge("adopt", "ms", near, goal{false, 4}), judge("adopt/one-round-trip", "ms", distant, goal{false, 1}))
 	return nil
 }
@@ -65,7 +63,7 @@ func adopt(ctx context.Context, s *stage) error {
 // pairOfCenters is a data center where people signed in and another one, where they come first with their agents' cookies.
 type pairOfCenters struct {
 	home, other *admin
-	near, far   *relay // lines from the other to the home
+	far         *relay // the line with a delay from the other to the home
 	asks        *connection
 	requests    [][]byte
 }
@@ -84,12 +82,7 @@ func (s *stage) pairOfCenters(ctx context.Context) (p *pairOfCenters, err error)
 	if _, p.other, err = s.server(ctx, dcs[1], dcs[1].ConfigFile); err != nil {
 		return nil, err
 	}
-	if p.near, err = newRelay(ctx, hostOf(dcs[0].PeerURL), 0); err != nil {
-		return nil, err
-	}
-	p.near.release()
 	if p.far, err = newRelay(ctx, hostOf(dcs[0].PeerURL), lineDelay); err != nil {
-		p.near.close()
 		return nil, err
 	}
 	p.far.release()
@@ -98,7 +91,7 @@ func (s *stage) pairOfCenters(ctx context.Context) (p *pairOfCenters, err error)
 			p.close()
 		}
 	}()
-	err = errors.Join(declare(ctx, p.home), introduce(ctx, p.home, "master"), join(ctx, p.home, p.other, p.near.address()))
+	err = errors.Join(declare(ctx, p.home), introduce(ctx, p.home, "master"), join(ctx, p.home, p.other, hostOf(dcs[0].PeerURL)))
 	if err == nil {
 		err = follow(ctx, p.home, p.other)
 	}
@@ -175,7 +168,6 @@ func (p *pairOfCenters) first(count int, beside func() error) (times []float64, 
 }
 
 func (p *pairOfCenters) close() {
-	p.near.close()
 	p.far.close()
 	if p.asks != nil {
 		p.asks.close()

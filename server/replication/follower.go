@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
@@ -60,6 +61,7 @@ type Follower struct {
 	kinds   map[string]mdc.Kind // the replicated ones
 	refresh chan struct{}       // capacity 1: agreements changed
 
+	known    atomic.Pointer[declaration]
 	checking sync.Mutex // held by the one verification that runs
 
 	mu    sync.Mutex       // guards sides, each side's fields that say so, and news

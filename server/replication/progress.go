@@ -85,23 +85,54 @@ func (f *Follower) status(s *journal.Snapshot, a *mdc.Agreement, seen map[string
 }
 
 // Ready says whether this data center has caught up with its masters since it started, or cannot reach them and serves
-// the copy that it has; reason says what is missing.
+// the copy that it has; reason says what is missing. Each question of a partner asks it, so the agreements are read from the
+// store only after a change.
 func (f *Follower) Ready(ctx context.Context) (ok bool, reason string, err error) {
+	clones, err := f.declared(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	ok = true
-	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+	for _, a := range clones {
+		mem := f.sides[a.Identifier]
+		switch {
+		case !a.Enabled:
+		case mem == nil || !mem.mark.Copy:
+			ok, reason = false, "the first copy of the configuration from "+a.Source+" is not in force yet"
+		case !mem.caughtUp && mem.mark.State != mdc.AgreementStopped:
+			ok, reason = false, "the configuration of "+a.Source+" is being caught up with"
+		}
+	}
+	return ok, reason, nil
+}
+
+// declaration is the agreements in which this data center is the clone, as long as changed is open.
+type declaration struct {
+	changed <-chan struct{}
+	clones  []*mdc.Agreement
+}
+
+// declared gives them. They are shared: do not change them.
+func (f *Follower) declared(ctx context.Context) ([]*mdc.Agreement, error) {
+	if d := f.known.Load(); d != nil {
+		select {
+		case <-d.changed:
+		default:
+			return d.clones, nil
+		}
+	}
+	d := &declaration{changed: f.c.Log.Changed()}
+	err := f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		d.clones = nil
 		return agreements(s, mdc.SideClone, func(a *mdc.Agreement) error {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			mem := f.sides[a.Identifier]
-			switch {
-			case !a.Enabled:
-			case mem == nil || !mem.mark.Copy:
-				ok, reason = false, "the first copy of the configuration from "+a.Source+" is not in force yet"
-			case !mem.caughtUp && mem.mark.State != mdc.AgreementStopped:
-				ok, reason = false, "the configuration of "+a.Source+" is being caught up with"
-			}
+			d.clones = append(d.clones, a)
 			return nil
 		})
 	})
-	return ok, reason, err
+	if err == nil {
+		f.known.Store(d)
+	}
+	return d.clones, err
 }
