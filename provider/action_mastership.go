@@ -33,20 +33,21 @@ const (
 type mastershipAction struct {
 	operating
 	verb   operation // also the last part of the route
+	asked  string    // what it is asked to do
 	about  string
 	force  string // what it does
 	chosen bool   // a successor can be named
 }
 
 func newPromote() action.Action {
-	return &mastershipAction{operating: operating{kind: kind{name: "promote", noun: "data center", numbered: true}}, verb: promoting,
+	return &mastershipAction{operating: operating{kind: kind{name: "promote", noun: "data center", numbered: true}}, verb: promoting, asked: "become the master",
 		about: "Makes the data center that the provider's endpoint is, a clone, the master. Its master holds changes until the clone has all of them and becomes a clone itself, so nothing is lost; where that cannot be, nothing is done and the error says what would be lost. " +
 			"At a master it does nothing. Afterwards write the new roles into the configuration, and swap `source` and `target` of the agreement: a plan refuses to undo a promotion.",
 		force: "Whether it becomes the master also where its master does not answer, or has changes that this clone lacks; default `false`. What is lost is named, and what the former master has is kept there as a conflict file."}
 }
 
 func newDemote() action.Action {
-	return &mastershipAction{operating: operating{kind: kind{name: "demote", noun: "data center", numbered: true}}, verb: demoting, chosen: true,
+	return &mastershipAction{operating: operating{kind: kind{name: "demote", noun: "data center", numbered: true}}, verb: demoting, asked: "hand the master's role over", chosen: true,
 		about: "Hands the role of the master, which the data center of the provider's endpoint has, to one of its clones, and makes it a clone. Nothing is lost; where no clone can take over, nothing is done. At a clone it does nothing. " +
 			"Afterwards write the new roles into the configuration, and swap `source` and `target` of the agreement.",
 		force: "Whether it steps down also where no clone can take over; default `false`. Then nobody takes changes until a data center is promoted."}
@@ -90,7 +91,7 @@ func (a *mastershipAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	if d, given := span(wait); given {
 		limit = d
 	}
-	tell(resp, "%s is a %s in epoch %d, at sequence %d. It is asked to %s; the new master may take up to %s to catch up.", here.ClusterID, here.Role, here.Epoch, here.LastSequence, a.verb, limit)
+	tell(resp, "%s (%s, epoch %d, sequence %d) is asked to %s; the new master may take up to %s to catch up.", here.ClusterID, here.Role, here.Epoch, here.LastSequence, a.asked, limit)
 	var out wire.MastershipOutcome
 	in := wire.MastershipChange{Force: force.ValueBool(), Wait: limit.String(), To: to.ValueString()}
 	_, err := a.client.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "data-center", string(a.verb)), In: in, Out: &out, Timeout: patience(limit)})

@@ -35,7 +35,7 @@ func TestActionsChangeTheMaster(t *testing.T) {
 	atNY, atLDC := ny.speak(nil), ldc.speak(nil)
 	atNY.expect("concord_promote", map[string]tftypes.Value{"cluster_id": text("LDC")}, "", "the data center NYDC")
 	atNY.expect("concord_promote", nil, "NYDC is a master already", "")
-	atNY.expect("concord_demote", map[string]tftypes.Value{"to": text("Elsewhere")}, "NYDC is a master", "no clone Elsewhere")
+	atNY.expect("concord_demote", map[string]tftypes.Value{"to": text("Elsewhere")}, "NYDC (master, epoch 1", "no clone Elsewhere")
 	atLDC.expect("concord_promote", map[string]tftypes.Value{"wait": text("2m")}, "", "not between 1ms and 1m")
 	atLDC.expect("concord_promote", map[string]tftypes.Value{"cluster_id": text("ldc"), "wait": text("20s")}, "LDC is the master now in the place of NYDC, in epoch 2", "")
 	if ldc.View().Role != "master" {
@@ -46,7 +46,7 @@ func TestActionsChangeTheMaster(t *testing.T) {
 	atLDC.expect("concord_demote", map[string]tftypes.Value{"to": text("nydc")}, "NYDC is the master now in the place of LDC", "")
 	testkit.InStep(ny.DataCenter, ldc.DataCenter)
 	ny.Stop()
-	atLDC.expect("concord_promote", nil, "LDC is a clone", "with force")
+	atLDC.expect("concord_promote", nil, "LDC (clone, epoch 3", "with force")
 	atLDC.expect("concord_promote", map[string]tftypes.Value{"force": yes()}, "LDC is the master now", "WARNING: Changes may be lost")
 }
 

@@ -38,8 +38,8 @@ func furnish(ny, ldc site) {
 	}
 }
 
-// TestListsFindEveryKind: each kind's list finds what is there under its natural name, and shows of it exactly what an import by that
-// identity then reads, so that the configuration that Terraform writes of it is the whole one.
+// OAM-L7: what was made by hand is declared without being copied by hand. Each kind's list finds what is there under
+// its natural name, and shows of it exactly what an import by that identity then reads, so that the configuration that Terraform writes of it is the whole one.
 func TestListsFindEveryKind(t *testing.T) {
 	t.Parallel()
 	ny, ldc := twoSites(t)
