@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -32,6 +30,12 @@ type kind struct {
 	nested    bool     // the id is of two parts with a slash between them, each a segment of the path
 
 	overridable bool // a data center may lay values of its own over the object; what is declared is what replicates
+
+	by      string            // attribute of the natural name; "" = name
+	filters []filter          // of a list, in the place of the beginning of the name
+	asked   map[string]string // what a list asks of the server besides
+	atOnce  bool              // the server answers the whole collection, not a page
+	listed  string            // what a list's description says besides
 }
 
 // object is a resource's model; V is what the server answers.
@@ -61,23 +65,11 @@ func (b *base[M, V, P]) Metadata(_ context.Context, req resource.MetadataRequest
 	resp.TypeName = req.ProviderTypeName + "_" + b.name
 }
 
-// IdentitySchema is the id alone: it is what newer Terraform imports by.
-func (b *base[M, V, P]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
-	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
-		"id": identityschema.StringAttribute{RequiredForImport: true, Description: "The id of the " + b.noun + "."},
-	}}
-}
-
 // Configure takes the client over.
 func (b *base[M, V, P]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	if c, ok := req.ProviderData.(*connection); ok {
 		b.client, b.planned = c.client, &c.planned
 	}
-}
-
-// ImportState imports by id, which is the natural name.
-func (b *base[M, V, P]) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("id"), path.Root("id"), req, resp)
 }
 
 // Create makes the object, and refuses where it exists; a singleton is adopted as it is and changed.
@@ -133,9 +125,7 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	m := P(&state)
 	id := m.ident().ValueString()
-	if resp.Identity != nil { // before any return: Terraform wants it even of what is gone
-		resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("id"), id)...)
-	}
+	b.identify(ctx, resp.Identity, id, &resp.Diagnostics) // before any return: Terraform wants it even of what is gone
 	if !b.ready(&resp.Diagnostics) {
 		return
 	}
@@ -248,9 +238,7 @@ type kept struct {
 
 func (b *base[M, V, P]) keep(ctx context.Context, m P, tag string, to kept, diags *diag.Diagnostics) {
 	diags.Append(to.state.Set(ctx, m)...)
-	if to.identity != nil {
-		diags.Append(to.identity.SetAttribute(ctx, path.Root("id"), *m.ident())...)
-	}
+	b.identify(ctx, to.identity, m.ident().ValueString(), diags)
 	if b, err := json.Marshal(tag); err == nil && to.private != nil {
 		diags.Append(to.private.SetKey(ctx, "etag", b)...)
 	}

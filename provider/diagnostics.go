@@ -24,6 +24,12 @@ const (
 	reading  operation = "read"
 	updating operation = "update"
 	deleting operation = "delete"
+	finding  operation = "list"
+
+	promoting operation = "promote"
+	demoting  operation = "demote"
+	pulling   operation = "pull"
+	testing   operation = "test"
 )
 
 // typed is the part of a schema that places a pointer.

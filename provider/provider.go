@@ -7,8 +7,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -26,6 +28,8 @@ const Address = "registry.terraform.io/concord-access/concord"
 var (
 	_ provider.Provider                       = (*concord)(nil)
 	_ provider.ProviderWithEphemeralResources = (*concord)(nil)
+	_ provider.ProviderWithListResources      = (*concord)(nil)
+	_ provider.ProviderWithActions            = (*concord)(nil)
 )
 
 type concord struct{ version string }
@@ -74,6 +78,7 @@ func (p *concord) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	connected := &connection{}
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = connected, connected, connected
+	resp.ListResourceData, resp.ActionData = connected, connected
 	if m.unknown() {
 		return
 	}
@@ -101,6 +106,16 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 		newSetting, newOverride, newPackage,
 		newCertificate,
 	}
+}
+
+// ListResources lists what every resource has to be found by.
+func (p *concord) ListResources(ctx context.Context) []func() list.ListResource {
+	return listResources(p.Resources(ctx))
+}
+
+// Actions lists what a data center can be asked to do once.
+func (p *concord) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{newPromote, newDemote, newPull, newTestPartner}
 }
 
 // DataSources lists every data source.

@@ -37,7 +37,8 @@ type issuedResource struct {
 
 func newCertificate() resource.Resource {
 	r := &issuedResource{}
-	r.kind = kind{name: "certificate", noun: "certificate", path: []string{"v1", "certificates"}, numbered: true}
+	r.kind = kind{name: "certificate", noun: "certificate", path: []string{"v1", "certificates"}, numbered: true, filters: issuedFilters(),
+		listed: "The request that it was issued for is not known: `csr_pem` is yours to write."}
 	return r
 }
 
@@ -48,6 +49,15 @@ const (
 
 // profiles of certificates, as the server names them.
 func profiles() []string { return []string{"node", "agent", "administrator", "user", "web_server"} }
+
+// issuedFilters are what the server chooses certificates by.
+func issuedFilters() []filter {
+	return []filter{
+		{name: "profile", oneOf: profiles(), about: "Only those of this profile: `node`, `agent`, `administrator`, `user` or `web_server`."},
+		{name: "identity", about: "Only those of this identity, written in full."},
+		{name: "status", oneOf: []string{"valid", "expired", "revoked"}, otherwise: "valid", about: "Only those that are `valid` (the default), `expired` or `revoked`; what is not valid any more is replaced by the next apply of its resource."},
+	}
+}
 
 // Schema describes the resource.
 func (r *issuedResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
@@ -114,6 +124,10 @@ type issuedModel struct {
 
 func (m *issuedModel) key() string          { return m.Serial.ValueString() }
 func (m *issuedModel) ident() *types.String { return &m.ID }
+
+func (m *issuedModel) title() string {
+	return m.Identity.ValueString() + ", serial " + m.Serial.ValueString()
+}
 
 func (m *issuedModel) body(config *issuedModel, _ bool) any {
 	return wire.CertificateOrder{Profile: config.Profile.ValueString(), CSRPEM: config.CSRPEM.ValueString(), TTL: config.TTL.ValueString()}

@@ -5,20 +5,24 @@ import (
 	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/provider/attr"
 )
 
 var (
-	_ resource.ResourceWithImportState = (*overrideResource)(nil)
-	_ resource.ResourceWithIdentity    = (*overrideResource)(nil)
+	_ resource.ResourceWithImportState     = (*overrideResource)(nil)
+	_ resource.ResourceWithIdentity        = (*overrideResource)(nil)
+	_ resource.ResourceWithUpgradeIdentity = (*overrideResource)(nil)
 )
 
 type overrideResource struct {
@@ -50,6 +54,23 @@ func (r *overrideResource) Schema(_ context.Context, _ resource.SchemaRequest, r
 				MarkdownDescription: "Why the override is not in force; empty while it is."},
 		},
 	}
+}
+
+// IdentitySchema is of version 1: the first one had the id in one piece.
+func (r *overrideResource) IdentitySchema(ctx context.Context, req resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	r.base.IdentitySchema(ctx, req, resp)
+	resp.IdentitySchema.Version = 1
+}
+
+// UpgradeIdentity takes the id of version 0 apart.
+func (r *overrideResource) UpgradeIdentity(context.Context) map[int64]resource.IdentityUpgrader {
+	whole := identityschema.Schema{Attributes: map[string]identityschema.Attribute{"id": identityschema.StringAttribute{RequiredForImport: true}}}
+	return map[int64]resource.IdentityUpgrader{0: {PriorSchema: &whole, IdentityUpgrader: func(ctx context.Context, req resource.UpgradeIdentityRequest, resp *resource.UpgradeIdentityResponse) {
+		var id types.String
+		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("id"), &id)...)
+		resp.Identity.Raw = tftypes.NewValue(resp.Identity.Schema.Type().TerraformType(ctx), nil)
+		r.identify(ctx, resp.Identity, id.ValueString(), &resp.Diagnostics)
+	}}}
 }
 
 type overrideModel struct {

@@ -28,7 +28,8 @@ type packageResource struct {
 
 func newPackage() resource.Resource {
 	r := &packageResource{}
-	r.kind = kind{name: "package", noun: "package", path: []string{"v1", "packages"}}
+	r.kind = kind{name: "package", noun: "package", path: []string{"v1", "packages"},
+		listed: "The file of a package is not known: `source` is yours to write."}
 	return r
 }
 

@@ -30,7 +30,7 @@ type partnerResource struct {
 
 func newPartner() resource.Resource {
 	r := &partnerResource{}
-	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}}
+	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}, by: "cluster_id"}
 	return r
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,6 +53,21 @@ func TestEphemeralNames(t *testing.T) {
 	}
 }
 
+// TestNewerNames: the actions that people depend on are there under their names, and a list of every resource.
+func TestNewerNames(t *testing.T) {
+	r := schemas(t)
+	for _, name := range strings.Fields("concord_promote concord_demote concord_pull concord_test_partner") {
+		if r.ActionSchemas[name] == nil {
+			t.Errorf("no action %s", name)
+		}
+	}
+	for name := range r.ResourceSchemas {
+		if r.ListResourceSchemas[name] == nil {
+			t.Errorf("no list of %s", name)
+		}
+	}
+}
+
 // TestDescribed: every schema and every attribute has whole sentences, and what is sensitive and write-only says both.
 func TestDescribed(t *testing.T) {
 	r := schemas(t)
@@ -71,6 +87,18 @@ func TestDescribed(t *testing.T) {
 	}
 	for name, s := range r.EphemeralResourceSchemas {
 		check("ephemeral "+name, s)
+	}
+	newer := func(what string, s *tfprotov6.Schema) {
+		check(what, s)
+		if !strings.HasSuffix(s.Block.Description, "Needs Terraform 1.14 or newer.") {
+			t.Errorf("%s does not say what it needs: %q", what, s.Block.Description)
+		}
+	}
+	for name, s := range r.ListResourceSchemas {
+		newer("list "+name, s)
+	}
+	for name, s := range r.ActionSchemas {
+		newer("action "+name, s.Schema)
 	}
 }
 
@@ -113,8 +141,21 @@ func TestIdentities(t *testing.T) {
 	}
 	for name := range schemas(t).ResourceSchemas {
 		s := r.IdentitySchemas[name]
-		if s == nil || len(s.IdentityAttributes) != 1 || s.IdentityAttributes[0].Name != "id" || !s.IdentityAttributes[0].RequiredForImport {
-			t.Errorf("%s: identity is %+v", name, s)
+		want := "id"
+		if name == "concord_override" {
+			want = "kind name"
+		}
+		var parts []string
+		for _, a := range s.IdentityAttributes {
+			if !a.RequiredForImport {
+				t.Errorf("%s: %s may be left out", name, a.Name)
+			}
+			described(t, name+" identity "+a.Name, a.Description)
+			parts = append(parts, a.Name)
+		}
+		slices.Sort(parts)
+		if got := strings.Join(parts, " "); got != want {
+			t.Errorf("%s: identity has %q, want %q", name, got, want)
 		}
 	}
 }
@@ -125,9 +166,15 @@ func TestExamplesExist(t *testing.T) {
 	root := filepath.Join("..", "examples")
 	want := map[string]bool{filepath.Join(root, "provider", "provider.tf"): true}
 	for name := range r.ResourceSchemas {
-		for _, f := range []string{"resource.tf", "import.sh", "import-by-string-id.tf"} {
+		for _, f := range []string{"resource.tf", "import.sh", "import-by-string-id.tf", "import-by-identity.tf"} {
 			want[filepath.Join(root, "resources", name, f)] = true
 		}
+	}
+	for name := range r.ListResourceSchemas {
+		want[filepath.Join(root, "list-resources", name, "list-resource.tfquery.hcl")] = true
+	}
+	for name := range r.ActionSchemas {
+		want[filepath.Join(root, "actions", name, "action.tf")] = true
 	}
 	for name := range r.DataSourceSchemas {
 		want[filepath.Join(root, "data-sources", name, "data-source.tf")] = true
@@ -140,7 +187,7 @@ func TestExamplesExist(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}
 	}
-	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*", "ephemeral-resources/*/*"} {
+	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*", "ephemeral-resources/*/*", "list-resources/*/*", "actions/*/*"} {
 		have, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -21,9 +21,10 @@ import (
 
 // Bounds of one plural data source. Terraform takes at most 64 MiB from a provider at once.
 const (
-	pluralPage  = "200" // objects in one answer of the server
-	maxListed   = 50_000
-	maxListSize = 24 << 20 // bytes of the objects as the server sends them
+	pluralPageSize = 200 // objects in one answer of the server
+	pluralPage     = "200"
+	maxListed      = 50_000
+	maxListSize    = 24 << 20 // bytes of the objects as the server sends them
 )
 
 // plural lists every object of a kind. M is the model of the kind's resource and V the server's view, so what a resource shows of an
@@ -158,6 +159,8 @@ func emptied(v tftypes.Value) tftypes.Value {
 
 // choice is what the filters say; null chooses everything.
 type choice struct{ prefix, domain types.String }
+
+func (c choice) all() bool { return c.prefix.ValueString() == "" && c.domain.IsNull() }
 
 func (c choice) fits(name, domain string) bool {
 	prefix := c.prefix.ValueString()

@@ -50,6 +50,8 @@ func write(ctx context.Context, w io.Writer, address string) error {
 		"data_source_schemas":        each(schemas.DataSourceSchemas, versioned),
 		"ephemeral_resource_schemas": each(schemas.EphemeralResourceSchemas, versioned),
 		"resource_identity_schemas":  each(identities.IdentitySchemas, identity),
+		"list_resource_schemas":      each(schemas.ListResourceSchemas, versioned),
+		"action_schemas":             each(schemas.ActionSchemas, func(a *tfprotov6.ActionSchema) object { return object{"block": block(a.Schema.Block)} }),
 	}}})
 }
 

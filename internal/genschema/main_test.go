@@ -26,6 +26,15 @@ func TestSchemaIsTerraforms(t *testing.T) {
 	if p == nil || p.ConfigSchema == nil || len(p.ResourceSchemas) != resources || len(p.DataSourceSchemas) != sources || len(p.ResourceIdentitySchemas) != resources {
 		t.Fatalf("want %d resources and %d data sources, got %+v", resources, sources, p)
 	}
+	if len(p.ListResourceSchemas) != resources || len(p.ActionSchemas) != 4 {
+		t.Errorf("want a list of each resource and 4 actions, got %d and %d", len(p.ListResourceSchemas), len(p.ActionSchemas))
+	}
+	if a := p.ActionSchemas["concord_promote"]; a == nil || a.Block == nil || a.Block.Attributes["force"] == nil {
+		t.Errorf("concord_promote is %+v", a)
+	}
+	if l := p.ListResourceSchemas["concord_group"]; l == nil || l.Block.Attributes["name_prefix"] == nil || l.Block.Attributes["security_domain"] == nil {
+		t.Errorf("the list of concord_group is %+v", l)
+	}
 	user := p.ResourceSchemas["concord_user"].Block.Attributes
 	if a := user["password_wo"]; a == nil || !a.WriteOnly || !a.Sensitive || !a.Optional {
 		t.Errorf("password_wo is %+v", a)

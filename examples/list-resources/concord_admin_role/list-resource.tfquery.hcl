@@ -1,0 +1,5 @@
+# Every administrators' role.
+list "concord_admin_role" "all" {
+  provider = concord
+  limit    = 1000
+}

@@ -1,0 +1,5 @@
+# Every administrator's token.
+list "concord_admin_token" "all" {
+  provider = concord
+  limit    = 1000
+}

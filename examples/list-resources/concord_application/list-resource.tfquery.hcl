@@ -1,0 +1,5 @@
+# Every application.
+list "concord_application" "all" {
+  provider = concord
+  limit    = 1000
+}

@@ -1,0 +1,4 @@
+# The password policy, of which there is one.
+list "concord_password_policy" "this" {
+  provider = concord
+}

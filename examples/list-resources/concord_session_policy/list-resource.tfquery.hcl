@@ -1,0 +1,4 @@
+# The session policy, of which there is one.
+list "concord_session_policy" "this" {
+  provider = concord
+}

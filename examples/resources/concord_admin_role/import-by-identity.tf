@@ -1,0 +1,6 @@
+import {
+  to = concord_admin_role.finance
+  identity = {
+    id = "finance"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_admin_token.prometheus
+  identity = {
+    id = "prometheus"
+  }
+}

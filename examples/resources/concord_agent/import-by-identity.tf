@@ -1,0 +1,6 @@
+import {
+  to = concord_agent.ny
+  identity = {
+    id = "web-nydc"
+  }
+}

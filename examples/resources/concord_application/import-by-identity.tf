@@ -1,0 +1,6 @@
+import {
+  to = concord_application.wiki
+  identity = {
+    id = "wiki"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_authentication_scheme.strong
+  identity = {
+    id = "strong"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_authorization_policy.staff
+  identity = {
+    id = "staff-only"
+  }
+}

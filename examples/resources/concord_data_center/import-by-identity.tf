@@ -1,0 +1,6 @@
+import {
+  to = concord_data_center.ny
+  identity = {
+    id = "NYDC"
+  }
+}

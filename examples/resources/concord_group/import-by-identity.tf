@@ -1,0 +1,6 @@
+import {
+  to = concord_group.staff
+  identity = {
+    id = "staff"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_identity_store.corp
+  identity = {
+    id = "corp"
+  }
+}

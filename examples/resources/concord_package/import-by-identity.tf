@@ -1,0 +1,6 @@
+import {
+  to = concord_package.install
+  identity = {
+    id = "install"
+  }
+}

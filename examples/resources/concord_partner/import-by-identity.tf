@@ -1,0 +1,6 @@
+import {
+  to = concord_partner.ldc
+  identity = {
+    id = "LDC"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_partner_profile.this
+  identity = {
+    id = "default"
+  }
+}

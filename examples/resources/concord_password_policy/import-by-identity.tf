@@ -1,0 +1,6 @@
+import {
+  to = concord_password_policy.this
+  identity = {
+    id = "default"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_replication_agreement.ldc
+  identity = {
+    id = "NYDC-LDC-5f0c9a11"
+  }
+}

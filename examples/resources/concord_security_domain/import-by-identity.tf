@@ -1,0 +1,6 @@
+import {
+  to = concord_security_domain.finance
+  identity = {
+    id = "finance"
+  }
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_session_policy.this
+  identity = {
+    id = "default"
+  }
+}

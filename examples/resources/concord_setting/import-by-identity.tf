@@ -1,0 +1,6 @@
+import {
+  to = concord_setting.banner
+  identity = {
+    id = "banner"
+  }
+}

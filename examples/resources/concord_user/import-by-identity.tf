@@ -1,0 +1,6 @@
+import {
+  to = concord_user.alice
+  identity = {
+    id = "alice"
+  }
+}
