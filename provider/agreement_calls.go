@@ -93,6 +93,10 @@ func (r *agreementResource) Update(ctx context.Context, req resource.UpdateReque
 	var plan, state agreementModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if r.onlyProtection(req) && !resp.Diagnostics.HasError() {
+		r.keep(ctx, &plan, etag(ctx, req.Private, &resp.Diagnostics), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+		return
+	}
 	limit, d := plan.Timeouts.Update(ctx, changeAgreement)
 	resp.Diagnostics.Append(d...)
 	if !r.ready(&resp.Diagnostics) {
@@ -117,7 +121,7 @@ func (r *agreementResource) Delete(ctx context.Context, req resource.DeleteReque
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, d := state.Timeouts.Delete(ctx, changeAgreement)
 	resp.Diagnostics.Append(d...)
-	if !r.ready(&resp.Diagnostics) {
+	if r.keptFromDeletion(ctx, req.State, &resp.Diagnostics) || !r.ready(&resp.Diagnostics) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

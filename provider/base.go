@@ -29,6 +29,7 @@ type kind struct {
 	numbered  bool     // the id is the server's, so the name does not import it
 	nested    bool     // the id is of two parts with a slash between them, each a segment of the path
 
+	protects    bool // it has deletion_protection
 	overridable bool // a data center may lay values of its own over the object; what is declared is what replicates
 
 	by      string            // attribute of the natural name; "" = name
@@ -158,6 +159,10 @@ func (b *base[M, V, P]) Update(ctx context.Context, req resource.UpdateRequest, 
 		return
 	}
 	m, id := P(&plan), P(&state).ident().ValueString()
+	if b.onlyProtection(req) {
+		b.keep(ctx, m, etag(ctx, req.Private, &resp.Diagnostics), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+		return
+	}
 	send := !m.secretVersion().Equal(P(&state).secretVersion())
 	var view V
 	res, err := b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: b.at(id), In: m.body(&config, send), Out: &view, IfMatch: etag(ctx, req.Private, &resp.Diagnostics)})
@@ -174,7 +179,7 @@ func (b *base[M, V, P]) Update(ctx context.Context, req resource.UpdateRequest, 
 func (b *base[M, V, P]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if !b.ready(&resp.Diagnostics) {
+	if b.keptFromDeletion(ctx, req.State, &resp.Diagnostics) || !b.ready(&resp.Diagnostics) {
 		return
 	}
 	id := P(&state).ident().ValueString()

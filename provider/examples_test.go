@@ -3,6 +3,7 @@ package provider_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // TestExamplesApply: every example of the documentation applies as it is, next to the provider blocks of its two data
-// centers, and is followed by an empty plan.
+// centers, and is followed by an empty plan. What shows deletion protection is protected.
 func TestExamplesApply(t *testing.T) {
 	var files []string
 	here, err := os.Getwd() // Terraform runs elsewhere
@@ -45,10 +46,19 @@ func TestExamplesApply(t *testing.T) {
 					}
 				}
 			}
-			acceptance(t, step)
+			steps := []resource.TestStep{step}
+			if strings.Contains(step.Config, protectedLine) { // and is destroyed only when it is not protected any more
+				refused, step := step, step
+				refused.Destroy, refused.ExpectError = true, regexp.MustCompile(words(`is protected from deletion`))
+				step.Config = strings.ReplaceAll(step.Config, protectedLine, "deletion_protection = false")
+				steps = append(steps, refused, step)
+			}
+			acceptance(t, steps...)
 		})
 	}
 }
+
+const protectedLine = "deletion_protection = true"
 
 // TestEphemeralExamplesPlan: what the examples open is opened in a plan, for real. What they hand on to other machines is not.
 func TestEphemeralExamplesPlan(t *testing.T) {

@@ -48,7 +48,7 @@ type dataCenterResource struct {
 
 func newDataCenter() resource.Resource {
 	r := &dataCenterResource{}
-	r.kind = kind{name: "data_center", noun: "data center", path: []string{"v1", "data-center"}, singleton: true}
+	r.kind = kind{name: "data_center", noun: "data center", path: []string{"v1", "data-center"}, singleton: true, protects: true}
 	return r
 }
 
@@ -78,6 +78,7 @@ func (r *dataCenterResource) Schema(_ context.Context, _ resource.SchemaRequest,
 				MarkdownDescription: "How many sessions this data center holds at most, on all of its nodes together. When it is full, sign-ins are refused and sessions of other data centers are not adopted. Default `0`: no limit."},
 			"availability": schema.StringAttribute{Optional: true, Computed: true, Default: stringdefault.StaticString("active"), Validators: []validator.String{stringvalidator.OneOf("active", "hot_standby", "passive")},
 				MarkdownDescription: "Whether load balancers should send users here, which `/v1/health` of the runtime listener tells them. `active`, the default: yes. `hot_standby`: while no active data center has been ready for ten seconds. `passive`: not until an administrator declares it active. Who comes all the same is served."},
+			protection: protectionAttribute(),
 			"state": schema.StringAttribute{Computed: true,
 				MarkdownDescription: "`active`: serves, and is in no agreement. `bootstrapping`: takes its first copy. `replication_ready`: in an agreement, and in step."},
 			"epoch":         schema.Int64Attribute{Computed: true, MarkdownDescription: "Counts masterships: it grows when another data center becomes the master."},
@@ -107,9 +108,10 @@ func (r *dataCenterResource) ValidateConfig(ctx context.Context, req resource.Va
 	}
 }
 
-// ModifyPlan refuses what only a promotion may do, and works out write_enabled.
+// ModifyPlan refuses to destroy what is protected and what only a promotion may do, and works out write_enabled.
 func (r *dataCenterResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
+		r.base.ModifyPlan(ctx, req, resp)
 		return
 	}
 	var was, will types.String
@@ -176,6 +178,7 @@ type dataCenterModel struct {
 	WriteRequires types.String  `tfsdk:"write_requires"`
 	Capacity      types.Int64   `tfsdk:"session_capacity"`
 	Availability  types.String  `tfsdk:"availability"`
+	Protection    types.Bool    `tfsdk:"deletion_protection"`
 	State         types.String  `tfsdk:"state"`
 	Epoch         types.Int64   `tfsdk:"epoch"`
 	LastSequence  types.Int64   `tfsdk:"last_sequence"`
@@ -207,6 +210,7 @@ func (m *dataCenterModel) fill(v wire.DataCenterView) {
 		m.Capacity = types.Int64Value(int64(*v.SessionCapacity))
 	}
 	m.Availability = types.StringValue(v.Availability)
+	m.Protection = keepProtection(m.Protection)
 	m.State = types.StringValue(v.State)
 	m.Epoch, m.LastSequence = number(v.Epoch), number(v.LastSequence)
 	m.PeerURL, m.RuntimeURL = types.StringValue(v.PeerURL), types.StringValue(v.RuntimeURL)

@@ -30,7 +30,7 @@ type partnerResource struct {
 
 func newPartner() resource.Resource {
 	r := &partnerResource{}
-	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}, by: "cluster_id"}
+	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}, by: "cluster_id", protects: true}
 	return r
 }
 
@@ -79,6 +79,7 @@ func (r *partnerResource) Schema(_ context.Context, _ resource.SchemaRequest, re
 			"passphrase_wo_version": version,
 			"rest_endpoint": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.LengthAtMost(512)},
 				MarkdownDescription: "The partner's admin address, shown to administrators who ask the wrong data center."},
+			protection: protectionAttribute(),
 			"reachable": schema.BoolAttribute{Computed: true,
 				MarkdownDescription: "Whether the partner answered the last time it was asked."},
 			"paired": schema.BoolAttribute{Computed: true,
@@ -103,6 +104,7 @@ type partnerModel struct {
 	RESTEndpoint         types.String `tfsdk:"rest_endpoint"`
 	Passphrase           types.String `tfsdk:"passphrase_wo"`
 	PassphraseVersion    types.Int64  `tfsdk:"passphrase_wo_version"`
+	Protection           types.Bool   `tfsdk:"deletion_protection"`
 	Paired               types.Bool   `tfsdk:"paired"`
 	PairingError         types.String `tfsdk:"pairing_error"`
 	PinnedSHA256         types.List   `tfsdk:"pinned_sha256"`
@@ -133,6 +135,7 @@ func (m *partnerModel) fill(v wire.PartnerView) {
 	m.SecurityMode = types.StringValue(v.SecurityMode)
 	m.RESTEndpoint = keepText(m.RESTEndpoint, v.RESTEndpoint)
 	m.PassphraseVersion = keepVersion(v.PassphraseVersion)
+	m.Protection = keepProtection(m.Protection)
 	m.Reachable, m.Paired, m.PairingError = types.BoolValue(v.Reachable), types.BoolValue(v.Paired), keepText(types.StringNull(), v.PairingError)
 	m.PinnedSHA256 = listOf(v.PinnedSHA256)
 	m.CertificateExpiresAt = moment(v.CertificateExpiresAt)

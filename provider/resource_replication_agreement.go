@@ -35,7 +35,7 @@ type agreementResource struct {
 
 func newAgreement() resource.Resource {
 	r := &agreementResource{}
-	r.kind = kind{name: "replication_agreement", noun: "replication agreement", path: []string{"v1", "replication", "agreements"}, numbered: true,
+	r.kind = kind{name: "replication_agreement", noun: "replication agreement", path: []string{"v1", "replication", "agreements"}, numbered: true, protects: true,
 		asked: map[string]string{"type": "master"}, atOnce: true, listed: "It finds those of which this data center is the master, which is where they are declared."}
 	return r
 }
@@ -68,6 +68,7 @@ func (r *agreementResource) Schema(ctx context.Context, _ resource.SchemaRequest
 				MarkdownDescription: "How often the clone asks where `follow` is `false`, `1s` to `24h`; default `15m`."},
 			"overwrite": schema.BoolAttribute{Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 				MarkdownDescription: "Whether replicated objects that the clone has of its own may be replaced when the agreement is created; default `false`, which refuses the agreement where there are any. A later change has no effect."},
+			protection:             protectionAttribute(),
 			"identifier":           schema.StringAttribute{Computed: true, PlanModifiers: steady, MarkdownDescription: "Identifier that both sides keep the agreement by."},
 			"replication_identity": schema.StringAttribute{Computed: true, PlanModifiers: steady, MarkdownDescription: "Whom the clone asks its master as, `replication/` and the identifier: it has a credential of its own that gives access to this agreement's journal and copy and to nothing else. The clone makes it; disabling and enabling the agreement makes another one."},
 			"state":                schema.StringAttribute{Computed: true, MarkdownDescription: "`bootstrapping` (the first copy is under way), `ready`, `disabled`, `stale` (the clone cannot ask its master, or has not asked; it serves the copy that it has and goes on by itself) or `stopped` (an error that needs a person)."},
@@ -156,6 +157,7 @@ type agreementModel struct {
 	WaitForSync         types.Bool     `tfsdk:"wait_for_sync"`
 	PollInterval        attr.Duration  `tfsdk:"poll_interval"`
 	Overwrite           types.Bool     `tfsdk:"overwrite"`
+	Protection          types.Bool     `tfsdk:"deletion_protection"`
 	Identifier          types.String   `tfsdk:"identifier"`
 	ReplicationIdentity types.String   `tfsdk:"replication_identity"`
 	State               types.String   `tfsdk:"state"`
@@ -183,6 +185,7 @@ func (m *agreementModel) fill(v wire.AgreementView) {
 	if m.Overwrite.IsNull() || m.Overwrite.IsUnknown() { // it counts at create only, so what was written stays
 		m.Overwrite = types.BoolValue(v.Overwrite)
 	}
+	m.Protection = keepProtection(m.Protection)
 	m.Identifier, m.State = types.StringValue(v.Identifier), types.StringValue(v.State)
 	m.ReplicationIdentity = types.StringValue(v.ReplicationIdentity)
 	m.StartingSequence, m.LastSequence, m.LagEntries = number(v.StartingSequence), number(v.LastSequence), number(v.LagEntries)

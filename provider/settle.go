@@ -7,9 +7,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// ModifyPlan plans no change where nothing is left of it: the framework marks computed values as unknown as soon as the
-// configuration differs from the state, also where it only spells the same value in another way.
-func (b *base[M, V, P]) ModifyPlan(_ context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+// ModifyPlan refuses to destroy what is protected, and plans no change where nothing is left of it: the framework marks computed
+// values as unknown as soon as the configuration differs from the state, also where it only spells the same value in another way.
+func (b *base[M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	b.protect(ctx, req, &resp.Diagnostics)
 	if req.Plan.Raw.IsNull() || req.State.Raw.IsNull() || len(resp.RequiresReplace) > 0 {
 		return
 	}
@@ -21,9 +22,31 @@ func (b *base[M, V, P]) ModifyPlan(_ context.Context, req resource.ModifyPlanReq
 	}
 	for name, will := range plan {
 		computed := !will.IsKnown() && config[name].IsNull()
-		if !computed && !will.Equal(state[name]) {
+		if !computed && !will.Equal(state[name]) && name != protection {
 			return
 		}
 	}
-	resp.Plan.Raw = req.State.Raw
+	if b.protects && !sameProtection(state[protection], plan[protection], config[protection]) {
+		state[protection] = plan[protection]
+	}
+	resp.Plan.Raw = tftypes.NewValue(req.State.Raw.Type(), state)
+}
+
+// sameProtection says whether an attribute that a state of an older version lacks stays as it is: not written, it is false.
+func sameProtection(was, will, config tftypes.Value) bool {
+	return was.Equal(will) || was.IsNull() && config.IsNull()
+}
+
+// onlyProtection says whether an update changes nothing but the protection, so that there is nothing to send.
+func (k kind) onlyProtection(req resource.UpdateRequest) bool {
+	var plan, state map[string]tftypes.Value
+	if !k.protects || req.Plan.Raw.As(&plan) != nil || req.State.Raw.As(&state) != nil {
+		return false
+	}
+	for name, will := range plan {
+		if name != protection && !will.Equal(state[name]) {
+			return false
+		}
+	}
+	return true
 }

@@ -3,6 +3,8 @@ resource "concord_data_center" "master" {
   cluster_id    = local.master.cluster_id
   role          = "master"
   security_mode = "cert"
+
+  deletion_protection = var.deletion_protection
 }
 
 resource "concord_data_center" "clone" {
@@ -10,6 +12,8 @@ resource "concord_data_center" "clone" {
   cluster_id    = local.clone.cluster_id
   role          = "clone"
   security_mode = "cert"
+
+  deletion_protection = var.deletion_protection
 }
 
 # What each lets others connect as. Management is needed by whoever makes agreements with it.
@@ -36,6 +40,8 @@ module "link" {
     concord.b = concord.clone
   }
 
+  deletion_protection = var.deletion_protection
+
   a = {
     cluster_id   = local.master.cluster_id
     agent_id     = concord_partner_profile.master.agent_id
@@ -54,6 +60,8 @@ resource "concord_replication_agreement" "clone" {
   name     = "to-${lower(local.clone.cluster_id)}"
   source   = local.master.cluster_id
   target   = local.clone.cluster_id
+
+  deletion_protection = var.deletion_protection
 
   depends_on = [module.link, concord_data_center.master, concord_data_center.clone]
 }

@@ -13,6 +13,12 @@ variable "origins" {
   }
 }
 
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to destroy data centers, their registrations and their agreement. Before a destroy, apply once with false."
+  type        = bool
+  default     = true
+}
+
 # The next two are ephemeral: Terraform hands them to write-only attributes and keeps them in neither plan nor state.
 
 variable "passwords" {

@@ -5,6 +5,8 @@ resource "concord_partner" "ldc" {
   secondary     = ["ldn-standby.example.com:7402"]
   rest_endpoint = "https://ldn.example.com:7400"
 
+  deletion_protection = true # a destroy is refused until this is false and applied
+
   passphrase_wo         = var.passphrase # for security modes simple and open alone: cert, the default, needs neither line
   passphrase_wo_version = 1              # raise it to send another passphrase
 }

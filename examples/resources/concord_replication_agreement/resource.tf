@@ -61,7 +61,8 @@ resource "concord_replication_agreement" "ldc" {
   source = concord_data_center.ny.cluster_id
   target = concord_data_center.ldc.cluster_id
 
-  wait_for_sync = true # a write ends when LDC has it, too
+  wait_for_sync       = true # a write ends when LDC has it, too
+  deletion_protection = true # a destroy is refused until this is false and applied
 
   timeouts = {
     create = "10m" # a large first copy over a slow line

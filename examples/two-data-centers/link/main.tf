@@ -27,6 +27,12 @@ variable "b" {
   })
 }
 
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to destroy the two registrations."
+  type        = bool
+  default     = true
+}
+
 data "concord_trust_bundle" "a" {
   provider = concord.a
 }
@@ -56,6 +62,8 @@ resource "concord_partner" "b_at_a" {
   primary       = [var.b.peer_address]
   security_mode = "cert"
 
+  deletion_protection = var.deletion_protection
+
   depends_on = [concord_trusted_certificate.b_at_a]
 }
 
@@ -65,6 +73,8 @@ resource "concord_partner" "a_at_b" {
   agent_id      = var.a.agent_id
   primary       = [var.a.peer_address]
   security_mode = "cert"
+
+  deletion_protection = var.deletion_protection
 
   depends_on = [concord_trusted_certificate.a_at_b]
 }
