@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) evaluationRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, needs: onAll(mdc.ActionRead, mdc.AuthorizationPolicyKind().Name), handle: s.evaluatePolicies}}
+	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, needs: need{mdc.ActionRead, mdc.AuthorizationPolicyKind().Name, eachObject}, handle: s.evaluatePolicies}}
 }
 
 // evaluation is one question of an administrator.
@@ -38,6 +38,14 @@ func (s *Server) evaluatePolicies(c *call) error {
 		return err
 	}
 	ctx := c.Request.Context()
+	if err := s.known(ctx, &e, mdc.AuthenticationSchemeKind(), e.in.SignIn, "/authentication_scheme"); err != nil {
+		return err
+	}
+	if e.in.Subject != nil {
+		if err := s.known(ctx, &e, mdc.IdentityStoreKind(), e.in.Subject.IdentityStore, "/subject/identity_store"); err != nil {
+			return err
+		}
+	}
 	e.out = wire.PolicyVerdict{At: s.c.Clock.Now().UTC(), Rules: []wire.PolicyRuleOutcome{}, Notes: []string{}}
 	if e.in.At != nil {
 		e.out.At = e.in.At.UTC()
@@ -171,7 +179,11 @@ func (s *Server) settle(ctx context.Context, e *evaluation) error {
 	q := s.question(res, &wire.AuthorizeRequest{Method: e.in.Method, ClientAddress: e.in.ClientAddress})
 	q.Now, q.DefaultAnyUser = e.out.At, true
 	x := e.index.Explain(q, e.subject)
+	if err := e.answerable(x); err != nil {
+		return err
+	}
 	e.word(x, res)
+	e.discreet(x)
 	if e.in.Policy != nil && x.Policy != e.in.Policy.Name {
 		e.out.Notes = append(e.out.Notes, "The policy of the question was not asked: another resource covers the request, or something decided before it.")
 	}

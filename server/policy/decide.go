@@ -40,6 +40,7 @@ const (
 type Decision struct {
 	Effect      Effect
 	Application string // "" when none covers the request
+	Domain      string // security domain of the application; "" = none
 	Resource    string // its name in the application
 	Rule        string
 	Level       int    // with Challenge: the level that the resource asks for
@@ -118,7 +119,7 @@ func unknownHost(q *question) Decision {
 
 // strictest decides for each target that has the method; the first of equally strict ones is named.
 func strictest(targets []*target, method methodSet, q *question) (best Decision, decided *target) {
-	best = Decision{Effect: Deny, Application: targets[0].application, Resource: targets[0].resource, Rule: RuleMethod}
+	best = Decision{Effect: Deny, Application: targets[0].application, Domain: targets[0].domain, Resource: targets[0].resource, Rule: RuleMethod}
 	for _, t := range targets {
 		if t.methods&method == 0 {
 			continue
@@ -153,7 +154,7 @@ func strictness(e Effect) int {
 }
 
 func (t *target) decide(q *question) Decision {
-	d := Decision{Application: t.application, Resource: t.resource}
+	d := Decision{Application: t.application, Domain: t.domain, Resource: t.resource}
 	d.Effect, d.Rule = t.effect(q)
 	if d.Effect == Challenge {
 		d.Level, d.Scheme, d.Basic = t.level, t.scheme, t.basic
