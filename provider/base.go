@@ -164,6 +164,9 @@ func (b *base[M, V, P]) Update(ctx context.Context, req resource.UpdateRequest, 
 		return
 	}
 	send := !m.secretVersion().Equal(P(&state).secretVersion())
+	if r, ok := any(m).(resender[M]); ok && r.resends(&state) {
+		send = true
+	}
 	var view V
 	res, err := b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: b.at(id), In: m.body(&config, send), Out: &view, IfMatch: etag(ctx, req.Private, &resp.Diagnostics)})
 	if err != nil {
@@ -261,6 +264,9 @@ func etag(ctx context.Context, private interface {
 	}
 	return tag
 }
+
+// resender is a model whose secret is sent again with some changes of other attributes, because the server asks for it then.
+type resender[M any] interface{ resends(state *M) bool }
 
 // noSecret is embedded by models without a write-only value.
 type noSecret struct{}

@@ -53,7 +53,7 @@ func (r *schemeResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 				MarkdownDescription: "What the scheme is for, up to 1,024 characters."},
 			"security_domain": securityDomainAttribute(),
 			"level": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(1), Validators: []validator.Int64{int64validator.Between(1, 100)},
-				MarkdownDescription: "What the sign-in is worth, from `1` to `100`, default `1`. Whoever is signed in below the level of a resource's scheme signs in once more, by that scheme."},
+				MarkdownDescription: "What the sign-in is worth, from `1` to `100`, default `1`. Whoever is signed in below the level of a resource's scheme signs in once more, by that scheme. With a `security_domain` it counts for that domain's applications; to all others it is worth 1."},
 			"steps": schema.ListNestedAttribute{Required: true, Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.SizeBetween(1, 3)},
 				MarkdownDescription: "1 to 3 proofs, in order. The first one says who the person is; the others have to be that person's. No proof may be there twice.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{

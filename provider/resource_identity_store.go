@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -92,7 +93,7 @@ func serverAttributes() map[string]schema.Attribute {
 			stringvalidator.AlsoRequires(path.MatchRoot("bind_password_wo"))),
 		"bind_password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
 			Validators: []validator.String{stringvalidator.LengthBetween(1, 1024), stringvalidator.AlsoRequires(path.MatchRoot("bind_password_wo_version"), path.MatchRoot("bind_dn"))},
-			MarkdownDescription: "Password of `bind_dn`. It is sent when the store is created and when `bind_password_wo_version` changes, and is kept nowhere in Terraform. " +
+			MarkdownDescription: "Password of `bind_dn`. It is sent when the store is created, when `bind_password_wo_version` changes, and when `urls`, `start_tls`, `ca_certificate_pem` or `allow_plaintext` change, which takes the password; it is kept nowhere in Terraform. " +
 				"Every data center gets it, encrypted for that data center, and keeps it encrypted."},
 		"bind_password_wo_version": schema.Int64Attribute{Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1), int64validator.AlsoRequires(path.MatchRoot("bind_password_wo"))},
 			MarkdownDescription: "A number from 1; change it to send `bind_password_wo` again."},
@@ -189,6 +190,11 @@ type identityStoreModel struct {
 func (m *identityStoreModel) key() string                { return m.Name.ValueString() }
 func (m *identityStoreModel) ident() *types.String       { return &m.ID }
 func (m *identityStoreModel) secretVersion() types.Int64 { return m.BindPasswordVersion }
+
+// resends: what changes whom the password is sent to needs the password.
+func (m *identityStoreModel) resends(state *identityStoreModel) bool {
+	return !slices.Equal(m.URLs, state.URLs) || !m.CACertificatePEM.Equal(state.CACertificatePEM) || !m.StartTLS.Equal(state.StartTLS) || !m.AllowPlaintext.Equal(state.AllowPlaintext)
+}
 
 func (m *identityStoreModel) body(config *identityStoreModel, secrets bool) any {
 	s := wire.IdentityStore{Name: m.Name.ValueString(), Description: m.Description.ValueString(), SecurityDomain: m.Domain.ValueString(), URLs: m.URLs,

@@ -48,6 +48,8 @@ func (r *overrideResource) Schema(_ context.Context, _ resource.SchemaRequest, r
 				MarkdownDescription: "Name of the object; `default` for the session policy, of which there is one."},
 			"values": schema.StringAttribute{Required: true, CustomType: attr.JSONType{}, PlanModifiers: []planmodifier.String{attr.KeepMeaning()},
 				MarkdownDescription: "The values, as a JSON object of the object's own fields, best written with `jsonencode({…})`. Objects inside are merged, lists are replaced, and null takes a field away, so that its default counts (RFC 7396). Names and secrets are the same in every data center and cannot be overridden."},
+			"bind_password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)},
+				MarkdownDescription: "Password of the identity store's `bind_dn`. It is needed where `values` give the store other `urls`, another `ca_certificate_pem`, or less of `start_tls` and `allow_plaintext`: who has the password sent elsewhere has to know it. It is compared when the override is written, and kept nowhere."},
 			"applied": schema.BoolAttribute{Computed: true,
 				MarkdownDescription: "Whether the override is in force. It is not while it does not fit the object, because that was changed at the master since; the object then counts as it is replicated."},
 			"reason": schema.StringAttribute{Computed: true,
@@ -79,6 +81,7 @@ type overrideModel struct {
 	Kind    types.String `tfsdk:"kind"`
 	Name    types.String `tfsdk:"name"`
 	Values  attr.JSON    `tfsdk:"values"`
+	Proof   types.String `tfsdk:"bind_password_wo"`
 	Applied types.Bool   `tfsdk:"applied"`
 	Reason  types.String `tfsdk:"reason"`
 }
@@ -86,8 +89,13 @@ type overrideModel struct {
 func (m *overrideModel) key() string          { return m.Kind.ValueString() + "/" + m.Name.ValueString() }
 func (m *overrideModel) ident() *types.String { return &m.ID }
 
-func (m *overrideModel) body(*overrideModel, bool) any {
-	return wire.Override{Kind: m.Kind.ValueString(), Name: m.Name.ValueString(), Values: json.RawMessage(m.Values.ValueString())}
+// body brings the password with every write: the server alone knows whether it is needed.
+func (m *overrideModel) body(config *overrideModel, _ bool) any {
+	o := wire.Override{Kind: m.Kind.ValueString(), Name: m.Name.ValueString(), Values: json.RawMessage(m.Values.ValueString())}
+	if config != nil {
+		o.BindPassword = config.Proof.ValueString()
+	}
+	return o
 }
 
 func (m *overrideModel) fill(v wire.OverrideView) {

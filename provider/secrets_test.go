@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,13 +94,17 @@ func TestSecretsInErrors(t *testing.T) {
 	}
 }
 
-// TestBindPassword: the password of a directory goes to the server at create and when its version changes, as an ETag shows, and never
-// into the state (SEC-68).
+// TestBindPassword: the password of a directory goes to the server at create, when its version changes, as an ETag shows, and with other
+// servers, which take it; an override with servers of its own takes it too. It never comes into the state (SEC-61, SEC-68).
 func TestBindPassword(t *testing.T) {
 	s, provider := start(t)
 	with := func(password string, version int) string {
 		return provider + block(`resource "concord_identity_store" "x"`, `name = "corp"`, `urls = ["ldaps://a.example.com"]`, `user_search_base = "dc=example"`, `bind_dn = "cn=search"`,
 			fmt.Sprintf("bind_password_wo = %q", password), fmt.Sprintf("bind_password_wo_version = %d", version))
+	}
+	moved := func(more ...string) string {
+		return strings.ReplaceAll(with("correct horse 2", 2), "a.example.com", "b.example.com") +
+			block(`resource "concord_override" "x"`, append(more, `kind = "identity_store"`, `name = concord_identity_store.x.name`, `values = jsonencode({ urls = ["ldaps://c.example.com"] })`)...)
 	}
 	last := ""
 	changes := func(want bool) resource.TestCheckFunc {
@@ -119,5 +124,7 @@ func TestBindPassword(t *testing.T) {
 		resource.TestStep{Config: with("correct horse 1", 1), Check: changes(true)},
 		resource.TestStep{Config: with("correct horse 2", 1), Check: changes(false)}, // the same version: not sent
 		resource.TestStep{Config: with("correct horse 2", 2), Check: changes(true)},
+		resource.TestStep{Config: moved(), ExpectError: regexp.MustCompile(`(?s)bind_password_wo.*needed\s+once\s+more`)},
+		resource.TestStep{Config: moved(`bind_password_wo = "correct horse 2"`), Check: changes(true)},
 	)
 }

@@ -301,6 +301,7 @@ type SessionView struct {
 	User            string     `json:"user"`
 	IdentityStore   string     `json:"identity_store"`
 	Level           int        `json:"level"`
+	LevelDomain     string     `json:"level_domain,omitempty"` // security domain of the scheme; elsewhere the level is worth 1 at most
 	Scheme          string     `json:"scheme"`  // authentication scheme of the sign-in; "" where only a cookie told of it
 	Methods         []string   `json:"methods"` // of its steps: password, basic, certificate
 	ClientAddress   string     `json:"client_address,omitempty"`

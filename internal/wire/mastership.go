@@ -74,12 +74,14 @@ type ConflictChange struct {
 	Name      string          `json:"name"`
 	Operation string          `json:"operation"` // put or delete
 	Object    json.RawMessage `json:"object,omitempty"`
+	Digest    string          `json:"digest,omitempty"` // of the change as it would be written, secrets included, 22 characters; "" of what cannot be reapplied
 }
 
 // Reapply is POST /v1/replication/conflicts/{id}/reapply, at the master.
 type Reapply struct {
 	Sequence  uint64 `json:"sequence"`
 	ClusterID string `json:"cluster_id,omitempty"` // where the file lies; default the data center that is asked
+	Digest    string `json:"digest,omitempty"`     // of the change as it was shown; needed with cluster_id: nothing else is written
 }
 
 // PeerPosition is a place in a master's journal.

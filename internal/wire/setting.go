@@ -21,6 +21,8 @@ type Override struct {
 	Kind   string          `json:"kind"` // session_policy, setting, application, agent, authorization_policy
 	Name   string          `json:"name"` // "default" for the session policy
 	Values json.RawMessage `json:"values"`
+	// BindPassword is write-only: the password of an identity store, where the values give it other servers or less trust in them.
+	BindPassword string `json:"bind_password,omitempty"`
 }
 
 // OverrideView is an override as it is answered. One that is not applied changes nothing, and Reason says what to change.

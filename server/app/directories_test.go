@@ -46,7 +46,7 @@ func newOffices(t *testing.T) *offices {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.clone.Put("/v1/overrides/identity_store/corp", wire.Override{Kind: "identity_store", Name: "corp", Values: values})
+	o.clone.Put("/v1/overrides/identity_store/corp", wire.Override{Kind: "identity_store", Name: "corp", Values: values, BindPassword: testkit.DirectorySecret})
 	return o
 }
 

@@ -174,7 +174,7 @@ func TestForcedPromotion(t *testing.T) {
 	if strings.Contains(string(file.Changes[0].Object), "hash") {
 		t.Errorf("a conflict shows a secret: %s (%s)", file.Changes[0].Object, res.ETag)
 	}
-	again := client.Request{Method: http.MethodPost, Path: path + "/reapply", In: wire.Reapply{Sequence: file.Changes[0].Sequence, ClusterID: "NYDC"}}
+	again := client.Request{Method: http.MethodPost, Path: path + "/reapply", In: wire.Reapply{Sequence: file.Changes[0].Sequence, ClusterID: "NYDC", Digest: file.Changes[0].Digest}}
 	if _, err := ny.Do(client.Request{Method: http.MethodPost, Path: path + "/reapply", In: wire.Reapply{Sequence: file.Changes[0].Sequence}}); fault.CodeOf(err) != "not_master" {
 		t.Errorf("reapplying at the clone: %v", err)
 	}

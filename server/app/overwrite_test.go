@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -33,7 +34,21 @@ func TestOverwriteKeepsAFile(t *testing.T) {
 	if len(page.Items) != 1 || page.Items[0].ID != v.KeptConflict || page.Items[0].Reason != wire.ConflictOverwritten || page.Items[0].Records != 1 {
 		t.Fatalf("the answer names %q, the files are %+v", v.KeptConflict, page.Items)
 	}
-	if _, err := ny.Do(client.Request{Method: http.MethodPost, Path: client.Path("v1", "replication", "conflicts", v.KeptConflict, "reapply"), In: wire.Reapply{Sequence: 1, ClusterID: "LDC"}}); err != nil {
+	var file wire.ConflictView
+	at := client.Path("v1", "replication", "conflicts", v.KeptConflict)
+	ny.Get(at+"?cluster_id=LDC", &file)
+	reapply := func(digest string) error {
+		_, err := ny.Do(client.Request{Method: http.MethodPost, Path: at + "/reapply", In: wire.Reapply{Sequence: 1, ClusterID: "LDC", Digest: digest}})
+		return err
+	}
+	// SEC-61: what another data center keeps is written as it was shown, or not at all.
+	if err := reapply(""); fault.CodeOf(err) != "invalid_input" {
+		t.Errorf("without a digest: %v", err)
+	}
+	if err := reapply("AAAAAAAAAAAAAAAAAAAAAA"); fault.CodeOf(err) != "another_change" {
+		t.Errorf("with another digest: %v", err)
+	}
+	if err := reapply(file.Changes[0].Digest); err != nil {
 		t.Fatal(err)
 	}
 	isMaster(ny, ld)

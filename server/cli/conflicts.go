@@ -85,20 +85,27 @@ func (c *connection) lostChanges(ctx context.Context, id, cluster string) (all [
 }
 
 func (p *program) conflictReapply(t *target, cluster *string) *cobra.Command {
-	return &cobra.Command{Use: "reapply ID SEQUENCE", Short: "Apply one change anew, at the master", Args: usageArgs(cobra.ExactArgs(2)),
-		Long: "Writes the change as your own, under every rule of a write: what the master has under that name now\nis replaced.",
+	var digest string
+	c := &cobra.Command{Use: "reapply ID SEQUENCE", Short: "Apply one change anew, at the master", Args: usageArgs(cobra.ExactArgs(2)),
+		Long: "Writes the change as your own, under every rule of a write: what the master has under that name now\nis replaced. With --at the data center that keeps the file could tell something else than it showed:\n" +
+			"give the digest of the change that you looked at, and nothing else is written.",
 		RunE: p.with(t, func(ctx context.Context, conn *connection, args []string) error {
 			sequence, err := strconv.ParseUint(args[1], 10, 64)
 			if err != nil || sequence == 0 {
 				return usage("%q is no sequence; concord replication conflicts show %s lists them", args[1], args[0])
 			}
+			if *cluster != "" && digest == "" {
+				return usage("give --digest, as concord replication conflicts show %s --at %s lists it: what another data center keeps is written only as it was shown", args[0], *cluster)
+			}
 			var v wire.ConflictChange
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path("v1", "replication", "conflicts", args[0], "reapply"),
-				In: wire.Reapply{Sequence: sequence, ClusterID: *cluster}, Out: &v}); err != nil {
+				In: wire.Reapply{Sequence: sequence, ClusterID: *cluster, Digest: digest}, Out: &v}); err != nil {
 				return elsewhere(err, *cluster)
 			}
 			return p.printChanges([]wire.ConflictChange{v}, t.output)
 		})}
+	c.Flags().StringVar(&digest, "digest", "", "the change's `DIGEST`, as show lists it (needed with --at)")
+	return c
 }
 
 func (p *program) conflictRemove(t *target, cluster *string) *cobra.Command {
@@ -127,7 +134,7 @@ func (p *program) printChanges(all []wire.ConflictChange, output string) error {
 	}
 	rows := make([][]string, len(all))
 	for i, v := range all {
-		rows[i] = []string{number(v.Sequence), moment(&v.Time), v.Actor, v.Operation, v.Kind, v.Name}
+		rows[i] = []string{number(v.Sequence), v.Operation, v.Kind + "/" + v.Name, v.Actor, or(v.Digest)}
 	}
-	return p.table([]string{"SEQUENCE", "TIME", "BY", "DID", "KIND", "NAME"}, rows)
+	return p.table([]string{"SEQUENCE", "DID", "OBJECT", "BY", "DIGEST"}, rows)
 }

@@ -194,7 +194,7 @@ func (p *program) printSession(s wire.SessionView, output string) error {
 	}
 	return p.table([]string{"SESSION", s.ID}, [][]string{
 		{"USER", s.User}, {"SIGN-ON", or(s.SSOID)}, {"SIGNED IN", moment(&s.AuthenticatedAt)}, {"LAST ACCESS", moment(&s.LastAccess)},
-		{"EXPIRES", moment(&s.ExpiresAt)}, {"CLIENT", or(s.ClientAddress)}, {"LEVEL", strconv.Itoa(s.Level)}, {"SCHEME", or(s.Scheme)}, {"RULE", or(s.Rule)}, {"FROM", from},
+		{"EXPIRES", moment(&s.ExpiresAt)}, {"CLIENT", or(s.ClientAddress)}, {"LEVEL", level(s)}, {"SCHEME", or(s.Scheme)}, {"RULE", or(s.Rule)}, {"FROM", from},
 		{"CHAIN", or(strings.Join(s.Chain, " "))}, {"ANSWERS FOR", or(strings.Join(s.Index, " "))}, {"MEMBERS", or(strings.Join(s.Members, " "))},
 		{"CONFIRMED", map[bool]string{true: "not yet", false: "yes"}[s.Degraded]},
 	})
@@ -209,4 +209,12 @@ func (p *program) printReceipt(r wire.Receipt, output string) error {
 		rows = append(rows, []string{id, r.DataCenters[id]})
 	}
 	return p.table([]string{"DATA CENTER", "SIGN-OUT"}, rows)
+}
+
+// level says in which security domain a level counts, where that is not everywhere.
+func level(s wire.SessionView) string {
+	if s.LevelDomain == "" {
+		return strconv.Itoa(s.Level)
+	}
+	return strconv.Itoa(s.Level) + " in " + s.LevelDomain
 }

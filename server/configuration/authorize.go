@@ -49,7 +49,7 @@ func (a Actor) MayTouch(action string, kind mdc.Kind, name string) error {
 func (a Actor) may(v *journal.Snapshot, action string, kind mdc.Kind, o mdc.Object) (bool, error) {
 	override, over := o.(*mdc.Override)
 	if !over {
-		return a.Rights.Allow(action, kind.Name, mdc.OwnerOf(o)), nil
+		return a.Rights.Allow(action, kind.Name, mdc.ReachedBy(action, o)), nil
 	}
 	under, ok := mdc.KindByName(override.Kind)
 	if !ok {
@@ -79,13 +79,20 @@ func (a Actor) maySee(v *journal.Snapshot, kind mdc.Kind, key string) (bool, err
 	return a.may(v, mdc.ActionRead, kind, o)
 }
 
-// hidden gives whether the object is another domain's, so that it is none for this writer.
+// hidden gives whether the object is another domain's, so that it is none for this writer. One that he may read is refused instead.
 func (p *pass) hidden(kind mdc.Kind, was mdc.Object) (bool, error) {
 	if was == nil || kind.Singleton {
 		return false, nil
 	}
 	ok, err := p.actor.may(&p.tx.Snapshot, mdc.ActionWrite, kind, was)
-	return !ok, err
+	if ok || err != nil {
+		return false, err
+	}
+	sees, err := p.actor.may(&p.tx.Snapshot, mdc.ActionRead, kind, was)
+	if sees && err == nil {
+		err = notThere(kind, was)
+	}
+	return true, err
 }
 
 // authorise refuses a change that the actor may not make: will is nil when the object is deleted, hidden that there is one that the
@@ -100,7 +107,11 @@ func (p *pass) authorise(op Operation, was, will mdc.Object, hidden bool) error 
 			return notThere(op.Kind, will)
 		}
 	}
-	if hidden {
+	taken, err := p.named(was, will)
+	if err != nil {
+		return err
+	}
+	if hidden || taken {
 		return fault.New(fault.Forbidden, CodeForbidden, "This administrator cannot have a %s with the name %q; names are the same for all security domains. Choose another.", op.Kind.Name, op.Name)
 	}
 	for _, o := range []mdc.Object{was, will} {
@@ -108,7 +119,7 @@ func (p *pass) authorise(op Operation, was, will mdc.Object, hidden bool) error 
 			return err
 		}
 	}
-	return nil
+	return p.joins(was, will)
 }
 
 // notThere refuses an object in a domain that the writer may not write in. Whose object an override lies over is not told.

@@ -300,3 +300,30 @@ func TestBatchKeepsCountOfWhoRefersToWhat(t *testing.T) {
 		})
 	}
 }
+
+// TestPassphraseBesideAPassword: a batch whose passwords are still to be hashed runs twice, and a passphrase in it is kept all the same;
+// made again it is no change, and another passphrase keeps the former one beside it (SEC-68).
+func TestPassphraseBesideAPassword(t *testing.T) {
+	w := start(t, options{})
+	write := func(passphrase, password string) (configuration.Outcome, mdc.Passphrase) {
+		u := user("ann")
+		u.Password = mdc.NewSecret(password)
+		results, err := w.Batch(t.Context(), ann, []configuration.Operation{
+			give(mdc.PartnerProfileKind(), &mdc.PartnerProfile{AgentID: "mesh", Passphrase: mdc.NewPassphrase(passphrase), PassphraseVersion: 1}),
+			give(mdc.UserKind(), u)}, false)
+		w.must(err)
+		res, err := w.Get(t.Context(), ann, mdc.PartnerProfileKind(), mdc.SingletonName)
+		w.must(err)
+		return results[0].Outcome, res.Object.(*mdc.PartnerProfile).Passphrase
+	}
+	const first, second = "a passphrase of the first", "a passphrase of the second"
+	if _, kept := write(first, "a password of ann"); string(kept.Wrapped) != first {
+		t.Errorf("the passphrase is lost: %q", kept.Wrapped)
+	}
+	if outcome, kept := write(first, "another password"); outcome != configuration.Unchanged || string(kept.Wrapped) != first || kept.Former != nil {
+		t.Errorf("made again: %s, %q", outcome, kept.Wrapped)
+	}
+	if _, kept := write(second, "a third password"); string(kept.Wrapped) != second || string(kept.Former) != first {
+		t.Errorf("changed: %q, before %q", kept.Wrapped, kept.Former)
+	}
+}

@@ -124,6 +124,7 @@ type pass struct {
 	prior   []prior          // changes with a hook of their kind, in order
 	uses    map[string]uses  // of a batch: who refers to what, by the kind that is referred to; nil for one operation
 	failed  map[string]bool  // of a batch: objects whose operation was refused
+	names   map[string]bool  // folded names of users that others' objects name; nil until they are asked for
 	taken   map[string]bool  // places of hosts that are beyond the actor; nil until they are asked for
 	roles   []*mdc.AdminRole // every role, when they were asked for and none was changed since
 }

@@ -32,6 +32,7 @@ func (p *pass) keep(was, will mdc.Object) (c credential, err error) {
 	}
 	c.had = mark != ""
 	plain, comes := value.Plain()
+	given := comes
 	if comes && c.had {
 		same, err := p.holds(kind, will.ObjectName(), plain)
 		if err != nil {
@@ -47,7 +48,73 @@ func (p *pass) keep(was, will mdc.Object) (c credential, err error) {
 	value.Mark = mark // the plain text stays: the transaction may run again
 	will.Normalize()  // which may find that there is no use for it
 	c.has = value.Mark != ""
+	if c.had && c.has && !given && holder.SentElsewhere(was) {
+		return c, askAgain("The " + mdc.IdentityStoreKind().Name + " cannot be accepted without its password.")
+	}
 	return c, nil
+}
+
+// askAgain refuses a change by which a value that is kept would be sent to others: who makes it has to know the value, or could have
+// it sent to a server of his own (SEC-61, SEC-68).
+func askAgain(message string) error {
+	return fault.InvalidFields(message, []fault.Field{{Pointer: "/" + mdc.CredentialField, Detail: "is needed once more: with this change other servers get it, or servers that are believed for less. Give it beside the change"}})
+}
+
+// disclosed refuses an override by which the value that is kept beside its object would be sent to others, unless the override shows
+// that value. What the object as it is stored, or the override that lies there, does already was permitted to somebody.
+func (p *pass) disclosed(override *mdc.Override) error {
+	kind, _ := mdc.KindByName(override.Kind)
+	body, found, err := p.tx.Body(kind, override.Name)
+	if err != nil || !found {
+		return err
+	}
+	stored, err := kind.Decode(body)
+	if err != nil {
+		return err
+	}
+	laid, faults, err := override.Lay(kind, body)
+	holder, ok := laid.(mdc.CredentialHolder)
+	if err != nil || len(faults) > 0 || !ok { // another check words them
+		return err
+	}
+	value, secrets := holder.Kept()
+	if value.Mark == "" || !holder.SentElsewhere(stored) {
+		return nil
+	}
+	same, err := p.laidAlready(kind, override, body, holder)
+	if err != nil || same {
+		return err
+	}
+	plain, comes := override.BindPassword.Plain()
+	if !comes {
+		return askAgain("The override cannot be accepted without the password of the " + kind.Name + ".")
+	}
+	right, err := p.holds(secrets, override.Name, plain)
+	if err == nil && !right {
+		err = fault.InvalidFields("The override cannot be accepted.", []fault.Field{{Pointer: "/" + mdc.CredentialField, Detail: "is not the password that the " + kind.Name + " has"}})
+	}
+	return err
+}
+
+// laidAlready says whether the override that lies over the object now sends its value to all of those already.
+func (p *pass) laidAlready(kind mdc.Kind, override *mdc.Override, body []byte, will mdc.CredentialHolder) (bool, error) {
+	before, found, err := p.tx.Body(mdc.OverrideKind(), override.ObjectName())
+	if err != nil || !found {
+		return false, err
+	}
+	o, err := mdc.OverrideKind().Decode(before)
+	if err != nil {
+		return false, err
+	}
+	was, err := mdc.As[*mdc.Override](o)
+	if err != nil {
+		return false, err
+	}
+	laid, faults, err := was.Lay(kind, body)
+	if err != nil || len(faults) > 0 {
+		return false, err
+	}
+	return !will.SentElsewhere(laid), nil
 }
 
 // holds says whether this is the value that is kept.

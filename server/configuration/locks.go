@@ -42,8 +42,8 @@ const lockPrefix = "k/l/"
 
 func lockKey(kind mdc.Kind, name string) []byte { return []byte(lockPrefix + place(kind, name)) }
 
-// Lock takes the lock of an object, which need not exist yet. The holder itself gets more time and keeps its number.
-// fault.Conflict "locked" says who else holds it, and RetryAfter for how long.
+// Lock takes the lock of an object. The holder itself gets more time and keeps its number. fault.NotFound when there is no such object,
+// or none that the actor sees; fault.Conflict "locked" says who else holds it, and RetryAfter for how long.
 func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name string, r Request) (lock Lock, err error) {
 	if err := actor.MayTouch(mdc.ActionWrite, kind, name); err != nil {
 		return Lock{}, err
@@ -52,8 +52,8 @@ func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name str
 		return Lock{}, err
 	}
 	err = s.perform(ctx, actor, false, func(p *pass) error {
-		if err := p.lockable(mdc.ActionWrite, kind, name); err != nil {
-			return err
+		if there, err := p.lockable(mdc.ActionWrite, kind, name); err != nil || !there {
+			return cmp.Or(err, journal.NotFound(kind, name))
 		}
 		timeout, err := p.lockTimeout(r.Timeout)
 		if err != nil {
@@ -83,20 +83,24 @@ func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name str
 	return lock, err
 }
 
-// lockable refuses the lock of an object that the actor may not act on.
-func (p *pass) lockable(action string, kind mdc.Kind, name string) error {
+// lockable says whether there is an object that the actor may act on. One that he sees and may not act on is refused.
+func (p *pass) lockable(action string, kind mdc.Kind, name string) (bool, error) {
 	o, _, err := p.read(kind, name)
 	if err != nil || o == nil {
-		return err
+		return false, err
 	}
-	ok, err := p.actor.may(&p.tx.Snapshot, action, kind, o)
-	if err != nil {
-		return err
+	for _, a := range []string{action, mdc.ActionRead} {
+		ok, err := p.actor.may(&p.tx.Snapshot, a, kind, o)
+		switch {
+		case err != nil:
+			return false, err
+		case ok && a == action:
+			return true, nil
+		case ok:
+			return false, fault.New(fault.Forbidden, CodeForbidden, "This administrator may not lock the %s %q, or release its lock.", kind.Name, name)
+		}
 	}
-	if !ok {
-		return fault.New(fault.Forbidden, CodeForbidden, "This administrator may not lock the %s %q, or release its lock.", kind.Name, name)
-	}
-	return nil
+	return false, nil
 }
 
 func (r Request) check(kind mdc.Kind, name string) error {
@@ -145,7 +149,7 @@ func (s *Service) Unlock(ctx context.Context, actor Actor, kind mdc.Kind, name s
 		return err
 	}
 	return s.perform(ctx, actor, false, func(p *pass) error {
-		if err := p.lockable(action, kind, name); err != nil {
+		if err := p.releasable(action, kind, name); err != nil {
 			return err
 		}
 		now := s.c.Clock.Now()
@@ -165,6 +169,19 @@ func (s *Service) Unlock(ctx context.Context, actor Actor, kind mdc.Kind, name s
 		}
 		return p.audit("unlock", place(kind, name))
 	})
+}
+
+// releasable refuses the release of another's lock as that of none. The lock of what was deleted meanwhile can be released.
+func (p *pass) releasable(action string, kind mdc.Kind, name string) error {
+	o, _, err := p.read(kind, name)
+	if err != nil || o == nil {
+		return err
+	}
+	there, err := p.lockable(action, kind, name)
+	if err == nil && !there {
+		err = notLocked(kind, name)
+	}
+	return err
 }
 
 // Locks lists up to limit locks that are held on objects that the actor may read, after a place, and the place to go on with ("" at the end).

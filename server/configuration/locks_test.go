@@ -94,6 +94,7 @@ func TestLockNumbersSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	w := newWorld(t, dir, options{})
 	w.put(mdc.GroupKind(), group("g"))
+	w.put(mdc.GroupKind(), group("h"))
 	held, gone := w.lock(ann, "g", "p", time.Hour), w.lock(ann, "h", "p", time.Second)
 	w.must(w.Unlock(t.Context(), ann, mdc.GroupKind(), "h", gone.Number, false))
 	w.close()
@@ -110,9 +111,11 @@ func TestLockNumbersSurviveARestart(t *testing.T) {
 func TestLocksAreListed(t *testing.T) {
 	w := start(t, options{})
 	for i, name := range []string{"a", "b", "c", "d", "e"} {
+		w.put(mdc.GroupKind(), group(name))
 		w.lock(ann, name, "p", time.Duration(i%2+1)*time.Minute)
 	}
 	w.clock.Advance(time.Minute)
+	w.put(mdc.GroupKind(), group("f"))
 	w.lock(bob, "f", "q", time.Minute)
 	var got []string
 	for after, pages := "", 0; ; pages++ {
@@ -136,6 +139,7 @@ func TestLockTimeout(t *testing.T) {
 	d := mdc.DataCenterKind().New().(*mdc.DataCenter)
 	d.ClusterID, d.LockTimeout = "NYDC", mdc.Duration(10*time.Second)
 	w.put(mdc.DataCenterKind(), d)
+	w.put(mdc.GroupKind(), group("g"))
 	if l := w.lock(ann, "g", "p", 0); l.ExpiresAt.Sub(l.TakenAt) != 10*time.Second {
 		t.Errorf("lock: %+v", l)
 	}
@@ -177,9 +181,28 @@ func TestLockCoversOverrides(t *testing.T) {
 func TestLockIsAudited(t *testing.T) {
 	w := newWorld(t, filepath.Join(t.TempDir(), "w"), options{})
 	defer w.close()
+	w.put(mdc.GroupKind(), group("g"))
 	w.lock(ann, "g", "p", 0)
 	w.must(w.Unlock(t.Context(), bob, mdc.GroupKind(), "g", 0, true))
-	if w.events() != 2 {
+	if w.events() != 3 {
 		t.Errorf("audit: %s", w.auditText())
 	}
+}
+
+// TestLockNeedsAnObject: what is not there cannot be locked, whatever comes of the name later; what always is there can, and the lock
+// of what was deleted can be released (MSS-05).
+func TestLockNeedsAnObject(t *testing.T) {
+	w := start(t, options{})
+	ask := configuration.Request{Owner: "p"}
+	_, err := w.Lock(t.Context(), ann, mdc.GroupKind(), "g", ask)
+	refused(t, err, fault.NotFound, "not_found")
+	if all, _, err := w.Locks(t.Context(), ann, "", 10); err != nil || len(all) != 0 {
+		t.Errorf("locks: %+v, %v", all, err)
+	}
+	_, err = w.Lock(t.Context(), ann, mdc.SessionPolicyKind(), mdc.SingletonName, ask)
+	w.must(err)
+	w.put(mdc.GroupKind(), group("g"))
+	l := w.lock(ann, "g", "p", 0)
+	w.must(w.Delete(t.Context(), ann, mdc.GroupKind(), "g", configuration.Precondition{Lock: l.Number}))
+	w.must(w.Unlock(t.Context(), ann, mdc.GroupKind(), "g", l.Number, false))
 }

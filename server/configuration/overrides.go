@@ -68,7 +68,10 @@ func (p *pass) fits(o mdc.Object) error {
 	if err != nil {
 		return err
 	}
-	return fault.InvalidFields("The override cannot be laid over the object.", faults)
+	if err := fault.InvalidFields("The override cannot be laid over the object.", faults); err != nil {
+		return err
+	}
+	return p.disclosed(override)
 }
 
 // Fit says whether an override is in force, or why not: a replicated change may have made it impossible since it was

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -42,7 +43,7 @@ func (p *pass) wrap(kind mdc.Kind, was, will mdc.Object) error {
 	if err != nil {
 		return fmt.Errorf("wrap passphrase of %s %s: %w", kind.Name, will.ObjectName(), err)
 	}
-	*value = mdc.Passphrase{Wrapped: wrapped}
+	value.Wrapped, value.Former, value.Changed = wrapped, nil, time.Time{} // the plain text stays: the transaction may run again
 	if len(kept.Wrapped) > 0 {
 		value.Former, value.Changed = kept.Wrapped, p.s.c.Clock.Now().UTC()
 	}

@@ -63,7 +63,7 @@ func newWorld(t fataler, dir string, o options) *world {
 	w.log, err = journal.New(context.Background(), journal.Config{Store: w.store, Wrapper: plain{}, ClusterID: "NYDC", Clock: w.clock})
 	w.must(err)
 	w.audit = audit.New("NYDC", w.clock)
-	w.Service, err = configuration.New(configuration.Config{Log: w.log, Audit: w.audit, ClusterID: "NYDC", Hash: o.hash, Clock: w.clock,
+	w.Service, err = configuration.New(configuration.Config{Log: w.log, Audit: w.audit, ClusterID: "NYDC", Hash: o.hash, Clock: w.clock, Wrapper: plain{},
 		Master: func() string { return "https://master.example" }})
 	w.must(err)
 	return w

@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) evaluationRoutes() []route {
-	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, needs: onAll(mdc.ActionRead, mdc.AuthorizationPolicyKind().Name), handle: s.evaluatePolicies}}
+	return []route{{method: http.MethodPost, path: "/v1/policies/evaluate", summary: "What a request would get, and which rule decides; changes nothing", in: wire.PolicyEvaluation{}, out: wire.PolicyVerdict{}, needs: need{mdc.ActionRead, mdc.AuthorizationPolicyKind().Name, eachObject}, handle: s.evaluatePolicies}}
 }
 
 // evaluation is one question of an administrator.
@@ -26,6 +26,8 @@ type evaluation struct {
 	subject *policy.Subject
 	index   *policy.Index
 	out     wire.PolicyVerdict
+
+	levelDomain string // of the scheme that the subject signed in by, as of mdc.Session
 }
 
 // evaluatePolicies decides as authorize does, for somebody who is not there.
@@ -38,6 +40,14 @@ func (s *Server) evaluatePolicies(c *call) error {
 		return err
 	}
 	ctx := c.Request.Context()
+	if err := s.known(ctx, &e, mdc.AuthenticationSchemeKind(), e.in.SignIn, "/authentication_scheme"); err != nil {
+		return err
+	}
+	if e.in.Subject != nil {
+		if err := s.known(ctx, &e, mdc.IdentityStoreKind(), e.in.Subject.IdentityStore, "/subject/identity_store"); err != nil {
+			return err
+		}
+	}
 	e.out = wire.PolicyVerdict{At: s.c.Clock.Now().UTC(), Rules: []wire.PolicyRuleOutcome{}, Notes: []string{}}
 	if e.in.At != nil {
 		e.out.At = e.in.At.UTC()
@@ -102,11 +112,11 @@ func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 		return nil
 	}
 	if who.Level == 0 {
-		level, err := s.levelOf(ctx, e.in.SignIn)
+		scheme, err := s.schemeAsked(ctx, e.in.SignIn)
 		if err != nil {
 			return err
 		}
-		who.Level = level
+		who.Level, e.levelDomain = scheme.Level, scheme.SecurityDomain
 	}
 	if who.IdentityStore == "" {
 		who.IdentityStore = mdc.LocalStore
@@ -115,20 +125,20 @@ func (s *Server) whoAsks(ctx context.Context, e *evaluation) error {
 		who.AuthenticatedAt = &e.out.At
 	}
 	e.out.Subject = who
-	e.subject = &policy.Subject{User: who.User, Groups: who.Groups, Attributes: who.Attributes, Level: who.Level, IdentityStore: who.IdentityStore, AuthenticatedAt: *who.AuthenticatedAt}
+	e.subject = &policy.Subject{User: who.User, Groups: who.Groups, Attributes: who.Attributes, Level: who.Level, LevelDomain: e.levelDomain, IdentityStore: who.IdentityStore, AuthenticatedAt: *who.AuthenticatedAt}
 	return nil
 }
 
-// levelOf is the level of a sign-in by a scheme, as it counts in this data center.
-func (s *Server) levelOf(ctx context.Context, scheme string) (int, error) {
+// schemeAsked is the scheme of a question, as it counts in this data center.
+func (s *Server) schemeAsked(ctx context.Context, scheme string) (*mdc.AuthenticationScheme, error) {
 	found, err := s.c.Model.Scheme(ctx, scheme)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if found == nil {
-		return 0, fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/authentication_scheme", Detail: fmt.Sprintf("%q is no authentication scheme that is here", clip(scheme))}})
+		return nil, fault.InvalidFields("The question cannot be answered.", []fault.Field{{Pointer: "/authentication_scheme", Detail: fmt.Sprintf("%q is no authentication scheme that is here", clip(scheme))}})
 	}
-	return found.Level, nil
+	return found, nil
 }
 
 // policiesFor settles what is asked: the policies in force, or those with one that is not saved.
@@ -171,12 +181,19 @@ func (s *Server) settle(ctx context.Context, e *evaluation) error {
 	q := s.question(res, &wire.AuthorizeRequest{Method: e.in.Method, ClientAddress: e.in.ClientAddress})
 	q.Now, q.DefaultAnyUser = e.out.At, true
 	x := e.index.Explain(q, e.subject)
+	if err := e.answerable(x); err != nil {
+		return err
+	}
 	e.word(x, res)
+	e.discreet(x)
 	if e.in.Policy != nil && x.Policy != e.in.Policy.Name {
 		e.out.Notes = append(e.out.Notes, "The policy of the question was not asked: another resource covers the request, or something decided before it.")
 	}
 	if x.Decision.Rule == policy.RuleUnknownMethod {
 		e.out.Notes = append(e.out.Notes, "The method has to be one of "+strings.Join(mdc.Methods(), ", ")+", in capitals.")
+	}
+	if e.subject != nil && mdc.LevelIn(e.subject.Level, e.levelDomain, x.Domain) != e.subject.Level {
+		e.out.Notes = append(e.out.Notes, fmt.Sprintf("The authentication scheme belongs to the security domain %q, so its level counts for that domain's applications; here it is worth %d.", e.levelDomain, mdc.LevelElsewhere))
 	}
 	if x.Decision.Rule == policy.RuleDefaultAnyUser {
 		e.out.Notes = append(e.out.Notes, "No application names this host, so every signed-in user may open it.")

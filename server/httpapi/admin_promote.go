@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -158,7 +161,10 @@ func (c *call) after() (uint64, error) {
 func changeView(rec journal.Record) wire.ConflictChange {
 	v := wire.ConflictChange{Sequence: rec.Sequence, Time: rec.Time, Actor: rec.Actor, Kind: rec.Kind, Name: rec.Name, Operation: rec.Operation}
 	kind, ok := mdc.KindByName(rec.Kind)
-	if !ok || kind.Secret || rec.Operation != journal.Put {
+	if !ok || kind.Secret {
+		return v
+	}
+	if v.Digest = changeDigest(rec); rec.Operation != journal.Put {
 		return v
 	}
 	o, err := kind.Decode(rec.Body)
@@ -185,10 +191,39 @@ func (s *Server) reapply(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.asShown(in, rec); err != nil {
+		return err
+	}
 	if err := s.redo(c, kind, rec, pre); err != nil {
 		return err
 	}
 	return c.answer(changeView(rec))
+}
+
+// asShown refuses a change that is not the one which the administrator looked at. A file of another data center is that one's word, which
+// may be another a moment later (SEC-61).
+func (s *Server) asShown(in wire.Reapply, rec journal.Record) error {
+	if in.Digest == "" && (in.ClusterID == "" || mdc.SameName(in.ClusterID, s.c.ClusterID)) {
+		return nil
+	}
+	if in.Digest == "" {
+		return fault.InvalidFields("The change cannot be reapplied unseen.", []fault.Field{{Pointer: "/digest", Detail: "is missing; give the digest that the list of changes shows, since another data center keeps the file"}})
+	}
+	if in.Digest != changeDigest(rec) {
+		return fault.New(fault.Conflict, "another_change", "Record %d of the file is not the change with this digest. Look at the file again; if nobody replaced it, the data center that keeps it tells different things.", rec.Sequence)
+	}
+	return nil
+}
+
+// changeDigest is 128 bits of a SHA-256 over all that reapplying a change would write: who makes two changes of one digest does some 2^64
+// steps.
+func changeDigest(rec journal.Record) string {
+	h := sha256.New()
+	for _, part := range [...][]byte{[]byte(rec.Kind), []byte(rec.Name), []byte(rec.Operation), rec.Body} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
 func (s *Server) redo(c *call, kind mdc.Kind, rec journal.Record, pre configuration.Precondition) error {

@@ -79,7 +79,7 @@ func receipt(r session.Receipt) wire.Receipt {
 }
 
 func sessionView(v *mdc.Session) wire.SessionView {
-	out := wire.SessionView{ID: string(v.ID), SSOID: string(v.SSOID), User: v.User, IdentityStore: v.Store, Level: v.Level, Scheme: v.Scheme, Methods: append([]string{}, v.Methods...), ClientAddress: v.ClientAddress,
+	out := wire.SessionView{ID: string(v.ID), SSOID: string(v.SSOID), User: v.User, IdentityStore: v.Store, Level: v.Level, LevelDomain: v.LevelDomain, Scheme: v.Scheme, Methods: append([]string{}, v.Methods...), ClientAddress: v.ClientAddress,
 		CreatedAt: v.CreatedAt, AuthenticatedAt: v.AuthenticatedAt, ExpiresAt: v.ExpiresAt, LastAccess: v.LastAccess, Index: []string{},
 		Members: append([]string{}, v.Members...), Degraded: v.DegradedSince != nil, Rule: v.Rule, Chain: append([]string{}, v.Chain...)}
 	for _, id := range v.Index {

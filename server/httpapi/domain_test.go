@@ -89,3 +89,26 @@ func TestAStoreOfADomainMakesNobodyElsewhere(t *testing.T) {
 		t.Errorf("a public application: %+v", got)
 	}
 }
+
+// TAM-11: who acts in one security domain reads that domain, what it holds included, and no other; to change or delete it takes a
+// permission that is not limited to domains.
+func TestOwnSecurityDomainIsRead(t *testing.T) {
+	d, token := delegated(t)
+	var own wire.SecurityDomainView
+	got := as(t, d, token, http.MethodGet, "/v1/security-domains/A", "")
+	if err := json.Unmarshal([]byte(got.body), &own); err != nil || got.status != http.StatusOK || own.Name != "A" || own.Objects == 0 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	var page wire.Page[wire.SecurityDomainView]
+	got = as(t, d, token, http.MethodGet, "/v1/security-domains", "")
+	if err := json.Unmarshal([]byte(got.body), &page); err != nil || len(page.Items) != 1 || page.Items[0].Name != "A" {
+		t.Errorf("list: %d %s", got.status, got.body)
+	}
+	as(t, d, token, http.MethodGet, "/v1/security-domains/B", "").refused(t, http.StatusNotFound, "not_found")
+	for _, c := range []struct{ method, path, body string }{
+		{http.MethodPatch, "/v1/security-domains/A", `{"description":"mine"}`}, {http.MethodDelete, "/v1/security-domains/A", ""}, {http.MethodPut, "/v1/security-domains/C", `{"name":"C"}`},
+	} {
+		as(t, d, token, c.method, c.path, c.body).refused(t, http.StatusForbidden, "forbidden")
+	}
+	as(t, d, token, http.MethodPost, "/v1/batch", `{"operations":[{"method":"PATCH","kind":"security_domain","name":"A","body":{"description":"mine"}}]}`).refused(t, http.StatusForbidden, "forbidden")
+}

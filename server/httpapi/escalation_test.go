@@ -19,12 +19,16 @@ func delegated(t *testing.T) (d *testkit.DataCenter, token string) {
 	d.Put("/v1/security-domains/B", wire.SecurityDomain{Name: "B"})
 	d.Role("a", wire.AdminRole{SecurityDomain: "A", Permissions: []wire.Permission{{Actions: []string{"read", "write", "operate"}, Kinds: []string{"*"}, SecurityDomains: []string{"A"}}}})
 	d.Put("/v1/groups/operators", wire.Group{Name: "operators"})
+	d.Put("/v1/groups/staff", wire.Group{Name: "staff"})
 	d.Put("/v1/groups/clerks", wire.Group{Name: "clerks", SecurityDomain: "A"})
 	d.Role("operators", wire.AdminRole{Groups: []string{"operators"}, Users: []string{"Root", "later"}})
 	d.Put("/v1/users/ann", wire.User{Name: "ann", SecurityDomain: "A", Password: testkit.Password})
 	d.Put("/v1/users/root", wire.User{Name: "root", SecurityDomain: "A", Password: testkit.Password})
 	d.Put("/v1/users/oper", wire.User{Name: "oper", SecurityDomain: "A", Groups: []string{"operators"}, Password: testkit.Password})
 	d.Put("/v1/users/bob", wire.User{Name: "bob", SecurityDomain: "B"})
+	d.Put("/v1/users/given", wire.User{Name: "given", SecurityDomain: "A", Groups: []string{"staff"}})
+	d.Put("/v1/authorization-policies/b", wire.AuthorizationPolicy{Name: "b", SecurityDomain: "B", Rules: []wire.Rule{{Effect: "allow", Users: []string{"Carol"}}}})
+	d.Put("/v1/authorization-policies/a", wire.AuthorizationPolicy{Name: "a", SecurityDomain: "A", Rules: []wire.Rule{{Effect: "allow", Users: []string{"dora"}}}})
 	return d, d.AdminToken("a", "a")
 }
 
@@ -46,6 +50,10 @@ func TestNobodyGivesWhatHeDoesNotHave(t *testing.T) {
 		"a greater role's end":             {"admin_role", "operators", "DELETE", ``, 404, "not_found"},
 		"a user into a greater group":      {"user", "ann", "PATCH", `{"groups":["operators"]}`, 403, "forbidden"},
 		"a new user in a greater group":    {"user", "eve", "PUT", `{"name":"eve","security_domain":"A","groups":["operators"]}`, 403, "forbidden"},
+		"a user into a group of no domain": {"user", "ann", "PATCH", `{"groups":["staff"]}`, 403, "forbidden"},
+		"a new user in a group of none":    {"user", "eve", "PUT", `{"name":"eve","security_domain":"A","groups":["clerks","staff"]}`, 403, "forbidden"},
+		"a user out of a group of none":    {"user", "given", "PATCH", `{"groups":["clerks"]}`, 403, "forbidden"},
+		"a new user whom a policy names":   {"user", "carol", "PUT", `{"name":"carol","security_domain":"A","password":"mine, all mine"}`, 403, "forbidden"},
 		"a new user whom a role names":     {"user", "later", "PUT", `{"name":"later","security_domain":"A","password":"mine, all mine"}`, 403, "forbidden"},
 		"the same in other letters":        {"user", "LATER", "PUT", `{"name":"LATER","security_domain":"A","password":"mine, all mine"}`, 403, "forbidden"},
 		"a greater user's password":        {"user", "root", "PATCH", `{"password":"mine, all mine"}`, 403, "forbidden"},
@@ -82,6 +90,8 @@ func TestNobodyGivesWhatHeDoesNotHave(t *testing.T) {
 	}
 	for _, c := range []struct{ method, path, body string }{ // and what is his he may
 		{"PATCH", "/v1/users/ann", `{"groups":["clerks"],"password":"another long one"}`},
+		{"PATCH", "/v1/users/given", `{"groups":["clerks","staff"],"email":"given@example.com"}`},
+		{"PUT", "/v1/users/dora", `{"name":"dora","security_domain":"A"}`},
 		{"PUT", "/v1/admin-roles/readers", `{"name":"readers","security_domain":"A","permissions":[{"actions":["read"],"kinds":["*"],"security_domains":["A"]}],"users":["ann"]}`},
 		{"PUT", "/v1/applications/shop", `{"name":"shop","security_domain":"A","hosts":["shop.example"],"resources":{}}`},
 		{"PUT", "/v1/overrides/application/shop", `{"kind":"application","name":"shop","values":{"hosts":["shop2.example"]}}`},

@@ -191,7 +191,11 @@ func TestStoresAreValidated(t *testing.T) {
 	}
 	wants("all is well", d)
 	wants("all is well", clone)
-	lay(clone, "identity_store", "corp", fmt.Sprintf(`{"urls":[%q]}`, there.SecureURL))
+	over := func(values string) {
+		t.Helper()
+		clone.Put("/v1/overrides/identity_store/corp", wire.Override{Kind: "identity_store", Name: "corp", Values: []byte(values), BindPassword: testkit.DirectorySecret})
+	}
+	over(fmt.Sprintf(`{"urls":[%q]}`, there.SecureURL))
 	v := tested()
 	if v.Result != wire.ResultPass || len(v.DataCenters) != 2 || v.DataCenters[0].ClusterID != "NYDC" || v.DataCenters[1].Checks[0].Server != there.SecureURL || !slices.Equal(v.DataCenters[1].Overridden, []string{"/urls"}) {
 		t.Errorf("test: %+v", v)
@@ -202,7 +206,7 @@ func TestStoresAreValidated(t *testing.T) {
 	if v := tested(); v.Result != wire.ResultFail || v.DataCenters[0].Result != wire.ResultPass || v.DataCenters[1].Checks[0].Name != "reachable" {
 		t.Errorf("test: %+v", v)
 	}
-	lay(clone, "identity_store", "corp", fmt.Sprintf(`{"urls":[%q,%q],"user_search_base":%q,"start_tls":false,"allow_plaintext":true}`, there.SecureURL, here.SecureURL, testkit.DirectoryGroups))
+	over(fmt.Sprintf(`{"urls":[%q,%q],"user_search_base":%q,"start_tls":false,"allow_plaintext":true}`, there.SecureURL, here.SecureURL, testkit.DirectoryGroups))
 	wants("another server serves, other people", d, "warning identity_store_differs identity_store corp at LDC", "warning identity_store_reachable identity_store corp at LDC")
 	writable := true
 	clone.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", WriteEnabled: &writable})

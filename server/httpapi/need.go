@@ -37,7 +37,7 @@ func (k kindRoutes) needs(action string) need {
 	if k.over {
 		return need{action, "", eachSubject}
 	}
-	if _, owned := k.kind.New().(mdc.Owned); !owned {
+	if !mdc.ReachedInDomains(action, k.kind) {
 		return onAll(action, k.kind.Name)
 	}
 	return need{action, k.kind.Name, eachObject}

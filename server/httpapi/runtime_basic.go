@@ -115,7 +115,7 @@ func (s *Server) rememberedProgram(ctx context.Context, key [32]byte, scheme *md
 	}
 	v, err = s.c.Sessions.Recheck(ctx, known.session)
 	switch {
-	case fault.Is(err, fault.Forbidden) || err == nil && v.Level != scheme.Level:
+	case fault.Is(err, fault.Forbidden) || err == nil && (v.Level != scheme.Level || v.LevelDomain != scheme.SecurityDomain):
 		s.basics.kept.Forget(key)
 		return nil, false, nil
 	case err != nil:
@@ -142,7 +142,7 @@ func (s *Server) programSignIn(ctx context.Context, key [32]byte, scheme *mdc.Au
 		return v, nil
 	}
 	found, err := s.c.Sessions.SignIn(ctx, session.SignInRequest{Person: session.Person{Name: p.Name, Groups: p.Groups, Attributes: p.Attributes, Enabled: true}, Store: p.Store,
-		Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, ClientAddress: t.Source})
+		Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, LevelDomain: scheme.SecurityDomain, ClientAddress: t.Source})
 	if err != nil {
 		s.refusedSignIn(ctx, p.Name, err)
 		return nil, err

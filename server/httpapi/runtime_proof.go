@@ -142,7 +142,7 @@ func whyWrong(err error) string {
 
 // signOn makes the sign-on of somebody who has passed every step of a scheme, and sets its cookie.
 func (s *Server) signOn(c *call, p session.Person, store string, scheme *mdc.AuthenticationScheme, prior string) (session.Found, error) {
-	found, err := s.c.Sessions.SignIn(s.traced(c, ""), session.SignInRequest{Person: p, Store: store, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level,
+	found, err := s.c.Sessions.SignIn(s.traced(c, ""), session.SignInRequest{Person: p, Store: store, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, LevelDomain: scheme.SecurityDomain,
 		ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
 		s.noteSignIn(c, p.Name, err)

@@ -92,7 +92,7 @@ func (s *Server) decide(ctx context.Context, i inquiry) (wire.AuthorizeAnswer, e
 
 // judge words what the policy says of a person with a session.
 func (s *Server) judge(i inquiry, d session.Decision, decision policy.Decision) (wire.AuthorizeAnswer, error) {
-	v := d.Session
+	v := counted(d.Session, decision.Domain)
 	switch decision.Effect {
 	case policy.Deny:
 		return wire.AuthorizeAnswer{Decision: wire.DecisionDeny, Reason: reason(decision), User: v.User}, nil
@@ -116,7 +116,19 @@ func (s *Server) question(res policy.Resource, in *wire.AuthorizeRequest) policy
 
 // subjectOf is who has the session.
 func subjectOf(v *mdc.Session) *policy.Subject {
-	return &policy.Subject{User: v.User, Groups: v.Groups, Attributes: v.Attributes, Level: v.Level, IdentityStore: v.Store, AuthenticatedAt: v.AuthenticatedAt}
+	return &policy.Subject{User: v.User, Groups: v.Groups, Attributes: v.Attributes, Level: v.Level, LevelDomain: v.LevelDomain, IdentityStore: v.Store, AuthenticatedAt: v.AuthenticatedAt}
+}
+
+// counted is the session as an application of a security domain is told of it: with the level that counts there. It is v itself where
+// that is the same, so that what is kept of v serves.
+func counted(v *mdc.Session, domain string) *mdc.Session {
+	level := v.LevelIn(domain)
+	if level == v.Level {
+		return v
+	}
+	told := *v
+	told.Level = level
+	return &told
 }
 
 // serves says whether the request's origin is one of the agent's hosts.
@@ -149,7 +161,7 @@ func (s *Server) challenge(a *mdc.Agent, in *wire.AuthorizeRequest, rule string,
 	if !in.Navigation {
 		return out, nil
 	}
-	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: want.Level, Authentication: want.Scheme})
+	location, cookies, err := s.c.Sessions.BeginFlow(a, session.Flow{Scheme: in.Scheme, Host: in.Host, Target: in.Target, OpenFlows: in.FlowCookies, Level: want.Level, Domain: want.Domain, Authentication: want.Scheme})
 	if fault.CodeOf(err) == "too_many_sign_ins" { // the browser's trouble and no server's: without a location the agent says 401
 		out.Reason = "too_many_sign_ins"
 		return out, nil

@@ -27,7 +27,7 @@ func (s *Server) loginPage(c *call) error {
 	if err != nil {
 		return err
 	}
-	if found.Session != nil && (request == nil || found.Session.Level >= request.Level) {
+	if found.Session != nil && (request == nil || found.Session.LevelIn(request.Domain) >= request.Level) {
 		return s.sendOn(c, found, request)
 	}
 	scheme, err := s.schemeOf(c, request)
@@ -53,9 +53,9 @@ func (s *Server) openRequest(text string) (*session.Request, error) {
 // schemeOf is how the person signs in: as the application asks, or by the built-in scheme. What cannot lead to the application
 // is said before anybody types anything.
 func (s *Server) schemeOf(c *call, request *session.Request) (*mdc.AuthenticationScheme, error) {
-	name, level := "", 0
+	name, level, domain := "", 0, ""
 	if request != nil {
-		name, level = request.Authentication, request.Level
+		name, level, domain = request.Authentication, request.Level, request.Domain
 	}
 	scheme, err := s.c.Model.Scheme(c.Request.Context(), name)
 	switch {
@@ -63,7 +63,7 @@ func (s *Server) schemeOf(c *call, request *session.Request) (*mdc.Authenticatio
 		return nil, err
 	case scheme == nil:
 		return nil, fault.New(fault.Conflict, "scheme_gone", "The way to sign in that the application asks for is not set up any more. Go back to the application and try again.")
-	case scheme.Level < level:
+	case mdc.LevelIn(scheme.Level, scheme.SecurityDomain, domain) < level:
 		return nil, fault.New(fault.Conflict, "level_not_possible", "The application asks for a stronger sign-in than this data center offers. Tell your administrator.")
 	}
 	for _, step := range scheme.Steps {

@@ -67,7 +67,38 @@ type CredentialHolder interface {
 	Object
 	// Kept gives the credential, and the kind of the object that holds its value, under the holder's own name.
 	Kept() (*Credential, Kind)
+	// SentElsewhere says whether the value would be sent to somebody to whom the object as it was does not send it: another server, or
+	// one that is believed, or talked with, for less. was is an object of the same kind.
+	SentElsewhere(was Object) bool
 }
+
+// Proof is a value that somebody who writes shows to have, in place of one that is kept. It is read from a request and written nowhere;
+// it prints as "[redacted]" (SEC-68).
+type Proof struct{ plain string }
+
+// NewProof holds what is shown.
+func NewProof(plain string) Proof { return Proof{plain} }
+
+// Plain gives the text and whether there is one.
+func (p Proof) Plain() (string, bool) { return p.plain, p.plain != "" }
+
+// IsZero keeps it out of every JSON with omitzero.
+func (Proof) IsZero() bool { return true }
+
+// UnmarshalJSON reads the text.
+func (p *Proof) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &p.plain) }
+
+// MarshalJSON never gives it.
+func (Proof) MarshalJSON() ([]byte, error) { return []byte(`""`), nil }
+
+// String hides the value.
+func (Proof) String() string { return "[redacted]" }
+
+// GoString hides the value from %#v.
+func (Proof) GoString() string { return "[redacted]" }
+
+// LogValue hides the value from logs.
+func (Proof) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
 // StoreCredential is the value of an identity store's bind password.
 type StoreCredential struct {

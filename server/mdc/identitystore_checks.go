@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,4 +140,47 @@ func (c *checks) filter(pointer, s string) {
 	c.want(!broken && depth == 0 && s[0] == '(', pointer, "%q is no search filter: it begins with ( and ends with the ) that belongs to it", clip(s))
 	rest := strings.NewReplacer(FilterUser, "", FilterDN, "").Replace(s)
 	c.want(!strings.ContainsAny(rest, "{}"), pointer, "%q holds a placeholder that is neither %s nor %s", clip(s), FilterUser, FilterDN)
+}
+
+// SentElsewhere says whether servers of this store may get the bind password that did not before: one that is new, or that is talked
+// with in clear or believed by other certificates than before. Fewer servers, in another order, are no others.
+func (s *IdentityStore) SentElsewhere(was Object) bool {
+	before, ok := was.(*IdentityStore)
+	if !ok || before == nil {
+		return true
+	}
+	if before.StartTLS && !s.StartTLS || s.AllowPlaintext && !before.AllowPlaintext {
+		return true
+	}
+	known := map[string]bool{}
+	for _, u := range before.URLs {
+		known[strings.ToLower(u)] = true
+	}
+	for _, u := range s.URLs {
+		if !known[strings.ToLower(u)] {
+			return true
+		}
+	}
+	return !believesNoMore(s.CACertificatePEM, before.CACertificatePEM)
+}
+
+// believesNoMore says whether the certificates of one text are all in another. Without any the machine's count, which are another lot.
+func believesNoMore(now, before string) bool {
+	if now == before {
+		return true
+	}
+	these, err := ParseCertificates(now)
+	if err != nil || now == "" || before == "" {
+		return false
+	}
+	those, err := ParseCertificates(before)
+	if err != nil {
+		return false
+	}
+	for _, c := range these {
+		if !slices.ContainsFunc(those, c.Equal) {
+			return false
+		}
+	}
+	return true
 }

@@ -19,6 +19,8 @@ type Override struct {
 	Kind   string          `json:"kind"` // of the object: one that is Overridable
 	Name   string          `json:"name"` // SingletonName for a singleton
 	Values json.RawMessage `json:"values"`
+	// BindPassword proves, where the values give an identity store other servers, that the writer knows the password that they get.
+	BindPassword Proof `json:"bind_password,omitzero"`
 }
 
 // OverrideKind describes overrides. An object that has one here cannot be deleted here before it.
@@ -57,6 +59,9 @@ func (o *Override) Validate() []fault.Field {
 	c.want(len(o.Values) <= maxOverride, "/values", "are %d bytes long; at most %d are allowed", len(o.Values), maxOverride)
 	values, err := readValues(o.Values)
 	c.want(err == nil && len(values) > 0, "/values", "must be a JSON object with at least one field")
+	if _, comes := o.BindPassword.Plain(); comes {
+		c.want(kind.Name == IdentityStoreKind().Name, "/bind_password", "means something for an identity_store only")
+	}
 	if known && kind.Overridable && err == nil {
 		o.fixed(&c, kind, values)
 	}

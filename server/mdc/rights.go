@@ -135,6 +135,21 @@ func (p Permission) reaches(domain string) bool {
 	return len(p.SecurityDomains) == 0 || domain != "" && slices.Contains(p.SecurityDomains, domain)
 }
 
+// ReachedBy is the security domain in which an action on an object takes a permission; "" = one that is not limited to domains. It is
+// the object's owner, and for who reads a security domain that domain itself: its administrators see it, and others change it.
+func ReachedBy(action string, o Object) string {
+	if d, ok := o.(*SecurityDomain); ok && action == ActionRead {
+		return d.Name
+	}
+	return OwnerOf(o)
+}
+
+// ReachedInDomains says whether a permission that is limited to security domains can reach some object of a kind.
+func ReachedInDomains(action string, k Kind) bool {
+	_, owned := k.New().(Owned)
+	return owned || action == ActionRead && k.Name == SecurityDomainKind().Name
+}
+
 // OwnerOf is the security domain that an object belongs to; "" = none.
 func OwnerOf(o Object) string {
 	if by, ok := o.(Owned); ok {

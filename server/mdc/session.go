@@ -20,6 +20,23 @@ type Origin struct {
 	SessionID SessionID `json:"session_id"`
 }
 
+// LevelElsewhere is what a level is worth, at most, to applications of other security domains than the one that its scheme belongs to:
+// who somebody is has been proved, and how strongly is a word of that domain's administrators.
+const LevelElsewhere = 1
+
+// LevelIn is what a level of a scheme of one security domain ("" = of none) is worth to an application of another ("" = of none).
+func LevelIn(level int, of, application string) int {
+	if of == "" || of == application {
+		return level
+	}
+	return min(level, LevelElsewhere)
+}
+
+// LevelIn is what the session's level is worth to an application of a security domain.
+func (s *Session) LevelIn(application string) int {
+	return LevelIn(s.Level, s.LevelDomain, application)
+}
+
 // Session is one sign-in in one data center (OAM-18).
 type Session struct {
 	ID              SessionID         `json:"id"`
@@ -30,8 +47,9 @@ type Session struct {
 	Attributes      map[string]string `json:"attributes,omitempty"`
 	Groups          []string          `json:"groups,omitempty"`
 	Level           int               `json:"level"`
-	Scheme          string            `json:"scheme,omitempty"`  // authentication scheme of the sign-in; "" where only a cookie told of it
-	Methods         []string          `json:"methods,omitempty"` // of the scheme's steps, in order; likewise
+	LevelDomain     string            `json:"level_domain,omitempty"` // security domain of the scheme: beyond it the level is LevelElsewhere at most; "" = it counts everywhere
+	Scheme          string            `json:"scheme,omitempty"`       // authentication scheme of the sign-in; "" where only a cookie told of it
+	Methods         []string          `json:"methods,omitempty"`      // of the scheme's steps, in order; likewise
 	ClientAddress   string            `json:"client_address,omitempty"`
 	CreatedAt       time.Time         `json:"created_at"`
 	AuthenticatedAt time.Time         `json:"authenticated_at"`

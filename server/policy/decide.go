@@ -40,6 +40,7 @@ const (
 type Decision struct {
 	Effect      Effect
 	Application string // "" when none covers the request
+	Domain      string // security domain of the application, or of the agent where none covers the request; "" = none
 	Resource    string // its name in the application
 	Rule        string
 	Level       int    // with Challenge: the level that the resource asks for
@@ -82,6 +83,9 @@ func (ix *Index) decide(q *question) (Decision, *target) {
 		return Decision{Effect: Deny, Rule: RuleNotCovered}, nil
 	}
 	d, t := strictest(targets, method, q)
+	if t != nil && q.subject != nil { // the last one that was looked at may be another
+		q.at(t.domain)
+	}
 	d.Varies = t != nil && t.policy != nil && (t.policy.deny.conditions || t.policy.allow.conditions)
 	if d.Effect != Deny && d.Effect != Challenge {
 		d.Headers = at.told(t, q)
@@ -107,18 +111,18 @@ func unknownHost(q *question) Decision {
 	case !q.DefaultAnyUser:
 		return Decision{Effect: Deny, Rule: RuleUnknownHost}
 	case s == nil:
-		return Decision{Effect: Challenge, Rule: RuleDefaultAnyUser, Level: LevelPassword}
+		return Decision{Effect: Challenge, Domain: q.Domain, Rule: RuleDefaultAnyUser, Level: LevelPassword}
 	case q.foreign(q.Domain):
-		return Decision{Effect: Deny, Rule: RuleForeignStore}
+		return Decision{Effect: Deny, Domain: q.Domain, Rule: RuleForeignStore}
 	case s.Level < LevelPassword:
-		return Decision{Effect: Challenge, Rule: RuleLevel, Level: LevelPassword}
+		return Decision{Effect: Challenge, Domain: q.Domain, Rule: RuleLevel, Level: LevelPassword}
 	}
-	return Decision{Effect: Allow, Rule: RuleDefaultAnyUser}
+	return Decision{Effect: Allow, Domain: q.Domain, Rule: RuleDefaultAnyUser}
 }
 
 // strictest decides for each target that has the method; the first of equally strict ones is named.
 func strictest(targets []*target, method methodSet, q *question) (best Decision, decided *target) {
-	best = Decision{Effect: Deny, Application: targets[0].application, Resource: targets[0].resource, Rule: RuleMethod}
+	best = Decision{Effect: Deny, Application: targets[0].application, Domain: targets[0].domain, Resource: targets[0].resource, Rule: RuleMethod}
 	for _, t := range targets {
 		if t.methods&method == 0 {
 			continue
@@ -153,7 +157,10 @@ func strictness(e Effect) int {
 }
 
 func (t *target) decide(q *question) Decision {
-	d := Decision{Application: t.application, Resource: t.resource}
+	if q.subject != nil {
+		q.at(t.domain)
+	}
+	d := Decision{Application: t.application, Domain: t.domain, Resource: t.resource}
 	d.Effect, d.Rule = t.effect(q)
 	if d.Effect == Challenge {
 		d.Level, d.Scheme, d.Basic = t.level, t.scheme, t.basic
@@ -177,7 +184,7 @@ func (t *target) effect(q *question) (Effect, string) {
 		return Challenge, RuleNotSignedIn
 	case q.foreign(t.domain):
 		return Deny, RuleForeignStore
-	case s.Level < t.level:
+	case q.level < t.level:
 		return Challenge, RuleLevel
 	case t.policy == nil:
 		return Allow, RuleAnyUser

@@ -1,13 +1,19 @@
 package policy
 
-import "github.com/concord-access/terraform-provider-concord/server/mdc"
+import (
+	"slices"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
 
 // Explanation is a decision and how it came about.
 type Explanation struct {
 	Decision
 	Policy string // that decided; "" when none was asked
+	Owner  string // security domain of the policy; "" = none
 	Number int    // of the rule that decided, from 1; 0 when none did
 	Rules  []Outcome
+	Site   []string // security domains of the applications that name the host, "" for one of none; nil when no application does
 }
 
 // Outcome is what became of one rule. Who, Networks, Times and Condition are "fits", "does_not_fit" or "unknown", and "" where the
@@ -37,10 +43,13 @@ func (ix *Index) Explain(r Request, s *Subject) Explanation {
 	q := ix.newQuestion(r, s)
 	d, t := ix.decide(&q)
 	out := Explanation{Decision: d}
+	if at := ix.site(q.Host); at != nil {
+		out.Site = slices.Clone(at.domains)
+	}
 	if t == nil || t.policy == nil || s == nil || t.protection != mdc.Protected {
 		return out
 	}
-	out.Policy = t.policy.name
+	out.Policy, out.Owner = t.policy.name, t.policy.domain
 	if _, n := t.policy.decide(&q); d.Rule == t.policy.rule(n) { // else the level decided
 		out.Number = n
 	}

@@ -24,6 +24,7 @@ type Index struct {
 type site struct {
 	root    *node
 	headers []string // that some policy of the site sets, in order
+	domains []string // security domains of its applications, each once; "" for one of none
 }
 
 // node is one segment of the path patterns of a site.
@@ -92,6 +93,11 @@ func (ix *Index) Warnings() []string { return slices.Clone(ix.warnings) }
 
 func (ix *Index) add(a *mdc.Application, policies map[string]*rules, schemes map[string]*mdc.AuthenticationScheme) error {
 	sites := ix.sites(a)
+	for _, s := range sites {
+		if !slices.Contains(s.domains, a.SecurityDomain) {
+			s.domains = append(s.domains, a.SecurityDomain)
+		}
+	}
 	for name, r := range a.Resources {
 		t, err := newTarget(a, name, r, policies)
 		if err != nil {

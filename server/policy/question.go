@@ -33,7 +33,8 @@ type Subject struct {
 	User            string
 	Groups          []string
 	Attributes      map[string]string
-	Level           int // LevelPassword for a password
+	Level           int    // LevelPassword for a password
+	LevelDomain     string // security domain in which Level counts, as mdc.LevelIn says; "" = in all
 	IdentityStore   string
 	AuthenticatedAt time.Time
 }
@@ -44,6 +45,7 @@ type question struct {
 	subject *Subject
 	user    string           // folded
 	home    string           // security domain of the subject's identity store; "" = none
+	level   int              // of the subject, as it counts for the application that is looked at
 	in      *condition.Input // nil until a condition is evaluated
 }
 
@@ -59,12 +61,20 @@ func (ix *Index) newQuestion(r Request, s *Subject) question {
 // who its people are and in which groups, and policies see names alone: elsewhere they are nobody.
 func (q *question) foreign(domain string) bool { return q.home != "" && q.home != domain }
 
+// at turns the question to an application of a security domain.
+func (q *question) at(domain string) {
+	q.level = mdc.LevelIn(q.subject.Level, q.subject.LevelDomain, domain)
+	if q.in != nil {
+		q.in.Level = q.level
+	}
+}
+
 // input is what conditions look at.
 func (q *question) input() *condition.Input {
 	if q.in != nil {
 		return q.in
 	}
-	q.in = &condition.Input{User: q.user, Groups: q.subject.Groups, Attributes: q.subject.Attributes, Level: q.subject.Level, IdentityStore: q.subject.IdentityStore,
+	q.in = &condition.Input{User: q.user, Groups: q.subject.Groups, Attributes: q.subject.Attributes, Level: q.level, IdentityStore: q.subject.IdentityStore,
 		AuthenticatedAt: q.subject.AuthenticatedAt, Method: q.Method, Scheme: q.Scheme, Host: q.Host, Path: q.Path, Now: q.Now}
 	if q.ClientAddress.IsValid() {
 		q.in.ClientAddress = q.ClientAddress.String()

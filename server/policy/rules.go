@@ -11,6 +11,7 @@ import (
 // than a short one.
 type rules struct {
 	name        string
+	domain      string      // security domain that it belongs to; "" = none
 	source      []mdc.Rule  // as they were saved, for explanations
 	terms       []terms     // what each rule asks besides who, by its number from 0
 	deny, allow who         //
@@ -30,7 +31,7 @@ type who struct {
 }
 
 func compileRules(p *mdc.AuthorizationPolicy) *rules {
-	out := &rules{name: p.Name, source: p.Rules, terms: make([]terms, len(p.Rules)), headers: compileHeaders(p.Responses)}
+	out := &rules{name: p.Name, domain: p.SecurityDomain, source: p.Rules, terms: make([]terms, len(p.Rules)), headers: compileHeaders(p.Responses)}
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		out.terms[i] = compileTerms(r)

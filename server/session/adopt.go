@@ -206,7 +206,7 @@ func adopted(s *mdc.Session, rule string) audit.Event {
 // newSession is what every session made from a claim has in common. Last access is evidence, never now.
 func (e *Engine) newSession(c *claim) *mdc.Session {
 	h := sha256.Sum256(c.Proof[:])
-	return &mdc.Session{ID: mdc.SessionID(newRandom().text()), ProofHash: h[:], SSOID: c.SSOID, User: c.User, Store: c.Store, Level: c.Level,
+	return &mdc.Session{ID: mdc.SessionID(newRandom().text()), ProofHash: h[:], SSOID: c.SSOID, User: c.User, Store: c.Store, Level: c.Level, LevelDomain: c.LevelDomain,
 		CreatedAt: e.now(), AuthenticatedAt: c.AuthenticatedAt, ExpiresAt: c.ExpiresAt, LastAccess: c.Seen, Index: []mdc.SessionID{c.ID}, Chain: e.chainOf(c)}
 }
 

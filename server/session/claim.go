@@ -23,6 +23,7 @@ type claim struct {
 	SSOID           mdc.SSOID
 	User, Store     string
 	Level           int
+	LevelDomain     string // as of mdc.Session
 	AuthenticatedAt time.Time
 	ExpiresAt       time.Time // absolute
 	Seen            time.Time // latest evidence of activity: last access, or when an agent's cookie was issued
@@ -46,7 +47,7 @@ func (c claim) pack(kind byte) (*packer, error) {
 	}
 	p.string(c.User)
 	p.string(c.Store)
-	p.number(c.Level)
+	p.level(c.Level, c.LevelDomain)
 	for _, t := range [...]time.Time{c.AuthenticatedAt, c.ExpiresAt, c.Seen, c.Until} {
 		p.time(t)
 	}
@@ -57,7 +58,8 @@ func (c claim) pack(kind byte) (*packer, error) {
 }
 
 func unpackClaim(u *unpacker) claim {
-	c := claim{Cluster: u.string(), ID: u.sessionID(), Proof: u.random(), SSOID: u.ssoID(), User: u.string(), Store: u.string(), Level: u.number()}
+	c := claim{Cluster: u.string(), ID: u.sessionID(), Proof: u.random(), SSOID: u.ssoID(), User: u.string(), Store: u.string()}
+	c.Level, c.LevelDomain = u.level()
 	c.AuthenticatedAt, c.ExpiresAt, c.Seen, c.Until = u.time(), u.time(), u.time(), u.time()
 	c.Latest, c.Chain, c.Agent = u.string(), u.strings(maxChain), u.string()
 	return c
@@ -113,7 +115,7 @@ func (c *claim) visited(wentTo, self string, registered []string) []string {
 // fits says whether s is the session of the claim's sign-on. The proof is compared in constant time.
 func (c *claim) fits(s *mdc.Session) bool {
 	h := sha256.Sum256(c.Proof[:])
-	return subtle.ConstantTimeCompare(h[:], s.ProofHash) == 1 && s.SSOID == c.SSOID && c.sameSignOn(s) && s.Level <= c.Level
+	return subtle.ConstantTimeCompare(h[:], s.ProofHash) == 1 && s.SSOID == c.SSOID && c.sameSignOn(s) && s.Level <= c.Level && s.LevelDomain == c.LevelDomain
 }
 
 func (c *claim) sameSignOn(s *mdc.Session) bool {

@@ -66,6 +66,17 @@ func (p *packer) each(ss []string) {
 	}
 }
 
+// level writes a level and the security domain that it belongs to. One without a domain is written as it was before there were any, so
+// that data centers of two versions read each other's.
+func (p *packer) level(n int, domain string) {
+	if domain == "" {
+		p.number(n)
+		return
+	}
+	p.number(-n - 1)
+	p.string(domain)
+}
+
 // id writes an id in its 16 bytes.
 func (p *packer) id(s string) error {
 	r, ok := parse128(s)
@@ -117,6 +128,15 @@ func (u *unpacker) varint() int64 {
 	}
 	u.b = u.b[used:]
 	return n
+}
+
+func (u *unpacker) level() (n int, domain string) {
+	if n = u.number(); n >= 0 {
+		return n, ""
+	}
+	domain = u.string()
+	u.bad = u.bad || domain == ""
+	return -(n + 1), domain
 }
 
 func (u *unpacker) number() int              { return int(u.varint()) }

@@ -28,6 +28,7 @@ type Flow struct {
 	Target       string // path and query, undecoded
 	OpenFlows    int    // flow cookies of this agent that the browser sent
 	Level        int    // that the application wants
+	Domain       string // security domain of the application; "" = none
 
 	Authentication string // name of the authentication scheme that leads there; "" = mdc.SchemePassword
 }
@@ -44,7 +45,7 @@ func (e *Engine) BeginFlow(a *mdc.Agent, f Flow) (location string, setCookies []
 	}
 	var verifier [32]byte
 	_, _ = rand.Read(verifier[:])
-	r := Request{Agent: a.Name, Origin: strings.ToLower(f.Scheme + "://" + f.Host), Level: f.Level, Authentication: f.Authentication, Target: returnURL(a, f), state: newRandom(), challenge: sha256.Sum256(verifier[:])}
+	r := Request{Agent: a.Name, Origin: strings.ToLower(f.Scheme + "://" + f.Host), Level: f.Level, Domain: f.Domain, Authentication: f.Authentication, Target: returnURL(a, f), state: newRandom(), challenge: sha256.Sum256(verifier[:])}
 	text, err := e.sealRequest(r)
 	if err != nil {
 		return "", nil, err
@@ -62,6 +63,7 @@ type Request struct {
 	Agent     string
 	Origin    string // scheme://host[:port] to go back to
 	Level     int    // that the application wants
+	Domain    string // security domain of the application; "" = none
 	Expired   bool   // too old for a code: after the sign-in the browser goes to Target and asks anew
 	Target    string // the address that the person asked for, or the agent's start page
 	state     random128
@@ -78,7 +80,7 @@ func (e *Engine) sealRequest(r Request) (string, error) {
 	p := newPacker(payloadRequest)
 	p.string(r.Agent)
 	p.string(r.Origin)
-	p.number(r.Level)
+	p.level(r.Level, r.Domain)
 	p.string(r.Authentication)
 	p.string(r.Target)
 	p.random(r.state)
@@ -95,7 +97,9 @@ func (e *Engine) OpenRequest(text string) (Request, error) {
 		return Request{}, err
 	}
 	u := newUnpacker(payloadRequest, plain)
-	r := Request{Agent: u.string(), Origin: u.string(), Level: u.number(), Authentication: u.string(), Target: u.string(), state: u.random(), challenge: u.hash()}
+	r := Request{Agent: u.string(), Origin: u.string()}
+	r.Level, r.Domain = u.level()
+	r.Authentication, r.Target, r.state, r.challenge = u.string(), u.string(), u.random(), u.hash()
 	issued := u.time()
 	r.Expired = !e.within(issued, flowLife)
 	if err != nil || !u.done() || !e.within(issued, askedLife) {

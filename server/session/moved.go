@@ -143,7 +143,7 @@ func (e *Engine) contradict(w store.Writer, from string, ev Event, s *mdc.Sessio
 	if s.DegradedSince != nil || len(ev.Proof) != 16 {
 		return nil
 	}
-	c := claim{Cluster: e.cfg.ClusterID, ID: s.ID, Proof: random128(ev.Proof), SSOID: s.SSOID, User: s.User, Store: s.Store, Level: s.Level,
+	c := claim{Cluster: e.cfg.ClusterID, ID: s.ID, Proof: random128(ev.Proof), SSOID: s.SSOID, User: s.User, Store: s.Store, Level: s.Level, LevelDomain: s.LevelDomain,
 		AuthenticatedAt: s.AuthenticatedAt, ExpiresAt: s.ExpiresAt, Seen: s.LastAccess, Until: s.ExpiresAt}
 	return e.tell(w, KindMoved, &c, s, []string{from}, "")
 }

@@ -12,7 +12,7 @@ import (
 // sign-in: another person or level, a sign-on that is over, idle, or has a session here already (OAM-21).
 func (e *Engine) reauthenticated(ctx context.Context, q SignInRequest, prior *claim) (r *resident, err error) {
 	p := e.cfg.Policies.SessionPolicy()
-	same := mdc.SameName(prior.User, q.Person.Name) && prior.Store == q.Store && prior.Level == q.Level
+	same := mdc.SameName(prior.User, q.Person.Name) && prior.Store == q.Store && prior.Level == q.Level && prior.LevelDomain == q.LevelDomain
 	if !p.Reauthenticate || !same || e.now().Sub(prior.Seen) >= p.IdleTimeout.D() || e.log.Denies(prior.SSOID, prior.userKey(), prior.AuthenticatedAt) {
 		return nil, nil
 	}

@@ -23,6 +23,7 @@ type SignInRequest struct {
 	Scheme        string   // authentication scheme that was used; "" = mdc.SchemePassword
 	Methods       []string // of its steps
 	Level         int      // of the scheme
+	LevelDomain   string   // security domain of the scheme; "" = none
 	ClientAddress string
 	PriorCookie   string // the browser's sign-in cookie, or ""
 	Inactivity    string // the browser's inactivity cookie, or ""
@@ -105,7 +106,7 @@ func (e *Engine) newSignOn(q SignInRequest) claim {
 	}
 	expires := at.Add(e.cfg.Policies.SessionPolicy().Lifetime.D())
 	return claim{Cluster: e.cfg.ClusterID, ID: mdc.SessionID(newRandom().text()), Proof: newRandom(), SSOID: mdc.SSOID(newRandom().text()),
-		User: q.Person.Name, Store: q.Store, Level: q.Level, AuthenticatedAt: at, ExpiresAt: expires, Seen: now, Until: expires}
+		User: q.Person.Name, Store: q.Store, Level: q.Level, LevelDomain: q.LevelDomain, AuthenticatedAt: at, ExpiresAt: expires, Seen: now, Until: expires}
 }
 
 // Visit is VisitWith for a browser without an inactivity cookie.
@@ -164,7 +165,7 @@ func (e *Engine) Recheck(ctx context.Context, id mdc.SessionID) (*mdc.Session, e
 // visited writes the cookie for a session of this data center.
 func (e *Engine) visited(rule string, r *resident, c claim) (Found, error) {
 	s := r.session.Load()
-	c.Cluster, c.ID, c.Latest, c.Level, c.Seen = e.cfg.ClusterID, s.ID, e.cfg.ClusterID, s.Level, e.now()
+	c.Cluster, c.ID, c.Latest, c.Level, c.LevelDomain, c.Seen = e.cfg.ClusterID, s.ID, e.cfg.ClusterID, s.Level, s.LevelDomain, e.now()
 	if e.cfg.Policies.SessionPolicy().Anchored { // the others have it no more
 		c.Chain = nil
 	}
