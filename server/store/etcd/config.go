@@ -92,5 +92,6 @@ func (c Config) check() error {
 // maxSpace is the greatest length of a space's name in bytes.
 const maxSpace = 8
 
-// Layout of the keys, below the prefix and a slash: <space>/d/ and the store's own keys; <space>/g the guard.
+// Layout of the keys, below the prefix and a slash: <space>/d/ and the store's own keys; <space>/g the guard; <space>/t the record of
+// a group (see transactions.go). <prefix>/owner is whose it is.
 func (c Config) base() string { return c.Prefix + "/" + c.Space }
