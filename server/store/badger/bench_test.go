@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 func benchKey(i uint64) []byte {
@@ -73,7 +74,7 @@ func BenchmarkSync(b *testing.B) {
 		if _, err := f.Write(make([]byte, 280)); err != nil {
 			b.Fatal(err)
 		}
-		if err := badger.SyncData(f); err != nil {
+		if err := mirror.SyncData(f); err != nil {
 			b.Fatal(err)
 		}
 	}

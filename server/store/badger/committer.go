@@ -13,6 +13,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 // request is one Update on its way through the committer.
@@ -272,18 +273,18 @@ func (c *committer) mirrorGroup() error {
 	if c.s.mirror == nil {
 		return nil
 	}
-	if err := c.s.mirror.count(c.commits); err != nil {
+	if err := c.s.mirror.Count(c.commits); err != nil {
 		return err
 	}
 	e := c.overlay.entries[string(c.s.cfg.Mirror.Key)]
 	if e.kind == absent {
 		return nil
 	}
-	content := mirrored{present: e.kind == put}
-	if content.present {
-		content.value, _, _ = unwrap(e.raw)
+	content := mirror.Content{Present: e.kind == put}
+	if content.Present {
+		content.Value, _, _ = unwrap(e.raw)
 	}
-	return c.s.mirror.write(content)
+	return c.s.mirror.Write(content)
 }
 
 // clockNow is the clock's time, but never before what a read has seen: a key put with a time to live after the clock was

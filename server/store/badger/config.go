@@ -11,6 +11,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 const (
@@ -52,6 +53,12 @@ type Config struct {
 	// Store.Verify does the same later.
 	VerifyTables bool
 }
+
+// MaxMirrored is the greatest length in bytes of a mirrored value.
+const MaxMirrored = mirror.MaxValue
+
+// ErrMirrorUnreadable says that the mirror file exists and no part of it is sound.
+var ErrMirrorUnreadable = mirror.ErrUnreadable
 
 // MirrorConfig names one key whose last committed value is also kept in a small file outside the database, so that a
 // database which lost acknowledged data can be told from a sound one.

@@ -2,14 +2,8 @@ package badger
 
 import "runtime"
 
-// SyncData is what a mirror write is synced with.
-var SyncData = syncData
-
-// SlotSpan is the distance of the mirror's two slots in bytes.
-const SlotSpan = slotSpan
-
 // BreakMirror closes the mirror's file under the committer, so that the next write of it fails.
-func BreakMirror(s *Store) { _ = s.mirror.file.Close() }
+func BreakMirror(s *Store) { _ = s.mirror.Close() }
 
 // KeptTransactions is how many transactions a watch can look back.
 const KeptTransactions = keptTransactions

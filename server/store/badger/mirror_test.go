@@ -10,6 +10,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 func mirrorAt(t *testing.T, key string) *badger.MirrorConfig {
@@ -75,7 +76,7 @@ func TestMirrorRefusals(t *testing.T) {
 // refused. That an older or absent file does not fit the database is for the journal to find.
 func TestMirrorDamage(t *testing.T) {
 	// Two slots, of which the second holds generation 3, value "2", and the first generation 2, value "1".
-	const newest, older = badger.SlotSpan, 0
+	const newest, older = mirror.SlotSpan, 0
 	flip := func(at int) func([]byte) []byte {
 		return func(raw []byte) []byte { raw[at] ^= 1; return raw }
 	}

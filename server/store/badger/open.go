@@ -12,6 +12,7 @@ import (
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 // Open opens the store in cfg.Dir, creates it if there is none, and starts its committer. A directory that another process
@@ -29,7 +30,7 @@ func Open(cfg Config) (*Store, error) {
 	s := newStore(cfg, db)
 	if cfg.Mirror != nil {
 		// After the engine, whose lock keeps a second process away from the mirror too.
-		if s.mirror, err = openMirror(cfg.Mirror.Path); err != nil {
+		if s.mirror, err = mirror.Open(cfg.Mirror.Path); err != nil {
 			_ = db.Close()
 			return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 		}
@@ -55,7 +56,7 @@ func (s *Store) countCommits() error {
 	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("%w: the number of commits cannot be read (%v)", ErrDamaged, err)
 	}
-	if acknowledged := s.mirror.counted(); acknowledged > s.committer.commits {
+	if acknowledged := s.mirror.Counted(); acknowledged > s.committer.commits {
 		s.lost = acknowledged - s.committer.commits
 		s.committer.commits = acknowledged // whoever goes on all the same has been told once
 	}
@@ -65,7 +66,7 @@ func (s *Store) countCommits() error {
 // closeUnused releases a store whose committer does not run yet.
 func (s *Store) closeUnused() error {
 	s.current.Swap(nil).release()
-	return firstError(s.db.Close(), s.mirror.close())
+	return firstError(s.db.Close(), s.mirror.Close())
 }
 
 func newStore(cfg Config, db *engine.DB) *Store {

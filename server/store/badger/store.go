@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 // Store is a store.Store on one Badger database. Make one with Open.
@@ -23,8 +24,8 @@ type Store struct {
 	committer *committer
 	changes   *changes
 	space     *spaceGuard
-	mirror    *mirror // nil without a MirrorConfig
-	lost      uint64  // see LostCommits
+	mirror    *mirror.Mirror // nil without a MirrorConfig
+	lost      uint64         // see LostCommits
 
 	current atomic.Pointer[snapshot] // what a View reads; nil when closed
 	live    sync.WaitGroup           // snapshots not yet discarded
@@ -82,7 +83,8 @@ func (s *Store) Mirrored() (value []byte, found bool) {
 	if s.mirror == nil {
 		return nil, false
 	}
-	return s.mirror.opened.value, s.mirror.opened.present
+	opened := s.mirror.Opened()
+	return opened.Value, opened.Present
 }
 
 // LostCommits is how many acknowledged commits the database lacked when it was opened, as far as the mirror's file knows: 0 for
@@ -116,7 +118,7 @@ func (s *Store) Close() error {
 	s.live.Wait()
 	err := s.closeEngine()
 	if s.mirror != nil {
-		err = firstError(err, s.mirror.close())
+		err = firstError(err, s.mirror.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("close store %s: %w", s.cfg.Dir, err)

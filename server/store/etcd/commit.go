@@ -1,0 +1,142 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
+)
+
+// perTransaction is how many operations one transaction of etcd has at most when another one holds it: etcd's default of 128
+// counts along each path from the outermost transaction, so that one with 65 operations can hold 64 of 63 each.
+const (
+	alone          = 120
+	perTransaction = 63
+)
+
+// commit writes the group under the condition. A group that wrote nothing asks for the condition alone: what its functions
+// read and answered was read from a snapshot that may be older than the calls.
+func (c *committer) commit(g *group) error {
+	if g.failed != nil {
+		c.known = false
+		return g.failed
+	}
+	ops, err := c.operations(g)
+	if err != nil {
+		return err
+	}
+	next := guard{commits: c.snap.guard.commits + 1, id: newCommit()}
+	if len(ops) > 0 {
+		ops = append(ops, clientv3.OpPut(c.s.guardKey, next.encode()))
+	}
+	if len(g.single) > 1 {
+		ops = append(ops, clientv3.OpPut(c.s.recordKey, string(recordOf(g.single))))
+	}
+	seen, err := c.send(ops, next.id)
+	if err != nil {
+		return err
+	}
+	if seen.guard.revision == c.snap.guard.revision { // nothing was written, and nobody else did
+		return nil
+	}
+	if seen.guard.id != next.id {
+		c.snap = seen
+		c.s.cache.follow(seen.guard.revision)
+		return errConflict
+	}
+	c.s.cache.move(c.snap.guard.revision, seen.guard.revision, g.writes)
+	c.snap = snapshot{revision: seen.guard.revision, guard: guard{seen.guard.revision, next.commits, next.id}}
+	c.s.mirrorGroup(next.commits, g.writes)
+	return nil
+}
+
+// operations are those of the writes.
+func (c *committer) operations(g *group) ([]clientv3.Op, error) {
+	var ops []clientv3.Op
+	now := c.s.clockNow().Unix()
+	for key, e := range g.writes {
+		switch {
+		case e.raw == nil:
+			ops = append(ops, clientv3.OpDelete(c.s.base+key))
+		case e.expires == 0:
+			ops = append(ops, clientv3.OpPut(c.s.base+key, string(e.raw)))
+		default:
+			id, err := c.leases.lease(c.s.life, e.expires, now)
+			if err != nil {
+				return nil, err
+			}
+			ops = append(ops, clientv3.OpPut(c.s.base+key, string(e.raw), clientv3.WithLease(id)))
+		}
+	}
+	if len(ops) < alone {
+		return ops, nil
+	}
+	var outer []clientv3.Op
+	for len(ops) > 0 {
+		n := min(perTransaction, len(ops))
+		outer = append(outer, clientv3.OpTxn(nil, ops[:n], nil))
+		ops = ops[n:]
+	}
+	return outer, nil
+}
+
+// send commits ops under the condition and gives the guard after it: with our id when it was made, by this attempt or by an
+// earlier one whose answer was lost. With no ops it gives the guard as it is.
+func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err error) {
+	sent := false
+	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
+		resp, err := c.s.client.Txn(ctx).If(c.condition()).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
+		if err != nil {
+			sent = true
+			return err
+		}
+		seen.revision = resp.Header.Revision
+		switch {
+		case !resp.Succeeded:
+			seen.guard, err = decodeGuard(resp.Responses[0].GetResponseRange().Kvs)
+			return err
+		case len(ops) == 0:
+			seen.guard = c.snap.guard
+		default:
+			seen.guard = guard{revision: resp.Header.Revision, id: id}
+		}
+		return nil
+	})
+	if err == nil {
+		return seen, nil
+	}
+	c.known = false
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == CodeUnavailable && sent && len(ops) > 0 {
+		c.open = id
+		return seen, unknownOutcome(err)
+	}
+	return seen, err
+}
+
+// mirrorGroup writes the number of the commit and the mirrored key's new value into this node's file. The commit stands
+// without it; but as long as the file cannot be written the store says that it is in trouble.
+func (s *Store) mirrorGroup(commits uint64, writes map[string]entry) {
+	if s.mirror == nil || len(writes) == 0 {
+		return
+	}
+	err := s.mirror.Count(commits)
+	if e, ok := writes[string(s.cfg.Mirror.Key)]; ok {
+		content := mirror.Content{Present: e.raw != nil}
+		if content.Present {
+			content.Value, _, _ = unwrap(e.raw)
+		}
+		err = errors.Join(err, s.mirror.Write(content))
+	}
+	if err == nil {
+		s.mirrorTrouble.Store(nil)
+		return
+	}
+	f := fault.New(fault.Unavailable, CodeUnknown, "The head record %s cannot be written. Check the disk; changes are durable in etcd all the same.", s.cfg.Mirror.Path)
+	f.Err = err
+	if s.mirrorTrouble.Swap(f) == nil {
+		s.cfg.Logger.Error("head record cannot be written", "path", s.cfg.Mirror.Path, "error", err)
+	}
+}

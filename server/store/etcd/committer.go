@@ -1,0 +1,241 @@
+package etcd
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// Bounds of one transaction. etcd takes requests up to 1.5 MiB; each write costs its prefix and up to 48 bytes on top.
+const (
+	maxOps   = 4000
+	maxBytes = 1<<20 + 4<<10
+)
+
+// group is what one commit holds: the functions that ran, and what they wrote together.
+type group struct {
+	members []*request
+	writes  map[string]entry   // what stands after all of them
+	single  []map[string]entry // of each that wrote something
+	ops     int
+	bytes   int
+	failed  error // a read that etcd did not answer: nothing the group made of it counts
+}
+
+// committer runs update functions and commits what they wrote, a group at a time. A group is what queued up while the one
+// before it was being committed. All fields belong to its goroutine.
+type committer struct {
+	s       *Store
+	leases  leases
+	batch   []*request // taken from the queue, still to be run
+	snap    snapshot   // what the next group reads
+	known   bool       // whether snap can be used: nobody else's commit is known
+	open    commitID   // a commit whose outcome nobody knows; zero = none
+	current *group
+	stopped chan struct{} // closed when the goroutine has ended
+}
+
+// run works until the queue is closed and empty.
+func (c *committer) run() {
+	defer close(c.stopped)
+	defer c.abandon()
+	for range c.s.queue.wake {
+		for {
+			taken, closed := c.s.queue.take()
+			c.batch = append(c.batch, taken...)
+			if len(c.batch) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			c.work()
+		}
+	}
+}
+
+// abandon answers everybody when the goroutine ends with requests open. That takes an update function that ends its
+// goroutine (runtime.Goexit, as testing's FailNow does).
+func (c *committer) abandon() {
+	claimed := c.claimAll()
+	if c.current != nil {
+		claimed = append(claimed, c.current.members...)
+	}
+	if len(claimed) == 0 {
+		return
+	}
+	c.s.queue.close()
+	err := fault.New(fault.Unavailable, CodeUnknown, "An update function ended the committer's goroutine. Restart the server.")
+	c.s.broken.Store(err)
+	c.batch, _ = c.s.queue.take()
+	for _, r := range append(claimed, c.claimAll()...) {
+		r.done <- err
+	}
+}
+
+// maxRounds is how often a group is run again because another node committed first.
+const maxRounds = 32
+
+// work makes one group of what waits, and answers it.
+func (c *committer) work() {
+	for round := 0; ; round++ {
+		if err := c.refresh(); err != nil {
+			c.answer(&group{members: c.claimAll()}, err)
+			return
+		}
+		g := c.fill()
+		err := c.commit(g)
+		switch {
+		case err == nil || !c.repeats(err):
+			c.answer(g, err)
+			return
+		case round == maxRounds:
+			c.answer(g, contended())
+			return
+		}
+		for _, r := range g.members {
+			r.again = true
+		}
+		c.batch, c.current = append(g.members, c.batch...), nil
+		if errors.Is(err, errConflict) {
+			wait(c.s.life, jitter(min(time.Millisecond<<min(round, 6), pauseMost)))
+		}
+	}
+}
+
+var errConflict = errors.New("commit group: another node committed first")
+
+// repeats says whether a failed commit is worth another round, on a newer snapshot.
+func (c *committer) repeats(err error) bool {
+	switch {
+	case errors.Is(err, errConflict):
+		return true
+	case natureOf(err) == compacted:
+		c.known = false
+		return true
+	case natureOf(err) == unleased:
+		c.leases.forget()
+		return true
+	}
+	return false
+}
+
+func (c *committer) answer(g *group, err error) {
+	c.current = nil
+	for _, r := range g.members {
+		if err != nil {
+			r.err = err
+		}
+		r.done <- r.err
+	}
+}
+
+// claimAll takes everybody who waits: nobody can be served.
+func (c *committer) claimAll() (claimed []*request) {
+	for _, r := range c.batch {
+		if r.claim() {
+			claimed = append(claimed, r)
+		}
+	}
+	c.batch = nil
+	return claimed
+}
+
+// refresh gives the committer a snapshot that it can use, and finds out what became of a commit without an answer.
+func (c *committer) refresh() error {
+	if c.known {
+		return nil
+	}
+	snap, err := c.s.snapshotNow(c.s.life)
+	if err != nil {
+		return err
+	}
+	c.snap, c.known = snap, true
+	c.s.cache.follow(snap.guard.revision)
+	if c.open != (commitID{}) && c.open == snap.guard.id {
+		c.s.cfg.Late()
+	}
+	c.open = commitID{}
+	return nil
+}
+
+// fill runs functions until none waits or the group has reached half of the bounds. One that would need more than what is
+// left of the other half is run again as the first of the next group.
+func (c *committer) fill() *group {
+	g := &group{writes: map[string]entry{}}
+	c.current = g
+	for len(c.batch) > 0 && g.failed == nil && g.ops < maxOps/2 && g.bytes < maxBytes/2 {
+		r := c.batch[0]
+		c.batch = c.batch[1:]
+		if r.claim() && !c.turn(g, r) {
+			r.again = true
+			g.members = g.members[:len(g.members)-1]
+			c.batch = append([]*request{r}, c.batch...)
+			break
+		}
+	}
+	return g
+}
+
+// turn runs one function and keeps or drops its writes. False = others of the group left it too little room.
+func (c *committer) turn(g *group, r *request) bool {
+	g.members = append(g.members, r)
+	w := &writer{s: c.s, ctx: c.s.life, snap: c.snap, group: g, mine: map[string]entry{}}
+	err := c.run1(r.fn, w)
+	w.over = true
+	if w.crowded {
+		return false
+	}
+	g.ops += w.ops + 1
+	g.bytes += w.bytes
+	if err == nil {
+		err = w.err
+	}
+	g.failed = w.failed
+	if r.err = err; err == nil {
+		maps.Copy(g.writes, w.mine)
+		if len(w.mine) > 0 {
+			g.single = append(g.single, w.mine)
+		}
+	}
+	return true
+}
+
+// run1 turns a panic of fn into its error.
+func (c *committer) run1(fn func(store.Writer) error, w *writer) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.s.cfg.Logger.Error("update function panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("run update: panic: %v", p)
+		}
+	}()
+	return fn(w)
+}
+
+// newCommit names a commit.
+func newCommit() (id commitID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
+}
+
+// condition is that nobody committed since the snapshot.
+func (c *committer) condition() clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(c.s.guardKey), "=", c.snap.guard.revision)
+}
+
+// mayHold is how many bytes the group may come to. One of several transactions also writes a record of them, which is as
+// long at most as what they write.
+func (g *group) mayHold() int {
+	if g.ops > 0 {
+		return maxBytes / 2
+	}
+	return maxBytes
+}

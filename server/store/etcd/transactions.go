@@ -1,0 +1,168 @@
+package etcd
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// A group of several transactions is one revision of etcd, which shows the last value of each key only. So such a group also
+// writes the key <space>/t: which transaction wrote what, with the values that a later one of the group replaced. Watches
+// give the transactions one by one; readers never look at it.
+
+// perRevision is more transactions than a group has; a store.Revision is etcd's times this, and the place in the group.
+const perRevision = 1 << 12
+
+// Kinds of a write in the record of a group.
+const (
+	lastWrite    = 0 // the key's event of this revision says what was written
+	goneWrite    = 1 // deleted, and written again by a later transaction
+	formerWrite  = 2 // the value follows, which a later transaction replaced
+	maxInRecords = maxBytes
+)
+
+// recordOf writes down the transactions of a group, in their order.
+func recordOf(transactions []map[string]entry) []byte {
+	last := map[string]int{}
+	for i, t := range transactions {
+		for key := range t {
+			last[key] = i
+		}
+	}
+	var out []byte
+	for i, t := range transactions {
+		out = binary.AppendUvarint(out, uint64(len(t)))
+		for _, key := range slices.Sorted(maps.Keys(t)) {
+			out = appendBytes(out, []byte(key))
+			switch value, _, _ := unwrap(t[key].raw); {
+			case last[key] == i:
+				out = append(out, lastWrite)
+			case t[key].raw == nil:
+				out = append(out, goneWrite)
+			default:
+				out = appendBytes(append(out, formerWrite), value)
+			}
+		}
+	}
+	return out
+}
+
+func appendBytes(out, b []byte) []byte {
+	return append(binary.AppendUvarint(out, uint64(len(b))), b...)
+}
+
+// record reads what recordOf wrote; ok turns false at the first fault.
+type record struct {
+	rest []byte
+	ok   bool
+}
+
+func (r *record) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > maxInRecords {
+		r.ok = false
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *record) bytes() []byte {
+	n := r.number()
+	if n > uint64(len(r.rest)) {
+		r.ok = false
+	}
+	if !r.ok {
+		return nil
+	}
+	b := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *record) kind() byte {
+	if len(r.rest) == 0 {
+		r.ok = false
+		return 0
+	}
+	k := r.rest[0]
+	r.rest = r.rest[1:]
+	return k
+}
+
+// split gives the transactions of one revision, whose last writes are known.
+func (r *record) split(last map[string]store.Event) (out [][]store.Event) {
+	for r.ok && len(r.rest) > 0 {
+		var one []store.Event
+		for range r.number() {
+			e := store.Event{Key: r.bytes()}
+			switch r.kind() {
+			case lastWrite:
+				known, there := last[string(e.Key)]
+				if !there { // what was absent before and was deleted again
+					continue
+				}
+				e = known
+			case formerWrite:
+				e.Value = r.bytes()
+			}
+			if !r.ok {
+				return nil
+			}
+			one = append(one, e)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// transactions gives what the events of an answer were made by. Those of one revision are together in it.
+func (s *Store) transactions(events []*clientv3.Event) (out [][]store.Event) {
+	for len(events) > 0 {
+		n := slices.IndexFunc(events, func(e *clientv3.Event) bool { return e.Kv.ModRevision != events[0].Kv.ModRevision })
+		if n < 0 {
+			n = len(events)
+		}
+		out = append(out, s.ofRevision(events[:n])...)
+		events = events[n:]
+	}
+	return out
+}
+
+func (s *Store) ofRevision(events []*clientv3.Event) [][]store.Event {
+	var all []store.Event
+	r := record{ok: true}
+	last := map[string]store.Event{}
+	for _, e := range events {
+		key := string(e.Kv.Key)
+		switch {
+		case key == s.recordKey && e.Type == clientv3.EventTypePut:
+			r.rest = e.Kv.Value
+		case len(key) > len(s.base) && key[:len(s.base)] == s.base:
+			one := store.Event{Key: []byte(key[len(s.base):])}
+			if e.Type == clientv3.EventTypePut {
+				value, _, err := unwrap(e.Kv.Value)
+				if err != nil {
+					continue // not ours
+				}
+				one.Value = value
+			}
+			all = append(all, one)
+			last[string(one.Key)] = one
+		}
+	}
+	split := r.split(last)
+	if len(split) == 0 {
+		split = [][]store.Event{all}
+	}
+	for i, t := range split {
+		for k := range t {
+			t[k].Revision = store.Revision(events[0].Kv.ModRevision)*perRevision + store.Revision(i)
+		}
+	}
+	return split
+}
