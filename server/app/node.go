@@ -19,6 +19,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -64,6 +65,8 @@ type Node struct {
 	log         *slog.Logger
 	state       *badger.Store
 	sessions    *badger.Store
+	members     *cluster.Members
+	lease       *cluster.Lease // of the work that one node at a time does
 	key         *nodeKey
 	token       *bootstrapToken
 	acts        *audit.Log // of administrators and of the data center itself
@@ -124,11 +127,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openMembers, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
-		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "authority", "listeners", "wire"}[i])
+		failpoint.Here("start." + [...]string{"stores", "members", "audit", "journal", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }
