@@ -45,6 +45,7 @@ func (c *committer) commit(g *group) error {
 	if seen.guard.id != next.id {
 		c.snap = seen
 		c.s.cache.follow(seen.guard.revision)
+		c.s.tellForeign()
 		return errConflict
 	}
 	c.s.cache.move(c.snap.guard.revision, seen.guard.revision, g.writes)
@@ -110,7 +111,6 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 	}
 	c.known = false
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == CodeUnavailable && sent && len(ops) > 0 {
-		c.open = id
 		return seen, unknownOutcome(err)
 	}
 	return seen, err
