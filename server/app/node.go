@@ -65,6 +65,7 @@ type Node struct {
 	lock        *os.File // of the data directory
 	state       kept
 	sessions    kept
+	fresh       bool // the data directory was empty when the node started
 	members     *cluster.Members
 	lease       *cluster.Lease // of the work that one node at a time does
 	key         *nodeKey
@@ -73,7 +74,6 @@ type Node struct {
 	trail       audit.Trail
 	events      *audit.Recorder // of people's sign-ons
 	journal     *journal.Log
-	published   atomic.Pointer[journal.Log] // the journal, once its listeners can be told
 	authority   *ca.Authority
 	model       *model
 	ring        *ring
@@ -191,14 +191,14 @@ func (n *Node) verifyPresent(ctx context.Context) error {
 }
 
 // verifyHead refuses a database that lost what was acknowledged (FLT-07). The head record is missing only before the first
-// change was acknowledged.
+// change was acknowledged, and at a new node of a data center that has others: it acknowledged nothing yet.
 func (n *Node) verifyHead(ctx context.Context) error {
 	head, found := n.state.Mirrored()
 	if found {
 		return n.journal.VerifyHead(ctx, head)
 	}
 	pos, err := n.journal.Position(ctx)
-	if err != nil || pos.Sequence == 0 {
+	if err != nil || pos.Sequence == 0 || n.shared() && n.fresh {
 		return err
 	}
 	return fault.New(fault.Conflict, "state_damaged",

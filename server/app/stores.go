@@ -120,7 +120,6 @@ func (n *Node) openEtcd(ctx context.Context, space string) (kept, error) {
 		return nil, err
 	}
 	cfg.Space, cfg.Owner, cfg.Logger, cfg.Clock = space, n.cfg.ClusterID+" "+n.key.mark(), n.log, n.opts.Clock
-	cfg.Foreign = n.distrust
 	if space == stateSpace {
 		cfg.Mirror = &etcd.MirrorConfig{Path: headFile(n.cfg), Key: journal.PositionKey()}
 	}
@@ -128,7 +127,7 @@ func (n *Node) openEtcd(ctx context.Context, space string) (kept, error) {
 	switch {
 	case fault.CodeOf(err) == "prefix_in_use":
 		f := fault.New(fault.Conflict, "prefix_in_use",
-			"The prefix %s in etcd belongs to another data center, or was written by a node with another node.key. Give this one a prefix of its own, or restore its data_dir.", n.cfg.Etcd.Prefix)
+			"The prefix %s in etcd belongs to another data center, or was written by nodes with another node.key. Give this data center a prefix of its own, restore the node's data_dir or, for a new node of the same data center, copy node.key from the data_dir of another one before the first start.", n.cfg.Etcd.Prefix)
 		f.Err = err
 		return nil, f
 	case err != nil:
@@ -141,13 +140,6 @@ func (n *Node) openEtcd(ctx context.Context, space string) (kept, error) {
 func (k *nodeKey) mark() string {
 	sum := sha256.Sum256(append([]byte("concord store owner\x00"), k.key...))
 	return hex.EncodeToString(sum[:8])
-}
-
-// distrust drops what is remembered of the stores: commits turned up that nobody here was told of.
-func (n *Node) distrust() {
-	if j := n.published.Load(); j != nil {
-		j.Distrust()
-	}
 }
 
 // etcdConfig reads the files that the node's file names. The client certificate is read again for each connection.

@@ -34,7 +34,6 @@ func (n *Node) wire(ctx context.Context) error {
 		}
 	}
 	n.journal.OnChange(n.follow)
-	n.published.Store(n.journal)
 	return nil
 }
 

@@ -171,9 +171,6 @@ func (l *Log) update(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
-// Distrust tells the listeners that anything may have changed: the store holds commits that nobody here was told of.
-func (l *Log) Distrust() { l.publish([]Change{{}}) }
-
 // View runs fn on one consistent snapshot.
 func (l *Log) View(ctx context.Context, fn func(*Snapshot) error) error {
 	return l.c.Store.View(ctx, func(r store.Reader) error { return fn(&Snapshot{r: r, l: l}) })

@@ -45,7 +45,6 @@ func (c *committer) commit(g *group) error {
 	if seen.guard.id != next.id {
 		c.snap = seen
 		c.s.cache.follow(seen.guard.revision)
-		c.s.tellForeign()
 		return errConflict
 	}
 	c.s.cache.move(c.snap.guard.revision, seen.guard.revision, g.writes)

@@ -157,12 +157,8 @@ func (c *committer) refresh() error {
 	if err != nil {
 		return err
 	}
-	before := c.snap.guard.revision
 	c.snap, c.known = snap, true
 	c.s.cache.follow(snap.guard.revision)
-	if before != 0 && before != snap.guard.revision {
-		c.s.tellForeign()
-	}
 	return nil
 }
 

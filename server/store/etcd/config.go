@@ -37,9 +37,6 @@ type Config struct {
 	Logger *slog.Logger
 	Clock  clock.Clock   // decides what has expired; nil = the machine's
 	Mirror *MirrorConfig // nil = no mirror
-	// Foreign is told, on a goroutine of its own, that the store holds commits of others, or one whose caller got an error for
-	// want of an answer: what is remembered of it may be old.
-	Foreign func()
 	// Dial opens connections; nil = the machine's own way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -63,9 +60,6 @@ func (c Config) normal() (Config, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
-	}
-	if c.Foreign == nil {
-		c.Foreign = func() {}
 	}
 	return c, c.check()
 }

@@ -291,8 +291,3 @@ func (s *Store) clockNow() time.Time {
 		}
 	}
 }
-
-// tellForeign does not wait: who is told may read.
-func (s *Store) tellForeign() {
-	s.live.Go(s.cfg.Foreign)
-}
