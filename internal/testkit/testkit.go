@@ -86,7 +86,8 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 func (d *DataCenter) Start() {
 	d.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := app.Open(ctx, d.cfg, d.opts)
+	cfg := *d.cfg // what is learned below is for the next start
+	node, err := app.Open(ctx, &cfg, d.opts)
 	if err != nil {
 		cancel()
 		d.t.Fatalf("start data center %s: %v", d.ClusterID, err)
