@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/config"
 )
 
 // BuildEtcd makes the program etcd of the release in tools/etcd/go.mod, and leaves it in dir.
@@ -202,4 +204,18 @@ func (m *EtcdMember) readLog() string {
 		return err.Error()
 	}
 	return string(b)
+}
+
+// Block is what a node's file says about the cluster.
+func (c *Etcd) Block(prefix string) *config.Etcd {
+	return &config.Etcd{Endpoints: c.Endpoints(), Prefix: prefix, DialTimeout: 5 * time.Second, RequestTimeout: 10 * time.Second} // a busy machine
+}
+
+// UseEtcd keeps the process's data center there from its next start on; nil = in Badger again. The file is written anew.
+func (p *Process) UseEtcd(e *config.Etcd) {
+	p.t.Helper()
+	p.cfg.Etcd = e
+	if err := config.WriteNode(p.ConfigFile, p.cfg); err != nil {
+		p.t.Fatal(err)
+	}
 }

@@ -83,6 +83,27 @@ func NewProcessIn(t testing.TB, program, clusterID, dataDir string) *Process {
 	return p
 }
 
+// NewNode is another node of p's data center, with the node key of p, which has been started before. Both have to be on etcd.
+func NewNode(t testing.TB, p *Process, name string) *Process {
+	t.Helper()
+	n := NewProcess(t, p.Program, p.ClusterID)
+	n.cfg.NodeName, n.cfg.Etcd = name, p.cfg.Etcd
+	key, err := os.ReadFile(filepath.Join(p.DataDir, "node.key"))
+	if err == nil {
+		err = os.MkdirAll(n.DataDir, 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(n.DataDir, "node.key"), key, 0o600)
+	}
+	if err == nil {
+		err = config.WriteNode(n.ConfigFile, n.cfg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // StartProcesses runs one data center for each cluster id, unlinked and standalone.
 func StartProcesses(t testing.TB, program string, clusterIDs ...string) (out []*Process) {
 	t.Helper()

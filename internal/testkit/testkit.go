@@ -45,6 +45,7 @@ type Options struct {
 	// External issues for the first data center; nil = each has an authority of its own.
 	External *StepCA
 	LeafTTL  time.Duration // of what External issues; 0 = the default
+	Etcd     *config.Etcd  // keeps the first data center; nil = each has a Badger of its own
 }
 
 // Start runs one data center for each cluster id, unlinked and standalone, with default options.
@@ -70,6 +71,9 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		if i == 0 && o.External != nil {
 			cfg.ExternalCA, cfg.LeafTTL = o.External.Block(), cmp.Or(o.LeafTTL, cfg.LeafTTL)
 		}
+		if i == 0 {
+			cfg.Etcd = o.Etcd
+		}
 		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })
@@ -82,7 +86,8 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 func (d *DataCenter) Start() {
 	d.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	node, err := app.Open(ctx, d.cfg, d.opts)
+	cfg := *d.cfg // what is learned below is for the next start
+	node, err := app.Open(ctx, &cfg, d.opts)
 	if err != nil {
 		cancel()
 		d.t.Fatalf("start data center %s: %v", d.ClusterID, err)

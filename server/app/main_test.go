@@ -15,6 +15,7 @@ type shared struct {
 	dir   string
 	build func() (string, error)
 	step  func() (string, error) // the real step-ca
+	etcd  func() (string, error) // the real etcd
 }
 
 var theProgram = newShared() // never changed after it is made
@@ -24,7 +25,8 @@ func newShared() shared {
 	if err != nil {
 		panic(err) // no test could run
 	}
-	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) })}
+	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) }),
+		sync.OnceValues(func() (string, error) { return testkit.BuildEtcd(dir) })}
 }
 
 // TestMain wants every node of every test to end whole (FLT-32), and removes the program.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -62,8 +62,12 @@ type Node struct {
 	cfg         *config.Node
 	opts        Options
 	log         *slog.Logger
-	state       *badger.Store
-	sessions    *badger.Store
+	lock        *os.File // of the data directory
+	state       kept
+	sessions    kept
+	fresh       bool // the data directory was empty when the node started
+	members     *cluster.Members
+	lease       *cluster.Lease // of the work that one node at a time does
 	key         *nodeKey
 	token       *bootstrapToken
 	acts        *audit.Log // of administrators and of the data center itself
@@ -124,56 +128,21 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openMembers, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
-		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "authority", "listeners", "wire"}[i])
+		failpoint.Here("start." + [...]string{"stores", "members", "audit", "journal", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }
 
 // InUse says whether another process runs on the data directory now. It waits for nobody; Open's own lock decides.
-func InUse(cfg *config.Node) bool { return badger.InUse(stateDir(cfg)) }
-
-func stateDir(cfg *config.Node) string { return filepath.Join(cfg.DataDir, "state") }
-
-func hasState(cfg *config.Node) bool {
-	_, err := os.Stat(stateDir(cfg))
-	return err == nil
-}
+func InUse(cfg *config.Node) bool { return lockedDir(cfg.DataDir) || badger.InUse(stateDir(cfg)) }
 
 // Addresses are the node's listeners as others reach them.
 func (n *Node) Addresses() httpapi.Addresses {
 	return httpapi.Addresses{Admin: n.listeners[0].url(), Runtime: n.listeners[1].url(), Peer: n.listeners[2].url()}
-}
-
-func (n *Node) openStores(context.Context) error {
-	dir := n.cfg.DataDir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
-	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs x (SEC-71)
-		return fmt.Errorf("close data directory to others: %w", err)
-	}
-	_, err := os.Stat(stateDir(n.cfg))
-	if n.key, err = openNodeKey(dir, errors.Is(err, os.ErrNotExist)); err != nil {
-		return err
-	}
-	n.state, err = badger.Open(badger.Config{Dir: stateDir(n.cfg), Logger: n.log, Clock: n.opts.Clock, VerifyTables: true,
-		Mirror: &badger.MirrorConfig{Path: filepath.Join(dir, "head"), Key: journal.PositionKey()}})
-	if errors.Is(err, badger.ErrInUse) {
-		return fault.New(fault.Conflict, "data_dir_in_use", "another concord is running on %s; stop it or give this one a data_dir of its own", dir)
-	}
-	if err != nil {
-		return openFault(err)
-	}
-	n.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(dir, "sessions"), Logger: n.log, Clock: n.opts.Clock}) // see verifySessions
-	if err != nil {
-		return sessionsFault(err)
-	}
-	n.blobs, err = blob.Open(blob.Config{Dir: filepath.Join(dir, "blobs"), Clock: n.opts.Clock, Logger: n.log})
-	return err
 }
 
 func (n *Node) openJournal(ctx context.Context) error {
@@ -222,19 +191,19 @@ func (n *Node) verifyPresent(ctx context.Context) error {
 }
 
 // verifyHead refuses a database that lost what was acknowledged (FLT-07). The head record is missing only before the first
-// change was acknowledged.
+// change was acknowledged, and at a new node of a data center that has others: it acknowledged nothing yet.
 func (n *Node) verifyHead(ctx context.Context) error {
 	head, found := n.state.Mirrored()
 	if found {
 		return n.journal.VerifyHead(ctx, head)
 	}
 	pos, err := n.journal.Position(ctx)
-	if err != nil || pos.Sequence == 0 {
+	if err != nil || pos.Sequence == 0 || n.shared() && n.fresh {
 		return err
 	}
 	return fault.New(fault.Conflict, "state_damaged",
 		"The head record %s is missing, so nothing proves that the state store still has every acknowledged change. Restore the file or a backup, or empty data_dir and copy from another data center.",
-		filepath.Join(n.cfg.DataDir, "head"))
+		headFile(n.cfg))
 }
 
 // verifyCommits refuses a database that lost its last commits, although none of them was a change of the configuration.
@@ -257,27 +226,6 @@ func (n *Node) verifyContent(ctx context.Context) error {
 		return err
 	}
 	return n.journal.VerifyObjects(ctx)
-}
-
-// openFault words why the state store cannot be opened.
-func openFault(err error) error {
-	if !errors.Is(err, badger.ErrDamaged) && !errors.Is(err, badger.ErrMirrorUnreadable) {
-		return fmt.Errorf("open state store: %w", err)
-	}
-	f := fault.New(fault.Conflict, "state_damaged", "The state store is damaged: %v. Restore a backup, or empty data_dir and copy from another data center.", err)
-	f.Err = err
-	return f
-}
-
-// sessionsFault words why the sessions store cannot be opened, or not be used any longer.
-func sessionsFault(err error) error {
-	if !errors.Is(err, badger.ErrDamaged) {
-		return fmt.Errorf("open sessions store: %w", err)
-	}
-	f := fault.New(fault.Conflict, "sessions_damaged",
-		"The sessions store is damaged: %v. Remove the folder sessions of the data directory and start again: people sign in once more.", err)
-	f.Err = err
-	return f
 }
 
 func (n *Node) openAuthority(ctx context.Context) error {
@@ -330,6 +278,8 @@ func (n *Node) openListeners(ctx context.Context) error {
 			return err
 		}
 	}
+	at := n.Addresses()
+	n.members.At(at.Admin, at.Runtime, at.Peer)
 	return nil
 }
 
@@ -358,10 +308,13 @@ func (n *Node) close() error {
 	if n.blobs != nil {
 		errs = append(errs, n.blobs.Close())
 	}
-	for _, s := range []*badger.Store{n.sessions, n.state} {
+	for _, s := range []kept{n.sessions, n.state} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Close()) // lets it go
 	}
 	return errors.Join(errs...)
 }

@@ -80,6 +80,9 @@ func (n *Node) reasons() []string {
 	if n.ready.keys.Load() {
 		out = append(out, "the cookie keys cannot be read")
 	}
+	if err := n.members.Health(); err != nil && n.shared() {
+		out = append(out, err.Error())
+	}
 	out = append(out, n.certificateReasons()...)
 	for name, s := range map[string]interface{ Health() error }{"state": n.state, "sessions": n.sessions} {
 		if err := s.Health(); err != nil {
@@ -113,37 +116,64 @@ func (n *Node) Run(ctx context.Context) error {
 	err = errors.Join(err, background.Wait())
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	err = errors.Join(err, n.engine.Flush(last), n.events.Flush(last), n.close())
+	err = errors.Join(err, n.members.Leave(last), n.engine.Flush(last), n.events.Flush(last), n.close())
 	n.log.Info("node stopped")
 	return err
 }
 
 // parts is what runs beside the listeners until the node stops.
 func (n *Node) parts() []func(context.Context) error {
+	parts := append(n.eachNode(), n.members.Run)
+	if !n.shared() { // this node is all there is, so it does the work without a lease
+		return append(append(parts, n.oneNode()...), n.engine.Run)
+	}
+	return append(parts, n.engine.RunNode, n.follower.Follow, n.followJournal, n.work)
+}
+
+// eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.
+func (n *Node) eachNode() []func(context.Context) error {
 	return []func(context.Context) error{
 		n.authority.Run,
-		n.pairings.Run,
-		n.follower.Run,
-		n.keeper.Run,
 		n.partners.Run,
 		n.mastership.Run,
-		n.engine.Run,
 		n.assertions.Run,
 		n.catchUp,
 		n.verifySessions,
-		n.retain,
 		n.reloads,
 		n.fetcher.Run,
 		n.collect,
 		n.recordRefusals,
 		n.events.Run,
-		n.retainAudit,
 		n.examineRuntime,
 		n.watchExpiry,
 		n.refresher.Run,
 		n.people.changes.Run,
 	}
 }
+
+// oneNode is what one node at a time does for the data center.
+func (n *Node) oneNode() []func(context.Context) error {
+	return []func(context.Context) error{
+		n.pairings.Run,
+		n.follower.Run,
+		n.keeper.Run,
+		n.retain,
+		n.retainAudit,
+	}
+}
+
+// work does it while this node holds the lease.
+func (n *Node) work(ctx context.Context) error {
+	return n.lease.Run(ctx, n.log, func(ctx context.Context) error {
+		turn, ctx := errgroup.WithContext(ctx)
+		for _, part := range append(n.oneNode(), n.engine.Work) {
+			turn.Go(func() error { return part(ctx) })
+		}
+		return turn.Wait()
+	})
+}
+
+func (n *Node) followJournal(ctx context.Context) error { return n.journal.Follow(ctx, n.log) }
 
 // untilToldToStop returns when the listeners have to close: a while after ctx ended, in which the node says that it is not
 // ready (FLT-30), or at once when a part has failed.

@@ -78,6 +78,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		Follower:       n.follower,
 		Keys:           n.keys,
 		CookieKeys:     n.keeper,
+		Nodes:          n.members,
 		Blobs:          n.blobs,
 		Fetcher:        n.fetcher,
 		Trust:          n.trust,

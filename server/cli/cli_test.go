@@ -123,6 +123,7 @@ func dataCenter(t *testing.T, ready int) map[string]string {
 		"GET /v1/partners":           wire.Page[wire.PartnerView]{Items: []wire.PartnerView{{Partner: wire.Partner{ClusterID: "LDC", Primary: []string{"ld:1"}}}}},
 		"GET /v1/replication/status": wire.ReplicationStatus{Healthy: true, Agreements: []wire.AgreementStatus{{Name: "to-ldc", State: "ready", Healthy: true}}},
 		"GET /v1/sessions":           wire.Page[wire.SessionView]{Items: []wire.SessionView{{ID: "s1", User: "alice\x1b[2J", CreatedAt: at, Members: []string{"NYDC", "LDC"}}}},
+		"GET /v1/nodes":              wire.Nodes{ClusterID: "NYDC", Nodes: []wire.Node{{NodeName: "ny1", Version: "1.2.0", State: "ready", Works: true}}},
 		"GET /v1/trust/expiry":       wire.CertificateExpiries{Certificates: []wire.CertificateExpiry{{Role: "issuer", Name: "soon", Soon: true}, {Role: "root", Name: "late"}}},
 		"GET /v1/sessions/s1":        wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC", SessionID: "s9"}, Rule: "adopted_found", Chain: []string{"LDC", "NYDC"}, Degraded: true},
 		"DELETE /v1/sessions/s1":     wire.Receipt{SSOID: "x", DataCenters: map[string]string{"NYDC": "acknowledged", "LDC": "queued"}},

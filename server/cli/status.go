@@ -19,6 +19,7 @@ type statusAnswer struct {
 	Ready       wire.Health              `json:"ready"`
 	Partners    []wire.PartnerView       `json:"partners"`
 	Replication wire.ReplicationStatus   `json:"replication"`
+	Nodes       []wire.Node              `json:"nodes"`
 	Expiring    []wire.CertificateExpiry `json:"certificates_expiring"` // soon
 }
 
@@ -64,8 +65,33 @@ func (c *connection) status(ctx context.Context) (*statusAnswer, error) {
 	if _, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/replication/status", Out: &s.Replication}); err != nil {
 		return nil, err
 	}
+	if s.Nodes, err = c.nodes(ctx); err != nil {
+		return nil, err
+	}
 	s.Expiring, err = c.expiring(ctx)
 	return s, err
+}
+
+// nodes lists the nodes of the data center; none of a server that does not tell yet.
+func (c *connection) nodes(ctx context.Context) ([]wire.Node, error) {
+	var all wire.Nodes
+	_, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/nodes", Out: &all})
+	if fault.CodeOf(err) == "no_such_route" {
+		err = nil
+	}
+	return append([]wire.Node{}, all.Nodes...), err
+}
+
+func nodeRows(all []wire.Node) [][]string {
+	rows := make([][]string, len(all))
+	for i, n := range all {
+		state := n.State
+		if n.Works {
+			state += ", works"
+		}
+		rows[i] = []string{n.NodeName, n.Version, state, moment(&n.SeenAt), n.AdminURL}
+	}
+	return rows
 }
 
 // expiring lists the certificates that end soon; none of a server that does not tell yet.
@@ -109,6 +135,7 @@ func (p *program) printStatus(s *statusAnswer, output string) error {
 	err := p.tables(
 		section{[]string{"DATA CENTER", "ROLE", "STATE", "READY", "EPOCH", "SEQUENCE", "DIGEST"}, [][]string{{
 			d.ClusterID, d.Role, d.State, or(s.Ready.Status), number(d.Epoch), number(d.LastSequence), short(d.Digest)}}},
+		section{[]string{"NODE", "VERSION", "STATE", "LAST SEEN", "ADDRESS"}, nodeRows(s.Nodes)},
 		section{[]string{"PARTNER", "REACHABLE", "CERTIFICATE EXPIRES", "ADDRESSES"}, partnerRows(s.Partners)},
 		section{[]string{"AGREEMENT", "SIDE", "FROM", "TO", "STATE", "APPLIED", "MASTER", "HEALTHY"}, agreementRows(s.Replication.Agreements)},
 		section{[]string{"CERTIFICATE", "NAME", "ENDS SOON"}, expiryRows(s.Expiring)})

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	beatEvery = time.Second
-	forgotten = 15 * time.Second // after so long without a sign of life a node is not listed any more
-	behind    = 5 * time.Second  // a node whose own sign of life comes back later than this does not keep up
+	defaultEvery = time.Second
+	forgotten    = 15 * time.Second // after so long without a sign of life a node is not listed any more
+	patience     = 5                // a node whose own sign of life comes back later than so many intervals does not keep up
 )
 
 // Config wires Members. All fields but Condition are required.
@@ -29,6 +29,7 @@ type Config struct {
 	ClusterID string
 	Self      Node // Name, ID, Version
 	Gap       VersionGap
+	Every     time.Duration   // between signs of life, 5 s at most; 0 = 1 s
 	Condition func() []string // why this node is not ready; nil or empty = ready
 }
 
@@ -48,8 +49,11 @@ type Members struct {
 
 // New checks the wiring.
 func New(c Config) (*Members, error) {
-	if c.Store == nil || c.Clock == nil || c.Logger == nil || c.Gap == nil || !mdc.ValidClusterID(c.ClusterID) || !mdc.ValidClusterID(c.Self.Name) || c.Self.ID == "" {
+	if c.Store == nil || c.Clock == nil || c.Logger == nil || c.Gap == nil || !mdc.ValidClusterID(c.ClusterID) || !mdc.ValidClusterID(c.Self.Name) || c.Self.ID == "" || c.Every < 0 || c.Every > forgotten/3 {
 		return nil, errors.New("make members: incomplete configuration")
+	}
+	if c.Every == 0 {
+		c.Every = defaultEvery
 	}
 	m := &Members{c: c, self: c.Self}
 	m.self.State, m.self.StartedAt = Starting, c.Clock.Now().UTC()
@@ -145,7 +149,7 @@ func (m *Members) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { m.watch(ctx) })
 	defer watching.Wait()
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(m.c.Every)
 	defer tick.Stop()
 	for {
 		if err := m.live(ctx); fault.CodeOf(err) == codeNameTaken {
@@ -162,7 +166,7 @@ func (m *Members) Run(ctx context.Context) error {
 }
 
 func (m *Members) live(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, behind)
+	ctx, cancel := context.WithTimeout(ctx, patience*m.c.Every)
 	defer cancel()
 	m.describe()
 	return m.write(ctx, func(store.Writer) error { return nil })
@@ -208,7 +212,7 @@ func (m *Members) watch(ctx context.Context) {
 		})
 		if err != nil && ctx.Err() == nil {
 			m.c.Logger.Warn("the watch of the store ended and is begun again", "error", err)
-			rest(ctx, beatEvery)
+			rest(ctx, m.c.Every)
 		}
 	}
 }
@@ -221,9 +225,9 @@ func (m *Members) Health() error {
 	switch {
 	case m.written.IsZero():
 		return nil // not begun
-	case now.Sub(m.written) > behind:
+	case now.Sub(m.written) > patience*m.c.Every:
 		return fmt.Errorf("the store took no sign of life of this node for %s", now.Sub(m.written).Round(time.Second))
-	case !m.back.IsZero() && now.Sub(m.back) > behind:
+	case !m.back.IsZero() && now.Sub(m.back) > patience*m.c.Every:
 		return fmt.Errorf("this node hears of changes %s late", now.Sub(m.back).Round(time.Second))
 	}
 	return nil

@@ -83,7 +83,7 @@ func (d *decoder) node(body hcl.Body) *Node {
 	n.DataDir = d.path(c, "data_dir")
 	n.AllowOpen = d.boolean(c, "allow_open")
 	d.listeners(c, n)
-	d.store(c)
+	d.store(c, n)
 	d.ca(c, n)
 	d.log(c, n)
 	d.journal(c, n)
@@ -99,20 +99,4 @@ func (d *decoder) id(c *hcl.BodyContent, name string) string {
 		d.faults.add(c.Attributes[name].Expr.Range(), "Invalid "+name, "%q has to be 1 to 63 letters and digits, starting with a letter", clip(s))
 	}
 	return s
-}
-
-// store accepts the one store of this version. Without the block it is badger.
-func (d *decoder) store(c *hcl.BodyContent) {
-	b := d.only(c, "store")
-	if b == nil {
-		return
-	}
-	switch b.Labels[0] {
-	case "badger":
-		d.content(b.Body, &hcl.BodySchema{})
-	case "etcd":
-		d.faults.add(b.LabelRanges[0], "Store not available", `store "etcd" is not available in this version; write store "badger" {}`)
-	default:
-		d.faults.add(b.LabelRanges[0], "Unknown store", `%q is no store; write store "badger" {}`, clip(b.Labels[0]))
-	}
 }

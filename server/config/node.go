@@ -32,6 +32,7 @@ type Node struct {
 	Runtime    Listener      // sign-in pages, agents, forward-auth
 	Peer       Listener      // other data centers
 	LeafTTL    time.Duration // how long a certificate of this node is valid; an external CA has to allow it
+	Etcd       *Etcd         // nil = Badger in DataDir
 	ExternalCA *ExternalCA   // nil = the embedded CA
 	AllowOpen  bool          // whether security mode open, or a peer listener without TLS, may be used at all (SEC-40)
 	Log        Log

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -45,10 +44,7 @@ func render(n *Node) []byte {
 		b.AppendNewline()
 		renderListener(b.AppendNewBlock("listener", []string{name}).Body(), n.listener(name))
 	}
-	b.AppendNewline()
-	if store, diags := hclwrite.ParseConfig([]byte("store \"badger\" {}\n"), "", hcl.InitialPos); !diags.HasErrors() { // on one line, as people write it
-		b.AppendUnstructuredTokens(store.BuildTokens(nil))
-	}
+	renderStore(b, n)
 	renderCA(b, n)
 	b.AppendNewline()
 	l := b.AppendNewBlock("log", nil).Body()

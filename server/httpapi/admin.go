@@ -46,6 +46,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.expiryRoutes()...)
 	o.add(s.federationRoutes()...)
 	o.add(s.cookieKeyRoutes()...)
+	o.add(s.nodeRoutes()...)
 	o.add(s.oracleRoutes()...)
 	o.add(s.auditRoutes()...)
 	s.describes(o, &s.adminDoc, false)

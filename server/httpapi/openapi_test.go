@@ -290,7 +290,7 @@ func overrideSteps() []step {
 		{"GET", "/v1/settings/{name}", "/v1/settings/s", "", 200}, {"GET", "/v1/settings/{name}", "/v1/settings/s?stored=true", "", 200}, {"GET", "/v1/settings", "/v1/settings?stored=true", "", 200},
 		{"DELETE", one, at, "", 204},
 		{"PUT", lock, held, `{"owner":"o","timeout":"1m"}`, 200}, {"GET", lock, held, "", 200}, {"GET", "/v1/locks", "", "", 200}, {"DELETE", lock, held + "?force=true", "", 204},
-		{"GET", "/v1/cookie-keys", "", "", 200}, {"POST", "/v1/cookie-keys/rotate", "", `{"purpose":"code","force":true}`, 200}, {"POST", "/v1/cookie-keys/revoke", "", `{"purpose":"cursor"}`, 200},
+		{"GET", "/v1/nodes", "", "", 200}, {"GET", "/v1/cookie-keys", "", "", 200}, {"POST", "/v1/cookie-keys/rotate", "", `{"purpose":"code","force":true}`, 200}, {"POST", "/v1/cookie-keys/revoke", "", `{"purpose":"cursor"}`, 200},
 		{"POST", "/v1/policies/evaluate", "", `{"user":"ann","host":"shop.example","target":"/x","client_address":"10.0.0.1"}`, 200},
 		{"POST", "/v1/policies/evaluate", "", `{"subject":{"user":"u"},"host":"shop.example","target":"/","policy":{"name":"p","rules":[{"effect":"allow","condition":"level =="}]}}`, 400},
 		{"POST", "/v1/batch", "", `{"operations":[{"method":"PUT","kind":"setting","name":"t","body":{"name":"t","value":"v"}},{"method":"DELETE","kind":"setting","name":"t"}]}`, 200},

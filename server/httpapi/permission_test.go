@@ -49,6 +49,7 @@ GET    /v1/data-center                                   . x . . . x
 PUT    /v1/data-center                                   . . . . . x
 PATCH  /v1/data-center                                   . . . . . x
 DELETE /v1/data-center                                   . . . . . x
+GET    /v1/nodes                                         . x . . . x
 POST   /v1/data-center/promote                           . . x . . x
 POST   /v1/data-center/demote                            . . x . . x
 GET    /v1/partner-profile                               . x . . . x

@@ -20,6 +20,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/console"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
@@ -75,6 +76,7 @@ type Config struct {
 	Follower       *replication.Follower
 	Keys           *replication.Keys
 	CookieKeys     *keyring.Keeper
+	Nodes          *cluster.Members
 	Blobs          *blob.Store
 	Fetcher        *blob.Fetcher
 	Trust          *trust.Store

@@ -61,6 +61,7 @@ type Follower struct {
 	kinds   map[string]mdc.Kind // the replicated ones
 	refresh chan struct{}       // capacity 1: agreements changed
 
+	working  atomic.Bool // Run runs, and what is in memory is the truth; otherwise Follow keeps it in step with the store
 	known    atomic.Pointer[declaration]
 	checking sync.Mutex // held by the one verification that runs
 
@@ -140,6 +141,8 @@ func (f *Follower) Pull(agreement string) error {
 
 // Run follows every enabled clone-side agreement until ctx ends, and joins what it started. It gives nil.
 func (f *Follower) Run(ctx context.Context) error {
+	f.working.Store(true)
+	defer f.working.Store(false)
 	runs := map[string]*run{}
 	defer func() {
 		for _, r := range runs {

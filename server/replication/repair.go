@@ -156,9 +156,16 @@ func (f *Follower) PullNow(ctx context.Context, agreement string) error {
 		f.mu.Unlock()
 		return fault.New(fault.Unavailable, "starting", "The replication agreement %s is being taken up; try again.", agreement)
 	}
-	turn := s.turn
-	s.wakeLocked()
+	turn, working := s.turn, f.working.Load()
+	if working {
+		s.wakeLocked()
+	}
 	f.mu.Unlock()
+	if !working {
+		if err := f.poke(ctx, agreement); err != nil {
+			return err
+		}
+	}
 	select {
 	case <-turn:
 		return nil

@@ -110,7 +110,6 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 	}
 	c.known = false
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == CodeUnavailable && sent && len(ops) > 0 {
-		c.open = id
 		return seen, unknownOutcome(err)
 	}
 	return seen, err

@@ -38,7 +38,6 @@ type committer struct {
 	batch   []*request // taken from the queue, still to be run
 	snap    snapshot   // what the next group reads
 	known   bool       // whether snap can be used: nobody else's commit is known
-	open    commitID   // a commit whose outcome nobody knows; zero = none
 	current *group
 	stopped chan struct{} // closed when the goroutine has ended
 }
@@ -149,7 +148,7 @@ func (c *committer) claimAll() (claimed []*request) {
 	return claimed
 }
 
-// refresh gives the committer a snapshot that it can use, and finds out what became of a commit without an answer.
+// refresh gives the committer a snapshot that it can use.
 func (c *committer) refresh() error {
 	if c.known {
 		return nil
@@ -160,10 +159,6 @@ func (c *committer) refresh() error {
 	}
 	c.snap, c.known = snap, true
 	c.s.cache.follow(snap.guard.revision)
-	if c.open != (commitID{}) && c.open == snap.guard.id {
-		c.s.cfg.Late()
-	}
-	c.open = commitID{}
 	return nil
 }
 

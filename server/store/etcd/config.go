@@ -37,8 +37,6 @@ type Config struct {
 	Logger *slog.Logger
 	Clock  clock.Clock   // decides what has expired; nil = the machine's
 	Mirror *MirrorConfig // nil = no mirror
-	// Late is told when a commit whose caller got an error for want of an answer turns out to have been made. It must not block.
-	Late func()
 	// Dial opens connections; nil = the machine's own way.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -62,9 +60,6 @@ func (c Config) normal() (Config, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System{}
-	}
-	if c.Late == nil {
-		c.Late = func() {}
 	}
 	return c, c.check()
 }

@@ -1,0 +1,135 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/server/journal"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
+)
+
+// pokePrefix begins the keys by which a node asks the one that follows to ask its master now: by agreement. That one removes
+// the key when a round has ended.
+const pokePrefix = "h/w/"
+
+const pokeLife = time.Minute
+
+// Follow keeps this node's picture of the agreements in step with what the node writes that runs the follower, until ctx ends:
+// for readiness, status and whoever waits for a copy, at any node. It gives nil.
+func (f *Follower) Follow(ctx context.Context) error {
+	store.Follow(ctx, f.c.Store, []byte("h/"), f.picture, func(events []store.Event) error {
+		for _, ev := range events {
+			if err := f.told(ctx, ev); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(err error) {
+		f.c.Logger.Warn("the state of replication on other nodes is not followed; trying again", "error", err)
+	})
+	return nil
+}
+
+// picture reads every mark anew, unless this node writes them.
+func (f *Follower) picture(ctx context.Context) error {
+	if _, err := f.load(ctx); err != nil {
+		return err
+	}
+	marks := map[string]mark{}
+	err := f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		clear(marks)
+		return agreements(s, mdc.SideClone, func(a *mdc.Agreement) (err error) {
+			marks[a.Identifier], err = readMark(s.Reader(), a.Identifier)
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read the state of replication: %w", err)
+	}
+	if f.working.Load() {
+		return nil
+	}
+	for id, m := range marks {
+		f.show(id, m)
+	}
+	return nil
+}
+
+func (f *Follower) told(ctx context.Context, ev store.Event) error {
+	key := string(ev.Key)
+	if id, ok := strings.CutPrefix(key, pokePrefix); ok {
+		return f.poked(ctx, id, ev.Value != nil)
+	}
+	id, ok := strings.CutPrefix(key, markPrefix)
+	if !ok || ev.Value == nil || f.working.Load() {
+		return nil
+	}
+	var m mark
+	if err := json.Unmarshal(ev.Value, &m); err != nil {
+		return fmt.Errorf("decode state of agreement %s: %w", id, err)
+	}
+	if f.side(id) == nil { // a new agreement
+		if _, err := f.load(ctx); err != nil {
+			return err
+		}
+	}
+	f.show(id, m)
+	return nil
+}
+
+// show takes a mark over that another node wrote.
+func (f *Follower) show(agreement string, m mark) {
+	if s := f.side(agreement); s != nil {
+		f.update(s, func(s *side) {
+			s.mark, s.caughtUp = m, s.caughtUp || m.Copy
+		})
+		f.mu.Lock()
+		s.dirty = false // it is in the store
+		f.mu.Unlock()
+	}
+}
+
+// poked is for the node that follows when the key is there, and for those that wait when it is gone.
+func (f *Follower) poked(ctx context.Context, agreement string, there bool) error {
+	s := f.side(agreement)
+	if s == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch working := f.working.Load(); {
+	case there && working:
+		turn := s.turn
+		s.wakeLocked()
+		go f.unpoke(ctx, agreement, turn) // ends with the round, or with ctx
+	case !there && !working:
+		s.turned()
+	}
+	return nil
+}
+
+// unpoke says that the round has ended.
+func (f *Follower) unpoke(ctx context.Context, agreement string, turn <-chan struct{}) {
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		return
+	}
+	err := f.c.Store.Update(ctx, func(w store.Writer) error { return w.Delete([]byte(pokePrefix + agreement)) })
+	if err != nil && ctx.Err() == nil {
+		f.c.Logger.Warn("a node that waits for a pull cannot be told of its end", "agreement", agreement, "error", err)
+	}
+}
+
+// poke asks the node that follows to ask now. The key goes by itself when there is none.
+func (f *Follower) poke(ctx context.Context, agreement string) error {
+	err := f.c.Store.Update(ctx, func(w store.Writer) error { return w.Put([]byte(pokePrefix+agreement), []byte{1}, pokeLife) })
+	if err != nil {
+		return fmt.Errorf("ask for a pull of %s: %w", agreement, err)
+	}
+	return nil
+}
