@@ -65,7 +65,7 @@ func (s *validationSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 				"severity": text("`error` or `warning`."),
 				"subject":  text("Kind and name of what it is about, such as `partner LDC`, or `edge LDC to SGDC` for what another data center says of itself."),
 				"detail":   text("What is wrong, in a sentence."),
-				"hint":     text("What to do."),
+				"hint":     text("What to do about it."),
 			}}},
 			"edges": schema.ListNestedAttribute{Computed: true, MarkdownDescription: "Each edge between two data centers that one of these findings is about; `concord_trust_matrix` has the sound ones too.", NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"from":   text("Cluster id of the data center that calls."),

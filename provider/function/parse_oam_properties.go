@@ -26,7 +26,7 @@ func (parseOAMProperties) Definition(_ context.Context, _ function.DefinitionReq
 		Summary: "Values of an Oracle Access Manager property file, by Concord's attributes",
 		MarkdownDescription: "Reads a property file of Oracle Access Manager's multi-data-center mode: `partnerInfo.properties`, which registers a data center, or `oamMDCProperty.properties`, which sets the session policy. " +
 			"It gives an object with the names of Concord's attributes; an attribute is null where the file does not say it, or says `NA`.\n\n" + table +
-			"\nThe function reads and does not judge: whether a value is allowed is said by the resource that takes it. `unknown` lists the keys that are none of these. `notes` says, a sentence each, what has no counterpart (`keyStorePath`, `keystorePassword`, `globalPassPhrase`, `agentVersion`) and what to look after. " +
+			"\nThe function reads and does not judge: whether a value is allowed is said by the resource that takes it. `unknown` lists the keys that are none of Oracle's. `notes` says, a sentence each, what has no counterpart (`keyStorePath`, `keystorePassword`, `globalPassPhrase`, `agentVersion`) and what to look after. " +
 			"Keys that stand twice, placeholders of the manual such as `<true/false>`, and broken escapes are refused with their line. At most 65,536 bytes and 1,000 properties are read.\n\n" +
 			"What holds a password is as secret as the file: pass an ephemeral or sensitive value, and the whole object is one.",
 		Parameters: []function.Parameter{function.StringParameter{Name: "text",
