@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/provider"
 )
 
@@ -44,9 +45,11 @@ func TestTerraformTests(t *testing.T) {
 				t.Fatal(err)
 			}
 			env := overridden(t)
-			runTerraform(t, dir, env, "get", "-no-color")
-			out := runTerraform(t, dir, env, "test", "-no-color")
-			if !regexp.MustCompile(`Success! [2-9] passed, 0 failed`).MatchString(out) {
+			if out, err := runTerraform(t, dir, env, "get"); err != nil {
+				t.Fatal(err, out)
+			}
+			out, err := runTerraform(t, dir, env, "test")
+			if err != nil || !regexp.MustCompile(`Success! [2-9] passed, 0 failed`).MatchString(out) {
 				t.Error(out)
 			}
 		})
@@ -87,15 +90,59 @@ func overridden(t *testing.T) []string {
 }
 
 // runTerraform runs it and gives what it said.
-func runTerraform(t *testing.T, dir string, env []string, args ...string) string {
+func runTerraform(t *testing.T, dir string, env []string, verb string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "terraform", args...)
+	cmd := exec.CommandContext(ctx, "terraform", append([]string{verb, "-no-color"}, args...)...)
 	cmd.Dir, cmd.Env = dir, env
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("terraform %v: %v\n%s", args, err, out)
+	return string(out), err
+}
+
+// TestReplaceOfProtected: -replace and a taint, which no plan shows to the provider, are refused before anything is deleted; what the
+// error says to do is what helps.
+func TestReplaceOfProtected(t *testing.T) {
+	s, connected := start(t)
+	t.Parallel()
+	dir, env := t.TempDir(), overridden(t)
+	const at = "concord_partner.x"
+	write := func(protected string) {
+		t.Helper()
+		text := block("terraform", "required_providers {", `concord = { source = "concord-access/concord" }`, "}") + connected +
+			block(`resource "concord_partner" "x"`, `cluster_id = "LDC"`, `agent_id = "a"`, `primary = ["127.0.0.1:9"]`, "deletion_protection = "+protected)
+		if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return string(out)
+	does := func(verb string, args ...string) {
+		t.Helper()
+		if out, err := runTerraform(t, dir, env, verb, args...); err != nil {
+			t.Fatalf("%s %v: %v\n%s", verb, args, err, out)
+		}
+	}
+	refused := func(args ...string) {
+		t.Helper()
+		out, err := runTerraform(t, dir, env, "apply", append(args, "-auto-approve")...)
+		if err == nil || !regexp.MustCompile(words("It was not deleted. Leave -replace out")).MatchString(out) {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+		if err := s.get("/v1/partners/LDC", nil); err != nil {
+			t.Errorf("%v: it is gone: %v", args, err)
+		}
+	}
+	write("true")
+	does("apply", "-auto-approve")
+	refused("-replace=" + at)
+	does("plan", "-detailed-exitcode")
+	does("taint", at)
+	refused()
+	does("untaint", at)
+	write("false")
+	does("apply", "-auto-approve")
+	does("apply", "-auto-approve", "-replace="+at)
+	does("destroy", "-auto-approve")
+	if err := s.get("/v1/partners/LDC", nil); !fault.Is(err, fault.NotFound) {
+		t.Errorf("after the destroy: %v", err)
+	}
 }
