@@ -132,7 +132,7 @@ func TestProtectionAlone(t *testing.T) {
 }
 
 // TestProtectedLink: a linked pair whose data centers, partners and agreement are protected is refused to be destroyed, block by block
-// and as a whole, and to be replaced; it imports without protection, and goes when the protection is gone.
+// and as a whole, and to be replaced; it may be forgotten, imports without protection, and goes when the protection is gone.
 func TestProtectedLink(t *testing.T) {
 	ny, ldc := twoSites(t)
 	open := linked(ny, ldc) + agreementBlock()
@@ -153,6 +153,7 @@ func TestProtectedLink(t *testing.T) {
 			plancheck.ExpectKnownValue(at, tfjsonpath.New("state"), knownvalue.StringExact("ready"))}}},
 		resource.TestStep{Config: closed, Destroy: true, ExpectError: kept("replication agreement", "NYDC-LDC-.*")},
 		resource.TestStep{Config: without(closed, "concord_replication_agreement"), ExpectError: kept("replication agreement", "NYDC-LDC-.*")},
+		resource.TestStep{Config: without(closed, "concord_replication_agreement") + "removed {\n  from = " + at + "\n  lifecycle {\n    destroy = false\n  }\n}\n", PlanOnly: true, ExpectNonEmptyPlan: true},
 		resource.TestStep{Config: strings.Replace(closed, `"to-ldc"`, `"other"`, 1), ExpectError: regexp.MustCompile(words(`Another name makes a new replication agreement`))},
 		resource.TestStep{Config: closed, ResourceName: at, ImportState: true, ImportStateVerify: true,
 			ImportStateVerifyIgnore: []string{"timeouts", "last_sequence", "lag_entries", "state", "overwrite", "deletion_protection"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/provider/attr"
+	concordfunction "github.com/concord-access/terraform-provider-concord/provider/function"
 )
 
 // Address is the provider's address in the registry.
@@ -30,6 +32,7 @@ var (
 	_ provider.ProviderWithEphemeralResources = (*concord)(nil)
 	_ provider.ProviderWithListResources      = (*concord)(nil)
 	_ provider.ProviderWithActions            = (*concord)(nil)
+	_ provider.ProviderWithFunctions          = (*concord)(nil)
 )
 
 type concord struct{ version string }
@@ -120,7 +123,7 @@ func (p *concord) Actions(context.Context) []func() action.Action {
 
 // DataSources lists every data source.
 func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
-	return append([]func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource},
+	return append([]func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource, newValidationSource},
 		pluralSources()...)
 }
 
@@ -128,6 +131,9 @@ func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
 func (p *concord) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
 	return []func() ephemeral.EphemeralResource{newClientCertificate, newJoinToken, newSecurityContext}
 }
+
+// Functions lists every function.
+func (p *concord) Functions(context.Context) []func() function.Function { return concordfunction.All() }
 
 // connection is what resources get from the provider block: a client, or none while the block holds unknown values.
 type connection struct {

@@ -68,6 +68,16 @@ func TestNewerNames(t *testing.T) {
 	}
 }
 
+// TestFunctionNames: the functions that people depend on are there under their names.
+func TestFunctionNames(t *testing.T) {
+	r := schemas(t)
+	for _, name := range strings.Fields("certificate_fingerprint parse_oam_properties") {
+		if r.Functions[name] == nil {
+			t.Errorf("no function %s", name)
+		}
+	}
+}
+
 // TestDescribed: every schema and every attribute has whole sentences, and what is sensitive and write-only says both.
 func TestDescribed(t *testing.T) {
 	r := schemas(t)
@@ -84,6 +94,13 @@ func TestDescribed(t *testing.T) {
 	}
 	for name, s := range r.DataSourceSchemas {
 		check("data "+name, s)
+	}
+	for name, f := range r.Functions {
+		described(t, "function "+name, f.Description)
+		described(t, "summary of function "+name, f.Summary+".")
+		for _, p := range f.Parameters {
+			described(t, "function "+name+", "+p.Name, p.Description)
+		}
 	}
 	for name, s := range r.EphemeralResourceSchemas {
 		check("ephemeral "+name, s)
@@ -182,18 +199,27 @@ func TestExamplesExist(t *testing.T) {
 	for name := range r.EphemeralResourceSchemas {
 		want[filepath.Join(root, "ephemeral-resources", name, "ephemeral-resource.tf")] = true
 	}
+	for name := range r.Functions {
+		want[filepath.Join(root, "functions", name, "function.tf")] = true
+	}
 	for name := range want {
 		if b, err := os.ReadFile(name); err != nil || len(b) < 20 {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)
 		}
 	}
-	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*", "ephemeral-resources/*/*", "list-resources/*/*", "actions/*/*"} {
+	for _, pattern := range []string{"provider/*", "resources/*/*", "data-sources/*/*", "ephemeral-resources/*/*", "list-resources/*/*", "actions/*/*", "functions/*/*"} {
 		have, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range have {
-			shown, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "resource.tf")) // none beside what is no resource
+			dir := filepath.Dir(name)
+			shown, _ := os.ReadFile(filepath.Join(dir, "resource.tf"))  // none beside what is no resource
+			called, _ := os.ReadFile(filepath.Join(dir, "function.tf")) // none beside what is no function
+			shown = append(shown, called...)
+			if filepath.Base(name) == "tests" { // TestTerraformTests runs them
+				continue
+			}
 			if !want[name] && !bytes.Contains(shown, []byte("/"+filepath.Base(name)+`"`)) {
 				t.Errorf("%s belongs to nothing", name)
 			}

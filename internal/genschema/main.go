@@ -49,6 +49,7 @@ func write(ctx context.Context, w io.Writer, address string) error {
 		"resource_schemas":           each(schemas.ResourceSchemas, versioned),
 		"data_source_schemas":        each(schemas.DataSourceSchemas, versioned),
 		"ephemeral_resource_schemas": each(schemas.EphemeralResourceSchemas, versioned),
+		"functions":                  each(schemas.Functions, signature),
 		"resource_identity_schemas":  each(identities.IdentitySchemas, identity),
 		"list_resource_schemas":      each(schemas.ListResourceSchemas, versioned),
 		"action_schemas":             each(schemas.ActionSchemas, func(a *tfprotov6.ActionSchema) object { return object{"block": block(a.Schema.Block)} }),

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/concord-access/terraform-provider-concord/provider"
 )
@@ -34,6 +37,16 @@ func TestSchemaIsTerraforms(t *testing.T) {
 	}
 	if l := p.ListResourceSchemas["concord_group"]; l == nil || l.Block.Attributes["name_prefix"] == nil || l.Block.Attributes["security_domain"] == nil {
 		t.Errorf("the list of concord_group is %+v", l)
+	}
+	functions, err := providerserver.NewProtocol6(declared)().GetFunctions(t.Context(), &tfprotov6.GetFunctionsRequest{})
+	if err != nil || len(p.Functions) == 0 || len(p.Functions) != len(functions.Functions) {
+		t.Errorf("functions %v, %v", p.Functions, err)
+	}
+	if f := p.Functions["certificate_fingerprint"]; f == nil || f.ReturnType != cty.String || f.Summary == "" || f.Description == "" || len(f.Parameters) != 1 || f.Parameters[0].Type != cty.String || f.Parameters[0].Name != "pem" || f.Parameters[0].Description == "" {
+		t.Errorf("certificate_fingerprint is %+v", f)
+	}
+	if f := p.Functions["parse_oam_properties"]; f == nil || !f.ReturnType.IsObjectType() || f.ReturnType.AttributeType("primary") != cty.List(cty.String) {
+		t.Errorf("parse_oam_properties is %+v", f)
 	}
 	user := p.ResourceSchemas["concord_user"].Block.Attributes
 	if a := user["password_wo"]; a == nil || !a.WriteOnly || !a.Sensitive || !a.Optional {

@@ -72,6 +72,38 @@ func identity(s *tfprotov6.ResourceIdentitySchema) object {
 	return object{"version": s.Version, "attributes": list}
 }
 
+// signature is a function's; Terraform gives its description without a kind, as text in Markdown.
+func signature(f *tfprotov6.Function) object {
+	out := object{"return_type": typeOf(f.Return.Type)}
+	describe(out, f.Description, false)
+	if f.Summary != "" {
+		out["summary"] = f.Summary
+	}
+	if f.DeprecationMessage != "" {
+		out["deprecation_message"] = f.DeprecationMessage
+	}
+	parameters := []object{}
+	for _, p := range f.Parameters {
+		parameters = append(parameters, parameter(p))
+	}
+	if len(parameters) > 0 {
+		out["parameters"] = parameters
+	}
+	if f.VariadicParameter != nil {
+		out["variadic_parameter"] = parameter(f.VariadicParameter)
+	}
+	return out
+}
+
+func parameter(p *tfprotov6.FunctionParameter) object {
+	out := object{"name": p.Name, "type": typeOf(p.Type)}
+	describe(out, p.Description, false)
+	if p.AllowNullValue {
+		out["is_nullable"] = true
+	}
+	return out
+}
+
 func describe(out object, description string, deprecated bool) {
 	if description != "" {
 		out["description"] = description

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
@@ -83,9 +84,9 @@ func (p PEM) StringSemanticEquals(_ context.Context, o basetypes.StringValuable)
 	if !ok {
 		return false, nil
 	}
-	a, errA := certificates(p.ValueString())
-	b, errB := certificates(other.ValueString())
-	return errA == nil && errB == nil && bytes.Equal(a, b), nil
+	a, errA := Certificates(p.ValueString())
+	b, errB := Certificates(other.ValueString())
+	return errA == nil && errB == nil && slices.EqualFunc(a, b, bytes.Equal), nil
 }
 
 // ValidateAttribute refuses what is no certificate. The text is never repeated, so a pasted key stays out of logs (SEC-68).
@@ -93,21 +94,21 @@ func (p PEM) ValidateAttribute(_ context.Context, req xattr.ValidateAttributeReq
 	if p.IsNull() || p.IsUnknown() {
 		return
 	}
-	if _, err := certificates(p.ValueString()); err != nil {
+	if _, err := Certificates(p.ValueString()); err != nil {
 		resp.Diagnostics.AddAttributeError(req.Path, "Not a PEM certificate", "The value "+err.Error()+".")
 	}
 }
 
-// certificates gives the DER of all certificates, one after another, under the server's rules.
-func certificates(text string) ([]byte, error) {
+// Certificates gives the DER of each certificate of a PEM text, 1 to 8, in its order, under the server's rules. The error is worded to
+// follow "the value", and repeats nothing of the text (SEC-68).
+func Certificates(text string) ([][]byte, error) {
 	if len(text) > maxPEM {
 		return nil, fmt.Errorf("is longer than %d bytes", maxPEM)
 	}
 	if privatekey.In(text) {
 		return nil, errors.New("holds a private key; give the certificate only, and consider that key as exposed")
 	}
-	var der []byte
-	n := 0
+	var der [][]byte
 	for rest := bytes.TrimSpace([]byte(text)); len(rest) > 0; rest = bytes.TrimSpace(rest) {
 		block, after := pem.Decode(rest)
 		if block == nil || !bytes.HasPrefix(rest, []byte("-----BEGIN ")) {
@@ -116,7 +117,8 @@ func certificates(text string) ([]byte, error) {
 		if block.Type != "CERTIFICATE" {
 			return nil, errors.New("holds a PEM block that is no certificate")
 		}
-		if n++; n > maxCertificates {
+		n := len(der) + 1
+		if n > maxCertificates {
 			return nil, fmt.Errorf("holds more than %d certificates", maxCertificates)
 		}
 		if privatekey.In(string(block.Bytes)) {
@@ -125,9 +127,9 @@ func certificates(text string) ([]byte, error) {
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return nil, fmt.Errorf("holds a certificate (number %d) that cannot be read: %w", n, err)
 		}
-		der, rest = append(der, block.Bytes...), after
+		der, rest = append(der, block.Bytes), after
 	}
-	if n == 0 {
+	if len(der) == 0 {
 		return nil, errors.New("holds no certificate")
 	}
 	return der, nil
