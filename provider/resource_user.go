@@ -6,7 +6,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -19,9 +18,8 @@ import (
 )
 
 var (
-	_ resource.ResourceWithImportState    = (*userResource)(nil)
-	_ resource.ResourceWithIdentity       = (*userResource)(nil)
-	_ resource.ResourceWithValidateConfig = (*userResource)(nil)
+	_ resource.ResourceWithImportState = (*userResource)(nil)
+	_ resource.ResourceWithIdentity    = (*userResource)(nil)
 )
 
 type userResource struct {
@@ -56,32 +54,25 @@ func (r *userResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				MarkdownDescription: "Whether the user may sign in; default `true`."},
 			"security_domain": securityDomainAttribute(),
 			"password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(8, 1024), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
+				Validators:          []validator.String{stringvalidator.LengthBetween(8, 1024), attr.With("password_wo_version")},
 				MarkdownDescription: "Password, 8 to 1,024 characters, and as `concord_password_policy` wants it. It is sent when the user is created and when `password_wo_version` changes, and is kept nowhere in Terraform. Without one the user cannot sign in with a password."},
 			"imported_hash_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(20, 512), stringvalidator.ConflictsWith(path.MatchRoot("password_wo")), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
+				Validators:          []validator.String{stringvalidator.LengthBetween(20, 512), attr.Without("password_wo"), attr.With("password_wo_version")},
 				MarkdownDescription: "Hash of the password, taken over from another system: bcrypt (`$2a$`, `$2b$`, `$2y$`, cost 14 at most), `{SSHA}`, `{SSHA256}`, `{SSHA512}` or argon2id. The user signs in with the password of old, which is then hashed anew. Sent when `password_wo` would be, and in its place."},
-			"password_wo_version": schema.Int64Attribute{Optional: true,
+			"password_wo_version": schema.Int64Attribute{Optional: true, Validators: []validator.Int64{attr.VersionOf("password_wo", "imported_hash_wo")},
 				MarkdownDescription: "Any number; change it to send `password_wo` or `imported_hash_wo` again."},
 		},
 	}
 }
 
-// ValidateConfig refuses a version of nothing.
-func (r *userResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	var version types.Int64
-	var password, imported types.String
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("password_wo_version"), &version)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("password_wo"), &password)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("imported_hash_wo"), &imported)...)
-	if !version.IsNull() && password.IsNull() && imported.IsNull() {
-		resp.Diagnostics.AddAttributeError(path.Root("password_wo_version"), "Nothing to send", "password_wo_version says when password_wo or imported_hash_wo is sent; give one of them, or leave it out.")
-	}
+type userModel struct {
+	ID   types.String `tfsdk:"id"`
+	Name types.String `tfsdk:"name"`
+	userEntry
 }
 
-type userModel struct {
-	ID              types.String      `tfsdk:"id"`
-	Name            types.String      `tfsdk:"name"`
+// userEntry is what a collection says of a user, by whose name it is found.
+type userEntry struct {
 	DisplayName     types.String      `tfsdk:"display_name"`
 	Email           types.String      `tfsdk:"email"`
 	Groups          []string          `tfsdk:"groups"`
@@ -94,6 +85,8 @@ type userModel struct {
 }
 
 func (m *userModel) key() string                { return m.Name.ValueString() }
+func (m *userModel) called() *types.String      { return &m.Name }
+func (m *userModel) entry() *userEntry          { return &m.userEntry }
 func (m *userModel) ident() *types.String       { return &m.ID }
 func (m *userModel) secretVersion() types.Int64 { return m.PasswordVersion }
 
