@@ -33,6 +33,7 @@ type collection[E, M, V any, P member[E, M, V]] struct {
 	kind                              // of the collection; path is the members'
 	one      kind                     // of a member
 	folded   bool                     // names of members compare without case
+	secrets  []collected[M]           // write-only attributes of a member, which the collection has beside its members
 	describe string                   // first sentences of the description
 	single   func() resource.Resource // the resource for one object, whose attributes the entries have
 	client   *client.Client           // nil while the provider block holds unknown values
@@ -59,12 +60,12 @@ func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.Confi
 
 // Create makes every member, and refuses where one exists.
 func (c *collection[E, M, V, P]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	plan, config := c.entries(ctx, req.Plan, &resp.Diagnostics), c.entries(ctx, req.Config, &resp.Diagnostics)
+	plan, secrets := c.entries(ctx, req.Plan, &resp.Diagnostics), c.secretsOf(ctx, req.Config, &resp.Diagnostics)
 	if !c.ready(&resp.Diagnostics) {
 		return
 	}
 	now := c.held(types.StringValue(strings.ToLower(rand.Text())), nil, nil)
-	written := c.apply(ctx, work[E]{creating, c.changes(now, plan, config, &resp.Diagnostics), req.Plan.Schema}, now, &resp.Diagnostics)
+	written := c.apply(ctx, work[E]{creating, c.changes(now, plan, secrets, &resp.Diagnostics), req.Plan.Schema}, now, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() && written == 0 {
 		return // nothing is there, so nothing is to be remembered
 	}
@@ -76,12 +77,12 @@ func (c *collection[E, M, V, P]) Create(ctx context.Context, req resource.Create
 
 // Update writes the members that differ, each if it is still what the plan was made from.
 func (c *collection[E, M, V, P]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	plan, config := c.entries(ctx, req.Plan, &resp.Diagnostics), c.entries(ctx, req.Config, &resp.Diagnostics)
+	plan, secrets := c.entries(ctx, req.Plan, &resp.Diagnostics), c.secretsOf(ctx, req.Config, &resp.Diagnostics)
 	now := c.remembered(ctx, req.State, req.Private, &resp.Diagnostics)
 	if !c.ready(&resp.Diagnostics) {
 		return
 	}
-	c.apply(ctx, work[E]{updating, c.changes(now, plan, config, &resp.Diagnostics), req.Plan.Schema}, now, &resp.Diagnostics)
+	c.apply(ctx, work[E]{updating, c.changes(now, plan, secrets, &resp.Diagnostics), req.Plan.Schema}, now, &resp.Diagnostics)
 	c.keep(ctx, now, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 

@@ -48,7 +48,7 @@ func (c *change[E]) wire(kind string, plain bool) wire.BatchOperation {
 func (c *change[E]) size() int { return len(c.body) + len(c.key) + len(c.etag) + 128 }
 
 // changes are the writes from what is held to what is planned, only of what differs: deletions first, then by name.
-func (c *collection[E, M, V, P]) changes(now *holding[E], plan, config map[string]E, diags *diag.Diagnostics) (all []*change[E]) {
+func (c *collection[E, M, V, P]) changes(now *holding[E], plan map[string]E, secrets secretsOf, diags *diag.Diagnostics) (all []*change[E]) {
 	held := make(map[string]string, len(now.entries))
 	for key := range now.entries {
 		held[c.fold(key)] = key
@@ -60,7 +60,7 @@ func (c *collection[E, M, V, P]) changes(now *holding[E], plan, config map[strin
 		if was == key && reflect.DeepEqual(now.entries[was], plan[key]) {
 			continue
 		}
-		ch, err := c.writing(key, was, now, plan[key], config[key])
+		ch, err := c.writing(key, was, now, plan[key], secrets)
 		if err != nil {
 			diags.AddError("Cannot write "+c.noun, sentence(err.Error()))
 			return nil
@@ -77,14 +77,15 @@ func (c *collection[E, M, V, P]) changes(now *holding[E], plan, config map[strin
 }
 
 // writing is the change that makes a member what is planned.
-func (c *collection[E, M, V, P]) writing(key, was string, now *holding[E], will, config E) (*change[E], error) {
+func (c *collection[E, M, V, P]) writing(key, was string, now *holding[E], will E, secrets secretsOf) (*change[E], error) {
 	ch := &change[E]{op: creating, key: key, was: was, will: will, secret: true}
 	if was != "" {
 		ch.op, ch.etag = updating, now.etags[was]
 		before := now.entries[was]
 		ch.secret = !P(c.model(key, will)).secretVersion().Equal(P(c.model(was, before)).secretVersion())
 	}
-	m, given := c.model(key, will), c.model(key, config)
+	m, given := c.model(key, will), c.model(key, will)
+	c.fillSecrets(given, key, secrets)
 	var err error
 	if ch.plain, err = json.Marshal(P(m).body(given, false)); err != nil {
 		return nil, fmt.Errorf("encode %s %q: %w", c.one.noun, key, err)

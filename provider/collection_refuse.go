@@ -45,7 +45,7 @@ func (c *collection[E, M, V, P]) refuse(w work[E], err error, written int, diags
 		tried[ch.key] = ch.op
 	}
 	placed := false
-	for _, m := range membersOf(c.members, f, ok) {
+	for _, m := range c.membersOf(f, ok) {
 		if op, ok := tried[m.key]; ok {
 			c.one.refused(op, m.key, w.schema, m.as(err), diags)
 			placed = true
@@ -82,13 +82,13 @@ type memberFault struct {
 }
 
 // membersOf sorts the fields of a batch's refusal by members, in the order in which they come.
-func membersOf(members string, f *fault.Error, ok bool) (all []*memberFault) {
+func (c *collection[E, M, V, P]) membersOf(f *fault.Error, ok bool) (all []*memberFault) {
 	if !ok {
 		return nil
 	}
 	by := map[string]*memberFault{}
 	for _, field := range f.Fields {
-		rest, ok := strings.CutPrefix(field.Pointer, "/"+members+"/")
+		rest, ok := strings.CutPrefix(field.Pointer, "/"+c.members+"/")
 		if !ok {
 			continue
 		}
@@ -100,7 +100,13 @@ func membersOf(members string, f *fault.Error, ok bool) (all []*memberFault) {
 			by[key] = m
 			all = append(all, m)
 		}
-		m.add("/"+members+"/"+token, inside, field.Detail)
+		at := "/" + c.members + "/" + token
+		for _, s := range c.secrets { // which stand beside the members
+			if inside == "body/"+strings.TrimSuffix(s.one, "_wo") {
+				at, inside = "/"+s.many+"/"+token, "body"
+			}
+		}
+		m.add(at, inside, field.Detail)
 	}
 	return all
 }

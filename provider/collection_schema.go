@@ -21,6 +21,8 @@ func (c *collection[E, M, V, P]) Schema(ctx context.Context, _ resource.SchemaRe
 	attributes := maps.Clone(one.Schema.Attributes)
 	delete(attributes, "id")
 	delete(attributes, "name")
+	all := map[string]schema.Attribute{"id": idAttribute("A text that stands for the collection in Terraform and says nothing else: chosen when it is created, or what it was imported by. The data center does not know it.")}
+	c.moveSecrets(attributes, all)
 	rules := []validator.Map{mapvalidator.NoNullValues(), mapvalidator.SizeAtMost(maxMembers)}
 	if name, ok := one.Schema.Attributes["name"].(schema.StringAttribute); ok {
 		rules = append(rules, mapvalidator.KeysAre(name.Validators...))
@@ -28,15 +30,13 @@ func (c *collection[E, M, V, P]) Schema(ctx context.Context, _ resource.SchemaRe
 	if c.folded {
 		rules = append(rules, distinct{})
 	}
+	all[c.members] = schema.MapNestedAttribute{Required: true, Validators: rules, NestedObject: schema.NestedAttributeObject{Attributes: attributes},
+		MarkdownDescription: fmt.Sprintf("The %s by name, 20,000 at most, each with the attributes of a `concord_%s` but for secrets. Others that the data center has are left alone.", c.members, c.one.name)}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: fmt.Sprintf("%s Use it for hundreds or thousands of them, and `concord_%s` for a few or where each has a life of its own. Each of the %s belongs to one collection or to one `concord_%s`, never to both: they would undo each other's changes. "+
 			"What an apply changes is sent in one request that does all or nothing, up to 10,000 changes, 7 MiB or 100 secrets, and as much as the store takes at once; beyond that in several such requests, one after another. It is not atomic beyond one of them: when one is refused, those before it stay written and are in the state, and the next apply makes what is missing.",
 			c.describe, c.one.name, c.members, c.one.name),
-		Attributes: map[string]schema.Attribute{
-			"id": idAttribute("A text that stands for the collection in Terraform and says nothing else: chosen when it is created, or what it was imported by. The data center does not know it."),
-			c.members: schema.MapNestedAttribute{Required: true, Validators: rules, NestedObject: schema.NestedAttributeObject{Attributes: attributes},
-				MarkdownDescription: fmt.Sprintf("The %s by name, %s at most, each with the attributes of a `concord_%s`. Others that the data center has are left alone.", c.members, "20,000", c.one.name)},
-		},
+		Attributes: all,
 	}
 }
 

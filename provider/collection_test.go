@@ -147,11 +147,15 @@ resource "concord_group_collection" "x" {
   }
 }
 `
-	users := func(entries ...string) string {
-		return block + "resource \"concord_user_collection\" \"x\" {\n  depends_on = [concord_group_collection.x]\n  users = {\n    " + strings.Join(entries, "\n    ") + "\n  }\n}\n"
+	users := func(password string, entries ...string) string {
+		config := block + "resource \"concord_user_collection\" \"x\" {\n  depends_on = [concord_group_collection.x]\n  users = {\n    " + strings.Join(entries, "\n    ") + "\n  }\n"
+		if password != "" {
+			config += fmt.Sprintf("  passwords_wo = { ann = %q }\n", password)
+		}
+		return config + "}\n"
 	}
-	ann := func(password string, version int) string {
-		return fmt.Sprintf(`ann = { email = "ann@example.com", groups = ["staff", "ops"], password_wo = %q, password_wo_version = %d }`, password, version)
+	ann := func(version int) string {
+		return fmt.Sprintf(`ann = { email = "ann@example.com", groups = ["staff", "ops"], password_wo_version = %d }`, version)
 	}
 	const first, second, bob = "a first password for ann", "a second password for ann", `bob = { attributes = { room = "12" } }`
 	signsIn := func(password string, want int) resource.TestCheckFunc {
@@ -166,19 +170,19 @@ resource "concord_group_collection" "x" {
 	}
 	is := resource.TestCheckResourceAttr
 	acceptance(t,
-		resource.TestStep{Config: users(ann(first, 1), bob), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionCreate), Check: resource.ComposeAggregateTestCheckFunc(
-			is(collectedUsers, "users.%", "2"), is(collectedUsers, "users.ann.enabled", "true"), is(collectedUsers, "users.bob.attributes.room", "12"), resource.TestCheckNoResourceAttr(collectedUsers, "users.ann.password_wo"),
+		resource.TestStep{Config: users(first, ann(1), bob), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionCreate), Check: resource.ComposeAggregateTestCheckFunc(
+			is(collectedUsers, "users.%", "2"), is(collectedUsers, "users.ann.enabled", "true"), is(collectedUsers, "users.bob.attributes.room", "12"), resource.TestCheckNoResourceAttr(collectedUsers, "passwords_wo"),
 			b.sent(t, "PUT ops, PUT staff", "PUT ann, PUT bob"), signsIn(first, 200))},
-		resource.TestStep{Config: users(ann(first, 1), `bob = { display_name = "Bob" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: b.sent(t, "PUT bob")},
-		resource.TestStep{Config: users(ann(second, 2), `bob = { display_name = "Bob" }`), Check: resource.ComposeAggregateTestCheckFunc(b.sent(t, "PUT ann"), signsIn(second, 200))},
+		resource.TestStep{Config: users(first, ann(1), `bob = { display_name = "Bob" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: b.sent(t, "PUT bob")},
+		resource.TestStep{Config: users(second, ann(2), `bob = { display_name = "Bob" }`), Check: resource.ComposeAggregateTestCheckFunc(b.sent(t, "PUT ann"), signsIn(second, 200))},
 		resource.TestStep{PreConfig: func() {
 			s.patch("/v1/users/bob", map[string]any{"email": "by@hand.example"})()
 			s.remove("/v1/users/ann")()
 		},
-			Config: users(ann(second, 2), `bob = { display_name = "Bob" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
+			Config: users(second, ann(2), `bob = { display_name = "Bob" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
 				b.sent(t, "PUT ann, PUT bob"), signsIn(second, 200), resource.TestCheckNoResourceAttr(collectedUsers, "users.bob.email"))},
-		resource.TestStep{Config: users(ann(second, 2), `carl = { groups = ["nobody"] }`, `bob = { groups = ["none"] }`), ExpectError: regexp.MustCompile(`(?s)Cannot update user "bob".*users\["bob"\]\.groups: there\s+is\s+no.*Cannot create user "carl".*users\["carl"\]\.groups`)},
-		resource.TestStep{Config: users(`Ann = { display_name = "Ann" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
+		resource.TestStep{Config: users(second, ann(2), `carl = { groups = ["nobody"] }`, `bob = { groups = ["none"] }`), ExpectError: regexp.MustCompile(`(?s)Cannot update user "bob".*users\["bob"\]\.groups: there\s+is\s+no.*Cannot create user "carl".*users\["carl"\]\.groups`)},
+		resource.TestStep{Config: users("", `Ann = { display_name = "Ann" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
 			b.sent(t, "PUT bob, PUT carl", "DELETE bob, PUT Ann"), is(collectedUsers, "users.%", "1"), signsIn(second, 200))},
 		resource.TestStep{PreConfig: s.remove("/v1/users/ann"), Config: block, Check: resource.ComposeAggregateTestCheckFunc(b.sent(t, "DELETE Ann"), is(collectedGroups, "groups.staff.description", "everybody"))},
 	)
@@ -246,14 +250,42 @@ func TestCollectionTakesNothingOver(t *testing.T) {
 	}
 }
 
-// TestCollectionOfManyIsOneRequest: a thousand users are written by one request and looked at by one or two, and what an override lays
-// over an application is no drift.
+// TestCollectionOfManyIsOneRequest: a thousand users are written by one request, and looked at by two.
 func TestCollectionOfManyIsOneRequest(t *testing.T) {
 	s, _ := start(t)
 	var b between
 	many := s.through(&b) + `
 resource "concord_user_collection" "x" {
   users = { for i in range(1000) : format("u%04d", i) => { display_name = "User ${i}", email = "u${i}@example.com" } }
+}
+`
+	check := func(batches, most int) func() {
+		return func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if len(b.batches) != batches || b.asked > most {
+				t.Errorf("%d batches, %d reads", len(b.batches), b.asked)
+			}
+			b.asked = 0
+		}
+	}
+	s.put("/v1/users/other", wire.User{Name: "other"}) // so that the list has a second page
+	acceptance(t,
+		resource.TestStep{Config: many, Check: func(*terraform.State) error { check(1, 0)(); return nil }},
+		resource.TestStep{PreConfig: check(1, 20), Config: many, PlanOnly: true})
+	check(2, 20)()
+	if err := s.get("/v1/users/other", nil); err != nil {
+		t.Errorf("a user who belongs to nobody: %v", err)
+	}
+}
+
+// TestCollectionImport: an import by names, by what they begin with or of all there are is followed by an empty plan, and what an
+// override lays over an application is no drift.
+func TestCollectionImport(t *testing.T) {
+	s, block := start(t)
+	config := block + `
+resource "concord_user_collection" "x" {
+  users = { for name in ["u-ann", "u-Bob", "carl"] : name => { email = "${name}@example.com", attributes = { room = "1" } } }
 }
 resource "concord_application_collection" "x" {
   applications = { for n in ["wiki", "shop"] : n => {
@@ -262,24 +294,16 @@ resource "concord_application_collection" "x" {
   } }
 }
 `
-	check := func(*terraform.State) error {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if len(b.batches) != 2 || b.asked > 0 {
-			t.Errorf("%d batches, %d reads", len(b.batches), b.asked)
-		}
-		return nil
-	}
+	const applications = "concord_application_collection.x"
 	imported := func(address, id string) resource.TestStep {
-		return resource.TestStep{Config: many, ResourceName: address, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: id}
+		return resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateKind: resource.ImportBlockWithID, ImportStateId: id}
 	}
-	acceptance(t,
-		resource.TestStep{Config: many, Check: resource.ComposeAggregateTestCheckFunc(check, resource.TestCheckResourceAttr(collectedUsers, "users.u0999.email", "u999@example.com"))},
-		imported(collectedUsers, "u*"), imported("concord_application_collection.x", "shop, wiki"), imported("concord_application_collection.x", "*"),
+	acceptance(t, resource.TestStep{Config: config}, imported(collectedUsers, "U-*, carl"), imported(applications, "shop, wiki"), imported(applications, "*"),
 		resource.TestStep{PreConfig: func() {
 			s.put("/v1/overrides/application/shop", map[string]any{"kind": "application", "name": "shop", "values": map[string]any{"hosts": []string{"other.example.com"}}})
-		}, Config: many, PlanOnly: true},
-		resource.TestStep{Config: many, ResourceName: collectedUsers, ImportState: true, ImportStateId: "u0001,nobody", ExpectError: regexp.MustCompile(`no users of these names: nobody`)},
+		}, Config: config, PlanOnly: true},
+		resource.TestStep{PreConfig: s.remove("/v1/overrides/application/shop"), Config: config, ResourceName: collectedUsers, ImportState: true, ImportStateId: "carl,nobody",
+			ExpectError: regexp.MustCompile(`has no users of these names:\s+nobody`)},
 	)
 }
 
@@ -293,8 +317,10 @@ func TestCollectionPlan(t *testing.T) {
 		`resource "concord_user_collection" "x" { users = { "a b" = {} } }`:                                                                 `(?s)users.*a b`,
 		`resource "concord_user_collection" "x" { users = { ann = null } }`:                                                                 `(?s)users.*null`,
 		`resource "concord_user_collection" "x" { users = { ann = {}, Ann = {} } }`:                                                         `are\s+the\s+same\s+name`,
-		`resource "concord_user_collection" "x" { users = { ann = { password_wo_version = 1 } } }`:                                          `users\["ann"\]\.password_wo_version: password_wo_version\s+says`,
-		`resource "concord_user_collection" "x" { users = { ann = { password_wo = "long enough it is" } } }`:                                `(?s)password_wo_version.*must be specified when`,
+		`resource "concord_user_collection" "x" { users = { ann = { password_wo_version = 1 } } }`:                                          `users\["ann"\]\.password_wo_version\s+says`,
+		"resource \"concord_user_collection\" \"x\" {\n users = { ann = {} }\n passwords_wo = { ann = \"long enough it is\" }\n}":           `users\["ann"\]\.password_wo_version\s+must\s+be\s+given`,
+		"resource \"concord_user_collection\" \"x\" {\n users = { ann = {} }\n passwords_wo = { bob = \"long enough it is\" }\n}":           `passwords_wo\["bob"\]:\s+users\s+has\s+no\s+"bob"`,
+		"resource \"concord_user_collection\" \"x\" {\n users = { ann = {} }\n passwords_wo = { ann = \"short\" }\n}":                       `passwords_wo\["ann"\]`,
 		`resource "concord_application_collection" "x" { applications = { a = { hosts = ["h"], resources = { r = { paths = ["x"] } } } } }`: `applications\["a"\]\.resources\["r"\]\.paths`,
 	} {
 		steps = append(steps, resource.TestStep{Config: block + config, PlanOnly: true, ExpectError: regexp.MustCompile(want)})

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -18,8 +19,9 @@ import (
 )
 
 var (
-	_ resource.ResourceWithImportState = (*userResource)(nil)
-	_ resource.ResourceWithIdentity    = (*userResource)(nil)
+	_ resource.ResourceWithImportState    = (*userResource)(nil)
+	_ resource.ResourceWithIdentity       = (*userResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*userResource)(nil)
 )
 
 type userResource struct {
@@ -54,21 +56,38 @@ func (r *userResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				MarkdownDescription: "Whether the user may sign in; default `true`."},
 			"security_domain": securityDomainAttribute(),
 			"password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(8, 1024), attr.With("password_wo_version")},
+				Validators:          []validator.String{passwordLength(), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 				MarkdownDescription: "Password, 8 to 1,024 characters, and as `concord_password_policy` wants it. It is sent when the user is created and when `password_wo_version` changes, and is kept nowhere in Terraform. Without one the user cannot sign in with a password."},
 			"imported_hash_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(20, 512), attr.Without("password_wo"), attr.With("password_wo_version")},
+				Validators:          []validator.String{hashLength(), stringvalidator.ConflictsWith(path.MatchRoot("password_wo")), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 				MarkdownDescription: "Hash of the password, taken over from another system: bcrypt (`$2a$`, `$2b$`, `$2y$`, cost 14 at most), `{SSHA}`, `{SSHA256}`, `{SSHA512}` or argon2id. The user signs in with the password of old, which is then hashed anew. Sent when `password_wo` would be, and in its place."},
-			"password_wo_version": schema.Int64Attribute{Optional: true, Validators: []validator.Int64{attr.VersionOf("password_wo", "imported_hash_wo")},
+			"password_wo_version": schema.Int64Attribute{Optional: true,
 				MarkdownDescription: "Any number; change it to send `password_wo` or `imported_hash_wo` again."},
 		},
 	}
 }
 
+// ValidateConfig refuses a version of nothing.
+func (r *userResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var version types.Int64
+	var password, imported types.String
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("password_wo_version"), &version)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("password_wo"), &password)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("imported_hash_wo"), &imported)...)
+	if !version.IsNull() && password.IsNull() && imported.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("password_wo_version"), "Nothing to send", "password_wo_version says when password_wo or imported_hash_wo is sent; give one of them, or leave it out.")
+	}
+}
+
+func passwordLength() validator.String { return stringvalidator.LengthBetween(8, 1024) }
+func hashLength() validator.String     { return stringvalidator.LengthBetween(20, 512) }
+
 type userModel struct {
 	ID   types.String `tfsdk:"id"`
 	Name types.String `tfsdk:"name"`
 	userEntry
+	Password types.String `tfsdk:"password_wo"`
+	Imported types.String `tfsdk:"imported_hash_wo"`
 }
 
 // userEntry is what a collection says of a user, by whose name it is found.
@@ -79,8 +98,6 @@ type userEntry struct {
 	Attributes      map[string]string `tfsdk:"attributes"`
 	Enabled         types.Bool        `tfsdk:"enabled"`
 	Domain          types.String      `tfsdk:"security_domain"`
-	Password        types.String      `tfsdk:"password_wo"`
-	Imported        types.String      `tfsdk:"imported_hash_wo"`
 	PasswordVersion types.Int64       `tfsdk:"password_wo_version"`
 }
 
