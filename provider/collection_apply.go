@@ -70,7 +70,7 @@ func (c *collection[E, M, V, P]) send(ctx context.Context, batch []*change[E], d
 		query = url.Values{"dry_run": {"true"}}
 	}
 	var out wire.BatchAnswer
-	res, err := c.client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/batch", Query: query, In: in, Out: &out})
+	res, err := c.client.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/batch", Query: query, In: in, Out: &out, Retry: true, Conditional: true})
 	if err == nil && len(out.Results) != len(batch) {
 		err = fmt.Errorf("the server answered %d results to a batch of %d operations", len(out.Results), len(batch))
 	}

@@ -135,7 +135,7 @@ const (
 )
 
 // TestCollectionLife takes users through all that happens to a collection: each apply is one request with what differs and nothing
-// else, passwords are sent when they are new or their version moves, and every refusal stands at its entry. (OAM-L7)
+// else, passwords are sent when they are new or their version moves, and every refusal stands at its entry (OAM-L7).
 func TestCollectionLife(t *testing.T) {
 	s, _ := start(t)
 	var b between
@@ -192,7 +192,7 @@ resource "concord_group_collection" "x" {
 }
 
 // TestCollectionIsWrittenInParts: where the server takes less at once, an apply is several batches. What a refused one leaves is
-// in the state exactly, the next apply sends what is missing and nothing twice, and destroy leaves nobody behind. (OAM-L7)
+// in the state exactly, the next apply sends what is missing and nothing twice, and destroy leaves nobody behind (OAM-L7).
 func TestCollectionIsWrittenInParts(t *testing.T) {
 	s, _ := start(t)
 	b := between{atMost: 3}

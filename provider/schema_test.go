@@ -53,7 +53,7 @@ func TestEphemeralNames(t *testing.T) {
 	}
 }
 
-// TestNewerNames: the actions that people depend on are there under their names, and a list of every resource.
+// TestNewerNames: the actions that people depend on are there under their names, and a list of every resource that stands for something in a data center.
 func TestNewerNames(t *testing.T) {
 	r := schemas(t)
 	for _, name := range strings.Fields("concord_promote concord_demote concord_pull concord_test_partner") {
@@ -62,7 +62,7 @@ func TestNewerNames(t *testing.T) {
 		}
 	}
 	for name := range r.ResourceSchemas {
-		if r.ListResourceSchemas[name] == nil {
+		if r.ListResourceSchemas[name] == nil && !strings.HasSuffix(name, "_collection") { // which no data center knows
 			t.Errorf("no list of %s", name)
 		}
 	}

@@ -33,6 +33,7 @@ type Request struct {
 	IfMatch     string        // ETag that the object must still have
 	IfNoneMatch bool          // create only
 	Retry       bool          // a POST or PATCH that may be repeated
+	Conditional bool          // what it does has conditions that stand in its body
 	Timeout     time.Duration // of one attempt; 0 = the client's, below 0 = only the context ends it
 }
 

@@ -304,8 +304,8 @@ type SessionView struct {
 	IdentityStore   string     `json:"identity_store"`
 	Level           int        `json:"level"`
 	LevelDomain     string     `json:"level_domain,omitempty"` // security domain of the scheme; elsewhere the level is worth 1 at most
-	Scheme          string     `json:"scheme"`  // authentication scheme of the sign-in; "" where only a cookie told of it
-	Methods         []string   `json:"methods"` // of its steps: password, basic, certificate
+	Scheme          string     `json:"scheme"`                 // authentication scheme of the sign-in; "" where only a cookie told of it
+	Methods         []string   `json:"methods"`                // of its steps: password, basic, certificate
 	ClientAddress   string     `json:"client_address,omitempty"`
 	CreatedAt       time.Time  `json:"created_at"`
 	AuthenticatedAt time.Time  `json:"authenticated_at"`
