@@ -28,6 +28,7 @@ type kind struct {
 	singleton bool     // one object that always exists: create adopts it, delete resets it
 	numbered  bool     // the id is the server's, so the name does not import it
 	nested    bool     // the id is of two parts with a slash between them, each a segment of the path
+	members   string   // of a collection: the attribute that holds its members by name
 
 	protects    bool // it has deletion_protection
 	overridable bool // a data center may lay values of its own over the object; what is declared is what replicates

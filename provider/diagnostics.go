@@ -68,6 +68,8 @@ func (k kind) refused(op operation, id string, schema typed, err error, diags *d
 func (k kind) advice(op operation, id string, f *fault.Error) string {
 	exists := f.Kind == fault.Precondition || f.Kind == fault.Conflict && strings.Contains(f.Code, "exists")
 	switch {
+	case op == creating && exists && k.members != "":
+		return "It exists already and is not in this Terraform state."
 	case op == creating && exists && !k.singleton && !k.numbered:
 		return fmt.Sprintf("It exists already and is not in this Terraform state. To manage it here, adopt it first:\n\n%s", k.importBlock(id))
 	case f.Code == "wrong_data_center":

@@ -50,7 +50,7 @@ func TestListsFindEveryKind(t *testing.T) {
 		"partner": "LDC", "trusted_certificate": "", "replication_agreement": "", "certificate": "spiffe://nydc/admin/ops, serial ",
 		"data_center": "NYDC", "partner_profile": "default", "session_policy": "default", "password_policy": "default"}
 	for resource := range p.schemas.ResourceSchemas {
-		if _, ok := titles[strings.TrimPrefix(resource, "concord_")]; !ok {
+		if _, ok := titles[strings.TrimPrefix(resource, "concord_")]; !ok && !strings.HasSuffix(resource, "_collection") {
 			t.Errorf("no list of %s is tried", resource)
 		}
 	}

@@ -104,6 +104,7 @@ func (p *concord) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newDataCenter, newPartnerProfile, newPartner, newTrustedCertificate, newAgreement, newSessionPolicy, newPasswordPolicy,
 		newUser, newGroup, newApplication, newAuthorizationPolicy, newAgent,
+		newUserCollection, newGroupCollection, newApplicationCollection,
 		newSecurityDomain, newIdentityStore, newAuthenticationScheme,
 		newAdminRole, newAdminToken,
 		newSetting, newOverride, newPackage,

@@ -74,8 +74,13 @@ func applicationResourceAttributes() map[string]schema.Attribute {
 
 type applicationModel struct {
 	noSecret
-	ID        types.String                        `tfsdk:"id"`
-	Name      types.String                        `tfsdk:"name"`
+	ID   types.String `tfsdk:"id"`
+	Name types.String `tfsdk:"name"`
+	applicationEntry
+}
+
+// applicationEntry is what a collection says of an application.
+type applicationEntry struct {
 	Hosts     []string                            `tfsdk:"hosts"`
 	Resources map[string]applicationResourceModel `tfsdk:"resources"`
 	Domain    types.String                        `tfsdk:"security_domain"`
@@ -89,8 +94,10 @@ type applicationResourceModel struct {
 	AuthorizationPolicy  types.String `tfsdk:"authorization_policy"`
 }
 
-func (m *applicationModel) key() string          { return m.Name.ValueString() }
-func (m *applicationModel) ident() *types.String { return &m.ID }
+func (m *applicationModel) key() string              { return m.Name.ValueString() }
+func (m *applicationModel) ident() *types.String     { return &m.ID }
+func (m *applicationModel) called() *types.String    { return &m.Name }
+func (m *applicationModel) entry() *applicationEntry { return &m.applicationEntry }
 
 func (m *applicationModel) body(*applicationModel, bool) any {
 	a := wire.Application{Name: m.Name.ValueString(), Hosts: m.Hosts, Resources: map[string]wire.Resource{}, SecurityDomain: m.Domain.ValueString()}

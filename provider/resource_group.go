@@ -48,14 +48,21 @@ func (r *groupResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 
 type groupModel struct {
 	noSecret
-	ID          types.String `tfsdk:"id"`
-	Name        types.String `tfsdk:"name"`
+	ID   types.String `tfsdk:"id"`
+	Name types.String `tfsdk:"name"`
+	groupEntry
+}
+
+// groupEntry is what a collection says of a group.
+type groupEntry struct {
 	Description types.String `tfsdk:"description"`
 	Domain      types.String `tfsdk:"security_domain"`
 }
 
-func (m *groupModel) key() string          { return m.Name.ValueString() }
-func (m *groupModel) ident() *types.String { return &m.ID }
+func (m *groupModel) key() string           { return m.Name.ValueString() }
+func (m *groupModel) ident() *types.String  { return &m.ID }
+func (m *groupModel) called() *types.String { return &m.Name }
+func (m *groupModel) entry() *groupEntry    { return &m.groupEntry }
 
 func (m *groupModel) body(*groupModel, bool) any {
 	return wire.Group{Name: m.Name.ValueString(), Description: m.Description.ValueString(), SecurityDomain: m.Domain.ValueString()}

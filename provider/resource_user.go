@@ -56,10 +56,10 @@ func (r *userResource) Schema(_ context.Context, _ resource.SchemaRequest, resp 
 				MarkdownDescription: "Whether the user may sign in; default `true`."},
 			"security_domain": securityDomainAttribute(),
 			"password_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(8, 1024), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
+				Validators:          []validator.String{passwordLength(), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 				MarkdownDescription: "Password, 8 to 1,024 characters, and as `concord_password_policy` wants it. It is sent when the user is created and when `password_wo_version` changes, and is kept nowhere in Terraform. Without one the user cannot sign in with a password."},
 			"imported_hash_wo": schema.StringAttribute{Optional: true, WriteOnly: true, Sensitive: true,
-				Validators:          []validator.String{stringvalidator.LengthBetween(20, 512), stringvalidator.ConflictsWith(path.MatchRoot("password_wo")), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
+				Validators:          []validator.String{hashLength(), stringvalidator.ConflictsWith(path.MatchRoot("password_wo")), stringvalidator.AlsoRequires(path.MatchRoot("password_wo_version"))},
 				MarkdownDescription: "Hash of the password, taken over from another system: bcrypt (`$2a$`, `$2b$`, `$2y$`, cost 14 at most), `{SSHA}`, `{SSHA256}`, `{SSHA512}` or argon2id. The user signs in with the password of old, which is then hashed anew. Sent when `password_wo` would be, and in its place."},
 			"password_wo_version": schema.Int64Attribute{Optional: true,
 				MarkdownDescription: "Any number; change it to send `password_wo` or `imported_hash_wo` again."},
@@ -79,21 +79,31 @@ func (r *userResource) ValidateConfig(ctx context.Context, req resource.Validate
 	}
 }
 
+func passwordLength() validator.String { return stringvalidator.LengthBetween(8, 1024) }
+func hashLength() validator.String     { return stringvalidator.LengthBetween(20, 512) }
+
 type userModel struct {
-	ID              types.String      `tfsdk:"id"`
-	Name            types.String      `tfsdk:"name"`
+	ID   types.String `tfsdk:"id"`
+	Name types.String `tfsdk:"name"`
+	userEntry
+	Password types.String `tfsdk:"password_wo"`
+	Imported types.String `tfsdk:"imported_hash_wo"`
+}
+
+// userEntry is what a collection says of a user, by whose name it is found.
+type userEntry struct {
 	DisplayName     types.String      `tfsdk:"display_name"`
 	Email           types.String      `tfsdk:"email"`
 	Groups          []string          `tfsdk:"groups"`
 	Attributes      map[string]string `tfsdk:"attributes"`
 	Enabled         types.Bool        `tfsdk:"enabled"`
 	Domain          types.String      `tfsdk:"security_domain"`
-	Password        types.String      `tfsdk:"password_wo"`
-	Imported        types.String      `tfsdk:"imported_hash_wo"`
 	PasswordVersion types.Int64       `tfsdk:"password_wo_version"`
 }
 
 func (m *userModel) key() string                { return m.Name.ValueString() }
+func (m *userModel) called() *types.String      { return &m.Name }
+func (m *userModel) entry() *userEntry          { return &m.userEntry }
 func (m *userModel) ident() *types.String       { return &m.ID }
 func (m *userModel) secretVersion() types.Int64 { return m.PasswordVersion }
 

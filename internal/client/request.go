@@ -33,6 +33,7 @@ type Request struct {
 	IfMatch     string        // ETag that the object must still have
 	IfNoneMatch bool          // create only
 	Retry       bool          // a POST or PATCH that may be repeated
+	Conditional bool          // what it does has conditions that stand in its body
 	Timeout     time.Duration // of one attempt; 0 = the client's, below 0 = only the context ends it
 }
 
@@ -162,16 +163,26 @@ func All[T any](ctx context.Context, c *Client, path string, query url.Values) (
 // Each reads every page of a list and shows each element, in the list's order, to visit, whose error ends it and is returned. No
 // more than a page is held.
 func Each[T any](ctx context.Context, c *Client, path string, query url.Values, visit func(T) error) error {
+	return Pages(ctx, c, path, query, func(page wire.Page[T]) error {
+		for _, one := range page.Items {
+			if err := visit(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Pages is Each for callers who want more of a page than its elements.
+func Pages[T any](ctx context.Context, c *Client, path string, query url.Values, visit func(wire.Page[T]) error) error {
 	query = cloneValues(query)
 	for range maxPages {
 		var page wire.Page[T]
 		if _, err := c.Do(ctx, Request{Method: http.MethodGet, Path: path, Query: query, Out: &page}); err != nil {
 			return err
 		}
-		for _, one := range page.Items {
-			if err := visit(one); err != nil {
-				return err
-			}
+		if err := visit(page); err != nil {
+			return err
 		}
 		if page.NextCursor == "" {
 			return nil

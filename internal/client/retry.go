@@ -140,20 +140,21 @@ func repeatable(r Request) bool {
 // not do it: if it did and the answer was lost, a repeat would be refused because of the caller's own change.
 func passing(r Request, res *http.Response, err error) bool {
 	if err != nil {
-		conditional := r.IfMatch != "" || r.IfNoneMatch
-		return !lasting(err) && (!conditional || dialed(err))
+		return !lasting(err) && (!conditional(r) || dialed(err))
 	}
 	switch res.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return retryAfter(res.Header) <= maxRetryAfter && peekCode(res) != CodeNotConfirmed
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
-		return r.IfMatch == "" && !r.IfNoneMatch
+		return !conditional(r)
 	case http.StatusConflict:
 		after := retryAfter(res.Header)
 		return after > 0 && after <= maxRetryAfter && peekCode(res) == CodeLocked
 	}
 	return false
 }
+
+func conditional(r Request) bool { return r.IfMatch != "" || r.IfNoneMatch || r.Conditional }
 
 // lasting says that the same attempt will fail in the same way.
 func lasting(err error) bool {

@@ -36,6 +36,8 @@ func TestRepeats(t *testing.T) {
 		"delete 504":                  {client.Request{Method: http.MethodDelete}, wire.Problem{Status: 504}, "", true},
 		"post 503":                    {client.Request{Method: http.MethodPost}, wire.Problem{Status: 503}, "", false},
 		"post 503 that may":           {client.Request{Method: http.MethodPost, Retry: true}, wire.Problem{Status: 503}, "", true},
+		"batch 409 locked":            {client.Request{Method: http.MethodPost, Retry: true, Conditional: true}, locked, "1", true},
+		"batch 504":                   {client.Request{Method: http.MethodPost, Retry: true, Conditional: true}, wire.Problem{Status: 504}, "", false},
 		"patch 503":                   {client.Request{Method: http.MethodPatch}, wire.Problem{Status: 503}, "", false},
 		"get 503 that asks for hours": {client.Request{Method: http.MethodGet}, wire.Problem{Status: 503}, "7200", false},
 	}
@@ -71,6 +73,7 @@ func TestLostAnswer(t *testing.T) {
 		calls int32
 	}{
 		"conditional": {client.Request{Method: http.MethodPut, IfNoneMatch: true}, 1},
+		"batch":       {client.Request{Method: http.MethodPost, Retry: true, Conditional: true}, 1},
 		"plain":       {client.Request{Method: http.MethodPut}, 2},
 	}
 	for name, tc := range cases {

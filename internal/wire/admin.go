@@ -292,6 +292,8 @@ type AgentView struct {
 type Page[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"next_cursor"`
+
+	ETags []string `json:"etags,omitempty"` // of the items, in their order; only with etags=true, which lists of configuration kinds take
 }
 
 // SessionView is one runtime session in a list. It never holds the proof.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"golang.org/x/net/publicsuffix"
 )
@@ -120,7 +121,24 @@ func (r rule) ValidateString(_ context.Context, req validator.StringRequest, res
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || r.ok(req.ConfigValue.ValueString()) {
 		return
 	}
-	resp.Diagnostics.AddAttributeError(req.Path, "Invalid value", fmt.Sprintf("%q is not %s.", clip(req.ConfigValue.ValueString()), r.what))
+	resp.Diagnostics.AddAttributeError(req.Path, "Invalid value", fmt.Sprintf("%s%q is not %s.", inMap(req.Path), clip(req.ConfigValue.ValueString()), r.what))
+}
+
+// inMap names the place of a value within a map, for the texts about it: Terraform shows the resource's line for it, whatever the key.
+func inMap(p path.Path) string {
+	at, inside := path.Empty(), false
+	for _, step := range p.Steps() {
+		switch s := step.(type) {
+		case path.PathStepAttributeName:
+			at = at.AtName(string(s))
+		case path.PathStepElementKeyString:
+			at, inside = at.AtMapKey(string(s)), true
+		}
+	}
+	if !inside {
+		return ""
+	}
+	return at.String() + ": "
 }
 
 type only struct{ want, why string }

@@ -52,7 +52,7 @@ func (s *Server) operationsOf(k kindRoutes) []route {
 		{method: http.MethodDelete, path: one, needs: k.needs(mdc.ActionWrite), summary: "Delete the " + noun + "; a singleton goes back to its defaults", query: []string{"dry_run"}, status: http.StatusNoContent, handle: s.deleteObject(k)},
 	}
 	if !k.kind.Singleton {
-		routes = append(routes, route{method: http.MethodGet, path: base, needs: k.needs(mdc.ActionRead), summary: "List every " + noun, query: append([]string{"limit", "cursor"}, stored...), out: k.page, handle: s.listObjects(k)})
+		routes = append(routes, route{method: http.MethodGet, path: base, needs: k.needs(mdc.ActionRead), summary: "List every " + noun, query: append([]string{"limit", "cursor", "etags"}, stored...), out: k.page, handle: s.listObjects(k)})
 	}
 	return routes
 }
@@ -227,6 +227,9 @@ func (s *Server) listObjects(k kindRoutes) func(*call) error {
 				return err
 			}
 			page.Items = append(page.Items, v)
+			if c.Query("etags") == "true" {
+				page.ETags = append(page.ETags, it.ETag)
+			}
 		}
 		if page.NextCursor, err = s.sealCursor(k.kind.Name, next); err != nil {
 			return err

@@ -297,3 +297,17 @@ func TestClonesRefuseEveryReplicatedWrite(t *testing.T) {
 	}
 	clone.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", DisplayName: "London"})
 }
+
+// TestListsTellETagsWhenAsked: those of the objects, which a change can be made under.
+func TestListsTellETagsWhenAsked(t *testing.T) {
+	d := start(t)
+	for _, name := range []string{"a", "b", "c"} {
+		d.Put("/v1/groups/"+name, wire.Group{Name: name})
+	}
+	var page, without wire.Page[wire.GroupView]
+	d.Get("/v1/groups?limit=2&etags=true", &page)
+	d.Get("/v1/groups?limit=2", &without)
+	if len(page.ETags) != 2 || page.ETags[1] != d.Get("/v1/groups/b", nil).ETag || without.ETags != nil {
+		t.Errorf("got %q, and unasked %q", page.ETags, without.ETags)
+	}
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_application_collection.intranet
+  id = "wiki,calendar,tickets"
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_group_collection.offices
+  identity = {
+    id = "office-*"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = concord_group_collection.offices
+  id = "office-*"
+}

@@ -1,0 +1,6 @@
+import {
+  to = concord_user_collection.staff
+  identity = {
+    id = "ann,bob,carl"
+  }
+}

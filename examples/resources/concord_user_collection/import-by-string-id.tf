@@ -1,0 +1,4 @@
+import {
+  to = concord_user_collection.staff
+  id = "ann,bob,carl"
+}
