@@ -34,6 +34,12 @@ type outcome struct {
 
 func challenge(rule string) outcome { return outcome{verdict: verdictChallenge, rule: rule} }
 
+// keeps says whether a sign-on of elsewhere goes on when its person gives the password here (OAM-21): not where nobody has it
+// any more, or where who says so is not believed.
+func (o *outcome) keeps() bool {
+	return o.verdict != verdictChallenge || o.rule == ChallengeUnreachable
+}
+
 // standing is what the identity store of this data center says of a user.
 type standing uint8
 
