@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -78,11 +79,19 @@ func (q *simulation) lay() error {
 	if err != nil {
 		return fmt.Errorf("encode session policy: %w", err)
 	}
-	if err := json.Unmarshal(b, &q.policy); err != nil { // durations that are none
-		return fault.New(fault.Invalid, "invalid_input", "The session policy cannot be accepted: %s.", clip(err.Error()))
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(b, &given); err != nil {
+		return fmt.Errorf("read session policy: %w", err)
 	}
-	q.policy.Normalize()
-	faults := q.policy.Validate()
+	var faults []fault.Field
+	for _, name := range slices.Sorted(maps.Keys(given)) { // one by one, so that a duration that is none has a pointer
+		if err := json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", name, given[name]), &q.policy); err != nil {
+			faults = append(faults, fault.Field{Pointer: "/" + name, Detail: clip(err.Error())})
+		}
+	}
+	if q.policy.Normalize(); len(faults) == 0 {
+		faults = q.policy.Validate()
+	}
 	for i := range faults {
 		faults[i].Pointer = "/session_policy" + faults[i].Pointer
 	}
