@@ -40,12 +40,12 @@ func (s *failoverSimulationSource) Schema(_ context.Context, _ datasource.Schema
 				"other":      schema.StringAttribute{Optional: true, MarkdownDescription: "With `link`: its other end."},
 			}},
 			"user": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of a user, whose sign-ons at the data center that answers are looked at. Without it, or where the user is not signed in there, somebody is assumed at each data center who signed in there and went nowhere else."},
-			"session_policy": schema.SingleNestedAttribute{Optional: true, Attributes: policyAttributes(),
+			"session_policy": schema.SingleNestedAttribute{Optional: true, Attributes: simulatedPolicyAttributes(),
 				MarkdownDescription: "What would hold of the [session policy](../resources/session_policy), laid over the one in force field by field. It is saved nowhere. By default the one in force at the data center that answers."},
 			"id":              told("Cluster id of the data center that answered."),
 			"outcome":         told("The worst outcome of `people`."),
-			"people":          toldList("The next request of somebody who is signed in: for each data center where they may be, each that answers.", peopleAttributes()),
-			"data_centers":    toldList("The data centers under the fault, the one that answered first, 32 at most.", centerAttributes()),
+			"people":          toldList("The next request of somebody who is signed in: for each data center where they may be, each that answers.", simulatedPeopleAttributes()),
+			"data_centers":    toldList("The data centers under the fault, the one that answered first, 32 at most.", simulatedCenterAttributes()),
 			"administration":  schema.SingleNestedAttribute{Computed: true, MarkdownDescription: "What follows for administrators.", Attributes: simulatedAdminAttributes()},
 			"identity_stores": toldList("Sign-ins of the people of each identity store.", attributes{"name": told("Of the identity store."), "affected": told("`yes`: nobody of it can sign in; `no`; `unknown`: its servers may stand in the data center that fails."), "sentence": told("Why.")}),
 			"present":         toldList("Edges between data centers that do not work already, which was taken into account.", attributes{"from": told("Cluster id of the data center that calls."), "to": told("Cluster id of the data center that is called."), "reason": told("Why it does not work.")}),
@@ -54,7 +54,7 @@ func (s *failoverSimulationSource) Schema(_ context.Context, _ datasource.Schema
 	}
 }
 
-func policyAttributes() attributes {
+func simulatedPolicyAttributes() attributes {
 	text := func(what string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: what}
 	}
@@ -71,7 +71,7 @@ func policyAttributes() attributes {
 	}
 }
 
-func peopleAttributes() attributes {
+func simulatedPeopleAttributes() attributes {
 	return attributes{
 		"origin": told("Cluster id of the data center where they are signed in."), "at": told("Cluster id of the data center that the request comes to."), "sso_id": told("With `user`: id of the sign-on; null otherwise."),
 		"outcome": told("`served`: nobody is asked for anything; `challenged`: the password is asked for, and helps; `refused`: it does not help either."),
@@ -86,7 +86,7 @@ func peopleAttributes() attributes {
 	}
 }
 
-func centerAttributes() attributes {
+func simulatedCenterAttributes() attributes {
 	return attributes{
 		"cluster_id": told("Of the data center."), "role": told("`master`, `clone` or `standalone`; null when it never answered."), "availability": told("`active`, `hot_standby` or `passive`; null likewise."),
 		"answers": toldBool("Whether it serves whoever comes to it."), "gets_users": toldBool("Whether load balancers should send users there."), "reason": told("Why they should not; null when they should."),
