@@ -120,6 +120,25 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("simulations changed something (-before +after):\n%s", diff)
 	}
 
+	majority := wire.DataCenter{ClusterID: "NYDC", Role: "master", WriteRequires: "majority"}
+	ny.Put("/v1/data-center", majority)
+	if a := foretold(t, ny, failing("partner", "NYDC")).Administration; a.WritesPossible || !strings.Contains(a.Reason, "1 of the 2 data centers") {
+		t.Errorf("without a majority: %+v", a)
+	}
+	if a := foretold(t, ny, failing("partner", "LDC")).Administration; !a.WritesPossible || a.WriteRequires != "majority" {
+		t.Errorf("with a majority: %+v", a)
+	}
+
+	b := testkit.NewBrowser(t, all...)
+	b.Open(app.Through(ldn), "ann", testkit.Password)
+	ldn.Delete("/v1/trust/certificates/NYDC") // what is refused is not what does not answer
+	v = foretold(t, ny, failing("data_center", "PARIS"))
+	i := slices.IndexFunc(v.People, func(p wire.SimulatedRequest) bool { return p.Origin == "LDC" && p.At == "NYDC" })
+	if got := app.Authorize(b.AgentCookie(app)); v.People[i].Rule != got.Reason || got.Reason != "challenge_refused" || len(v.Present) == 0 {
+		t.Errorf("refused: %s, foretold %+v", got.Reason, v)
+	}
+	ldn.Trusts(ny)
+
 	ldn.Stop() // what is down already counts together with the fault
 	v = foretold(t, ny, failing("data_center", "PARIS"))
 	if len(v.Present) == 0 || len(v.Notes) == 0 || !strings.Contains(v.Notes[0], "LDC") || slices.ContainsFunc(v.People, func(p wire.SimulatedRequest) bool { return p.At == "LDC" }) {
@@ -257,5 +276,13 @@ func TestSimulateRefuses(t *testing.T) {
 	v := foretold(t, d, failing("data_center", "NYDC"))
 	if len(v.People) != 0 || v.Outcome != wire.OutcomeServed || v.Administration.WritesPossible {
 		t.Errorf("the only data center fails: %+v", v)
+	}
+	for i := range 40 {
+		id := fmt.Sprintf("DC%d", i)
+		d.Put("/v1/partners/"+id, wire.Partner{ClusterID: id, AgentID: "mesh", Primary: []string{"127.0.0.1:1"}})
+	}
+	v = foretold(t, d, failing("data_center", "dc9"))
+	if len(v.DataCenters) != 32 || v.DataCenters[1].ClusterID != "DC9" || len(v.People) != 32 || !strings.Contains(strings.Join(v.Notes, " "), "32 data centers are told of at most") {
+		t.Errorf("of forty-one data centers: %d, %d pairs, %v", len(v.DataCenters), len(v.People), v.Notes)
 	}
 }
