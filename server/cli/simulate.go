@@ -111,10 +111,8 @@ func (p *program) printSimulation(v wire.Simulation, output string) error {
 	var people, centers, agreements, promotions [][]string
 	var about []note
 	for _, r := range v.People {
-		var lost []string
 		about = append(about, note{"from " + r.Origin + " at " + r.At, []line{{"", r.Sentence}}})
 		for _, l := range r.Lost {
-			lost = append(lost, l.What)
 			about[len(about)-1].lines = append(about[len(about)-1].lines, line{l.What, l.Detail + " Lost " + l.Until + "."})
 		}
 		people = append(people, []string{r.Origin, r.At, r.Outcome, r.Rule, or(r.Row), or(r.Lasts)})
