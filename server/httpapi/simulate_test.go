@@ -62,6 +62,13 @@ func TestSimulate(t *testing.T) {
 	app := ny.Application("shop", "https://shop.example")
 	testkit.InStep(all...)
 	testkit.NewBrowser(t, all...).Open(app, "ann", testkit.Password)
+	ldn.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone", Availability: "hot_standby"})
+	for _, c := range foretold(t, ny, failing("data_center", "NYDC")).DataCenters[1:] { // one hot standby does not wait for the other
+		if !c.GetsUsers || !c.TakesOver {
+			t.Errorf("a hot standby without NYDC: %+v", c)
+		}
+	}
+	ldn.Put("/v1/data-center", wire.DataCenter{ClusterID: "LDC", Role: "clone"})
 	before := stateOf(t, all)
 
 	on := true
@@ -274,7 +281,7 @@ func TestSimulateRefuses(t *testing.T) {
 		}
 	}
 	v := foretold(t, d, failing("data_center", "NYDC"))
-	if len(v.People) != 0 || v.Outcome != wire.OutcomeServed || v.Administration.WritesPossible {
+	if len(v.People) != 0 || v.Outcome != wire.OutcomeServed || v.Administration.WritesPossible || !strings.Contains(v.Administration.Reason, "no clone") {
 		t.Errorf("the only data center fails: %+v", v)
 	}
 	for i := range 40 {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -62,6 +63,8 @@ func (f *Forecast) writes(own *mdc.DataCenter, views []View, members []string) W
 	switch {
 	case w.Master == "":
 		w.Reason = "No master is known here."
+	case !f.Up(w.Master) && !slices.ContainsFunc(f.Centers, func(c Prospect) bool { return c.Role == mdc.RoleClone }):
+		w.Reason = fmt.Sprintf("%s does not answer, and no clone could take its place.", w.Master)
 	case !f.Up(w.Master):
 		w.Reason = fmt.Sprintf("%s is the master and does not answer: nobody takes changes until a clone is promoted.", w.Master)
 	case w.Requires == mdc.WriteMajority && have < need:
