@@ -124,7 +124,7 @@ func (p *concord) Actions(context.Context) []func() action.Action {
 
 // DataSources lists every data source.
 func (p *concord) DataSources(context.Context) []func() datasource.DataSource {
-	return append([]func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource, newValidationSource},
+	return append([]func() datasource.DataSource{newDataCenterSource, newTrustBundleSource, newPartnerTrustSource, newReplicationStatusSource, newSessionsSource, newRemoteCertificateSource, newTrustMatrixSource, newValidationSource, newFailoverSimulationSource},
 		pluralSources()...)
 }
 

@@ -40,6 +40,7 @@ func (s *Server) declareAdmin() {
 	o.add(s.replicationCheckRoutes()...)
 	o.add(s.checkRoutes()...)
 	o.add(s.evaluationRoutes()...)
+	o.add(s.simulationRoutes()...)
 	o.add(s.inspectRoutes()...)
 	o.add(s.matrixRoutes()...)
 	o.add(s.storeRoutes()...)

@@ -293,6 +293,7 @@ func overrideSteps() []step {
 		{"GET", "/v1/nodes", "", "", 200}, {"GET", "/v1/cookie-keys", "", "", 200}, {"POST", "/v1/cookie-keys/rotate", "", `{"purpose":"code","force":true}`, 200}, {"POST", "/v1/cookie-keys/revoke", "", `{"purpose":"cursor"}`, 200},
 		{"POST", "/v1/policies/evaluate", "", `{"user":"ann","host":"shop.example","target":"/x","client_address":"10.0.0.1"}`, 200},
 		{"POST", "/v1/policies/evaluate", "", `{"subject":{"user":"u"},"host":"shop.example","target":"/","policy":{"name":"p","rules":[{"effect":"allow","condition":"level =="}]}}`, 400},
+		{"POST", "/v1/simulate", "", `{"fault":{"kind":"data_center","cluster_id":"LDC"},"user":"ann","session_policy":{"continue_on_sync_failure":true}}`, 200}, {"POST", "/v1/simulate", "", `{"fault":{"kind":"link","cluster_id":"NYDC"}}`, 400},
 		{"POST", "/v1/batch", "", `{"operations":[{"method":"PUT","kind":"setting","name":"t","body":{"name":"t","value":"v"}},{"method":"DELETE","kind":"setting","name":"t"}]}`, 200},
 	}
 }
@@ -367,7 +368,7 @@ func TestAdminRoutesAreAsDescribed(t *testing.T) {
 func actsNotDone() map[string]bool {
 	const conflict = "/v1/replication/conflicts/{id}"
 	return map[string]bool{"POST /v1/trust/join": true, "POST /v1/trust/inspect": true, "POST /v1/data-center/promote": true, "POST /v1/data-center/demote": true, "POST /v1/validate": true,
-		"PATCH /v1/session-policy": true, "PATCH /v1/partner-profile": true, "PATCH /v1/password-policy": true, "POST /v1/policies/evaluate": true, "PATCH /v1/data-center": true,
+		"PATCH /v1/session-policy": true, "PATCH /v1/partner-profile": true, "PATCH /v1/password-policy": true, "POST /v1/policies/evaluate": true, "POST /v1/simulate": true, "PATCH /v1/data-center": true,
 		"POST /v1/security-contexts": true, "POST /v1/security-contexts/{id}/renew": true, // the first is the user's, the other is none
 		"DELETE " + conflict: true, "POST " + conflict + "/reapply": true, "DELETE /v1/replication/divergences/{kind}/{name}": true}
 }

@@ -111,6 +111,7 @@ GET    /v1/cookie-keys                                   . x . . . x
 POST   /v1/cookie-keys/rotate                            . . x . . x
 POST   /v1/cookie-keys/revoke                            . . x . . x
 POST   /v1/policies/evaluate                             . x . x x x
+POST   /v1/simulate                                      . x . . . x
 GET    /v1/audit-events                                  . x . . . x
 GET    /v1/audit-events/verify                           . x . . . x
 GET    /v1/validate                                      . x . . . x

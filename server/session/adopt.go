@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
@@ -49,50 +47,21 @@ func (e *Engine) adoptOnce(ctx context.Context, c *claim, given *outcome) (adopt
 	if err != nil || (r == nil && rule != "") || (r != nil && !r.stale(e.now(), p.MaxDegradedAge.D())) {
 		return adoption{r, rule}, err
 	}
-	person, found, err := e.cfg.Directory.User(ctx, c.Store, c.User)
-	down := fault.Is(err, fault.Unavailable)
-	if err != nil {
-		err = fmt.Errorf("look up user of %s: %w", c.SSOID, err)
-	}
+	f := &sighted{e: e, c: c}
+	d, err := decide(ctx, question{policy: p, held: r != nil, given: given}, f)
 	switch {
-	case err != nil && !down:
-		return adoption{}, err
-	case !down && (!found || !person.Enabled):
-		return adoption{rule: ChallengeUser}, nil
-	}
-	if given == nil && p.Reauthenticate && r == nil {
-		return e.wantsPassword(ctx, c)
-	}
-	if given == nil {
-		o, err := e.ask(ctx, c, "")
-		if err != nil {
-			return adoption{}, err
-		}
-		given = &o
-	}
-	switch given.verdict {
-	case verdictFound: // while the directory is down here, what the partner gives has to do: it looks the user up too
-		return e.take(ctx, c, r, given)
-	case verdictCookie, verdictAlone:
-		if down {
-			return adoption{}, err
-		}
-		return e.fromCookie(ctx, c, r, person, given)
-	}
-	return adoption{rule: given.rule}, nil
-}
-
-// wantsPassword is the adoption under reauthenticate: a challenge wherever there would be something to adopt (OAM-21, X7). A
-// code is none of its affairs: the sign-in host decided a moment ago, and asking again would lead in circles.
-func (e *Engine) wantsPassword(ctx context.Context, c *claim) (adoption, error) {
-	candidates, err := e.candidates(ctx, c)
-	if err != nil {
+	case errors.Is(err, errUnasked):
+		return adoption{}, f.down
+	case err != nil:
 		return adoption{}, err
 	}
-	if len(candidates) == 0 {
-		return adoption{rule: ChallengeUnknown}, nil
+	switch d.rule {
+	case AdoptedFound:
+		return e.take(ctx, c, r, d.made)
+	case AdoptedCookie, AdoptedAlone:
+		return e.fromCookie(ctx, c, d, f)
 	}
-	return adoption{rule: ChallengeReauthenticate}, nil
+	return adoption{rule: d.rule}, nil
 }
 
 // take makes the session that a partner gave, or confirms with it the one that was made from a cookie.
@@ -137,23 +106,19 @@ func after(made, other, now time.Time) time.Time {
 }
 
 // fromCookie makes the session from the cookie and the local user. Degraded counts from the first time for this sign-on.
-func (e *Engine) fromCookie(ctx context.Context, c *claim, r *resident, person Person, o *outcome) (adoption, error) {
-	if r != nil {
-		return adoption{rule: ChallengeDegraded}, nil
-	}
+func (e *Engine) fromCookie(ctx context.Context, c *claim, d decision, f *sighted) (adoption, error) {
 	s := e.newSession(c)
-	s.Attributes, s.Groups = person.Attributes, person.Groups
+	s.Attributes, s.Groups = f.found.Attributes, f.found.Groups
 	s.Origin = &mdc.Origin{ClusterID: c.Cluster, SessionID: c.ID}
-	s.Members = o.asked
-	if o.verdict == verdictCookie {
+	s.Members = d.made.asked
+	if d.rule == AdoptedCookie {
 		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellMembers(w, c, s, s.Members, "") })
 	}
-	record, err := e.degrade(ctx, c)
-	if err != nil || record == nil {
-		return adoption{rule: ChallengeDegraded}, err
+	if err := e.degrade(ctx, c, f.record); err != nil {
+		return adoption{}, err
 	}
-	s.DegradedSince = &record.Since
-	return e.settle(ctx, s, AdoptedAlone, func(w store.Writer) error { return record.write(w, s, e.now()) })
+	s.DegradedSince = &f.record.Since
+	return e.settle(ctx, s, AdoptedAlone, func(w store.Writer) error { return f.record.write(w, s, e.now()) })
 }
 
 // settle creates a session unless it would be idle at once or one too many, and takes it back if the sign-on ended meanwhile.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -15,91 +16,68 @@ const maxHops = 2
 // maxCandidates is how many data centers are asked for one session.
 const maxCandidates = 3
 
-type verdict uint8
+// sighted are the facts of a request, as this data center finds them out.
+type sighted struct {
+	e   *Engine
+	c   *claim
+	jti string    // of the code that is redeemed, or ""
+	end time.Time // of the wait for partners; zero = none was asked yet
 
-const (
-	verdictChallenge verdict = iota
-	verdictFound             // session, from
-	verdictCookie            // retrieval is off: make it from the cookie
-	verdictAlone             // nobody could be asked, and the policy goes on
-	verdictMoved             // it is at to
-)
-
-// outcome is what asking brought.
-type outcome struct {
-	verdict verdict
-	rule    string       // of a challenge
-	session *mdc.Session // checked against the claim
-	from    string
-	to      string   // with moved
-	asked   []string // the candidates
+	found  Person         // with person
+	down   error          // why the identity store could not be asked
+	record *pendingRecord // with degraded; nil = the sign-on had its time
 }
 
-func challenge(rule string) outcome { return outcome{verdict: verdictChallenge, rule: rule} }
+var _ facts = (*sighted)(nil)
 
-// ask is steps 4 and 6 of Find. An unreachable data center does not keep the others from being asked: what they say
-// decides, and only where all that could be asked were silent the policy does (X1, X3). With jti the code is marked used by
-// its issuer, and a code that was used is refused; without retrieval that is all the issuer is asked for.
-func (e *Engine) ask(ctx context.Context, c *claim, jti string) (outcome, error) {
-	p := e.cfg.Policies.SessionPolicy()
-	candidates, err := e.candidates(ctx, c)
+func (s *sighted) person(ctx context.Context) (standing, error) {
+	p, found, err := s.e.cfg.Directory.User(ctx, s.c.Store, s.c.User)
 	if err != nil {
-		return outcome{}, err
+		err = fmt.Errorf("look up user of %s: %w", s.c.SSOID, err)
 	}
-	if len(candidates) == 0 {
-		return challenge(ChallengeUnknown), nil
+	switch {
+	case fault.Is(err, fault.Unavailable):
+		s.down = err
+		return unasked, nil
+	case err != nil:
+		return barred, err
+	case !found || !p.Enabled:
+		return barred, nil
 	}
-	if !p.RetrieveOnDemand && jti == "" {
-		return outcome{verdict: verdictCookie, asked: candidates}, nil
+	s.found = p
+	return stands, nil
+}
+
+func (s *sighted) candidates(ctx context.Context) ([]string, error) {
+	return s.e.candidates(ctx, s.c)
+}
+
+func (s *sighted) partner(cluster string) bool { return s.e.registered(cluster) }
+
+func (s *sighted) ask(ctx context.Context, cluster string, parts int) outcome {
+	p := s.e.cfg.Policies.SessionPolicy()
+	if s.end.IsZero() {
+		s.end = time.Now().Add(p.RetrievalMaxWait.D())
 	}
-	o := e.askAll(ctx, c, jti, candidates, p)
-	if !p.RetrieveOnDemand && (o.verdict == verdictFound || o.rule == ChallengeUnreachable) {
-		o.verdict = verdictCookie
+	return s.e.askOne(ctx, s.c, s.jti, cluster, share(s.end, parts), p.RetrievalMaxAttempts)
+}
+
+func (s *sighted) degraded(ctx context.Context) (age time.Duration, denied bool, err error) {
+	if s.record, err = s.e.pendingOf(ctx, s.c); err != nil {
+		return 0, false, err
 	}
-	o.asked = candidates
-	return o, nil
+	return s.e.now().Sub(s.record.Since), s.record.Denied, nil
+}
+
+// ask asks the candidates about a claim. With jti the code is marked used by its issuer.
+func (e *Engine) ask(ctx context.Context, c *claim, jti string) (outcome, error) {
+	return consult(ctx, question{policy: e.cfg.Policies.SessionPolicy(), redeemed: jti != ""}, &sighted{e: e, c: c, jti: jti})
 }
 
 // candidates are the partners to ask, in order.
 func (e *Engine) candidates(ctx context.Context, c *claim) ([]string, error) {
 	to, err := e.wentTo(ctx, c)
 	return c.visited(to, e.cfg.ClusterID, e.cfg.Partners.List()), err
-}
-
-func (e *Engine) askAll(ctx context.Context, c *claim, jti string, candidates []string, p *mdc.SessionPolicy) outcome {
-	end := time.Now().Add(p.RetrievalMaxWait.D())
-	unknown, silent := false, false
-	var asked []string
-	for i, cluster := range candidates {
-		if containsCluster(asked, cluster) { // by way of another
-			continue
-		}
-		asked = append(asked, cluster)
-		o := e.askOne(ctx, c, jti, cluster, share(end, len(candidates)-i), p.RetrievalMaxAttempts)
-		for range maxHops {
-			if o.verdict != verdictMoved || !e.registered(o.to) || containsCluster(asked, o.to) {
-				break
-			}
-			asked = append(asked, o.to)
-			o = e.askOne(ctx, c, jti, o.to, share(end, len(candidates)-i), p.RetrievalMaxAttempts)
-		}
-		switch {
-		case o.verdict == verdictMoved && containsCluster(asked, o.to): // whose answer counts already
-		case o.verdict == verdictMoved || o.rule == ChallengeUnknown:
-			unknown = true
-		case o.rule == ChallengeUnreachable:
-			silent = true
-		default:
-			return o
-		}
-	}
-	switch {
-	case silent && !unknown && p.ContinueOnSyncFailure:
-		return outcome{verdict: verdictAlone}
-	case silent:
-		return challenge(ChallengeUnreachable)
-	}
-	return challenge(ChallengeUnknown)
 }
 
 // share is one part of the time until end.

@@ -75,6 +75,17 @@ func (e *Engine) limit(ctx context.Context) (int, error) {
 	return limit, e.recount(ctx)
 }
 
+// Occupancy gives how many sessions this data center may hold and how many are in use; 0, 0 where there is no limit, since none
+// are counted then.
+func (e *Engine) Occupancy(ctx context.Context) (used, capacity int, err error) {
+	if capacity, err = e.limit(ctx); err != nil || capacity == 0 {
+		return 0, 0, err
+	}
+	e.places.mu.Lock()
+	defer e.places.mu.Unlock()
+	return e.places.n, capacity, nil
+}
+
 // inUse says whether a session counts: it is neither expired nor idle.
 func (e *Engine) inUse(s *mdc.Session, last time.Time) bool {
 	now := e.now()

@@ -33,10 +33,9 @@ func (e *Engine) pendingAt() seal.Context {
 	return seal.Context{Purpose: mdc.PurposeCode, Host: "pending." + mdc.FoldName(e.cfg.ClusterID)}
 }
 
-// degrade gives the record to write with a degraded session, or nil when the sign-on had its time.
-func (e *Engine) degrade(ctx context.Context, c *claim) (*pendingRecord, error) {
-	now := e.now()
-	record := &pendingRecord{Since: now}
+// pendingOf gives what is kept of a sign-on that was taken from its cookie, or the beginning of that.
+func (e *Engine) pendingOf(ctx context.Context, c *claim) (*pendingRecord, error) {
+	record := &pendingRecord{Since: e.now()}
 	err := e.cfg.Sessions.View(ctx, func(r store.Reader) error {
 		v, err := get(r, keyPending(c.SSOID))
 		if err != nil || v == nil {
@@ -47,12 +46,14 @@ func (e *Engine) degrade(ctx context.Context, c *claim) (*pendingRecord, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read pending confirmation of %s: %w", c.SSOID, err)
 	}
-	if record.Denied || !record.Since.Add(e.cfg.Policies.SessionPolicy().MaxDegradedAge.D()).After(now) {
-		return nil, nil
-	}
+	return record, nil
+}
+
+// degrade completes the record to write with a degraded session: who can confirm it, and by what.
+func (e *Engine) degrade(ctx context.Context, c *claim, record *pendingRecord) (err error) {
 	if record.Asked, err = e.candidates(ctx, c); err != nil {
-		return nil, err
+		return err
 	}
 	record.Claim, err = e.sealClaim(payloadPending, e.pendingAt(), *c)
-	return record, err
+	return err
 }

@@ -17,6 +17,9 @@
 // Several nodes on one store: RunNode follows what others write, so what one node ends, the others refuse as soon as their watch
 // tells them; Work is for one of them at a time.
 //
+// Simulate decides as requests are decided, about a fault that is assumed: decide.go holds the decision, sighted (ask.go) and
+// assumed (simulate.go) are its facts.
+//
 // Keys of the sessions store, all with a time to live: s/<id> the session, a/<id> its last access, x/<incoming id> and
 // o/<sso id> to the id, u/<user>/<store>/<id>, c/<jti> used codes and steps, e/<partner>/<key> events to deliver, d/<sso id> what was
 // made from a cookie while nobody could be asked, m/<sso id> where a sign-on went that another data center took over.

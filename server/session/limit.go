@@ -133,11 +133,8 @@ func (e *Engine) decidePlace(ctx context.Context, q request, own Held, before []
 		return false, err
 	}
 	answers, silent := e.reserveAtPartners(ctx, q, false, p)
-	switch {
-	case silent && p.MaxSessionsWhenPartitioned == mdc.PartitionedAllow:
-		return true, nil
-	case silent && p.MaxSessionsWhenPartitioned == mdc.PartitionedDeny && !q.adopting:
-		return false, nil
+	if granted, decided := partitioned(p, silent, q.adopting); decided {
+		return granted, nil
 	}
 	all := holders{own: own, first: !q.adopting, by: map[mdc.SSOID]Held{}}
 	for _, h := range before {

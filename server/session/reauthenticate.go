@@ -23,7 +23,7 @@ func (e *Engine) reauthenticated(ctx context.Context, q SignInRequest, prior *cl
 	if err != nil {
 		return nil, err
 	}
-	if o.verdict == verdictChallenge && o.rule != ChallengeUnreachable {
+	if !o.keeps() {
 		return nil, nil // nobody has it any more, or who says so cannot be trusted
 	}
 	a, err := e.keepSignOn(ctx, q, prior, &o)

@@ -153,6 +153,9 @@ func (e *Engine) AgentCookieLifetime(a *mdc.Agent) time.Duration {
 	return e.cfg.Policies.SessionPolicy().IdleTimeout.D() / 2
 }
 
+// Policy gives a copy of the adoption policy of the moment.
+func (e *Engine) Policy() mdc.SessionPolicy { return *e.cfg.Policies.SessionPolicy() }
+
 // InactivityDomain is the common domain of the inactivity cookie; "" when there is none.
 func (e *Engine) InactivityDomain() string { return e.cfg.Policies.SessionPolicy().GitoCookieDomain }
 

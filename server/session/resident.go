@@ -43,8 +43,7 @@ func newResident(s *mdc.Session, lastAccess time.Time) *resident {
 
 // stale says that the session was made from a cookie and nobody confirmed it in time.
 func (r *resident) stale(now time.Time, maxAge time.Duration) bool {
-	since := r.session.Load().DegradedSince
-	return since != nil && !since.Add(maxAge).After(now)
+	return stale(r.session.Load().DegradedSince, now, maxAge)
 }
 
 // hold makes r the resident of its session, or gives the one that is. What was dropped but is not written yet comes back,

@@ -166,16 +166,21 @@ func (e *Engine) Recheck(ctx context.Context, id mdc.SessionID) (*mdc.Session, e
 func (e *Engine) visited(rule string, r *resident, c claim) (Found, error) {
 	s := r.session.Load()
 	c.Cluster, c.ID, c.Latest, c.Level, c.LevelDomain, c.Seen = e.cfg.ClusterID, s.ID, e.cfg.ClusterID, s.Level, s.LevelDomain, e.now()
-	if e.cfg.Policies.SessionPolicy().Anchored { // the others have it no more
-		c.Chain = nil
-	}
-	c.Chain = chained(c.Chain, e.cfg.ClusterID)
+	c.Chain = trail(e.cfg.Policies.SessionPolicy(), c.Chain, e.cfg.ClusterID)
 	text, err := e.sealClaim(payloadSignIn, e.signInAt(), c)
 	if err != nil {
 		return Found{}, err
 	}
 	secure := e.signInSecure()
 	return Found{Session: s, Rule: rule, SetCookies: []string{setCookie(SignInCookieName(secure), text, 0, secure)}, claim: c}, nil
+}
+
+// trail is the chain of the cookie that id writes. Anchored, the others have the sign-on no more.
+func trail(p *mdc.SessionPolicy, chain []string, id string) []string {
+	if p.Anchored {
+		chain = nil
+	}
+	return chained(chain, id)
 }
 
 // chained puts id last, once, and forgets the oldest beyond maxChain.

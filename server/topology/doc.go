@@ -8,6 +8,9 @@
 // Mastership decides who is the master: the handover between two data centers, the signed chain of epochs, and the fencing of
 // a master that was overtaken. It is the journal's gate, so that it can hold and refuse changes.
 //
+// A Forecast says what an outage would make of links, agreements, changes, promotions and hot standbys, as far as the data centers
+// tell of themselves now.
+//
 // Guarantees: an agreement exists on both sides or the same call made again completes it; a second master, a duplicate
 // cluster id and a clone's own objects are found out before anything is written; every wait for a partner is bounded; a planned
 // handover loses nothing and never has two masters; what an overtaken master alone has is in a file before its role changes.

@@ -43,6 +43,8 @@ type Edge struct {
 	Agreement string    // state of the replication agreement between the two at From; "" = none
 	Result    string    // Edge…
 	Reason    string    // why it is not sound
+
+	hello *Hello // of To, where it was heard just now; never another data center's word
 }
 
 // Edges judges the edges from this data center, each by a hello, sixteen at a time.
@@ -211,7 +213,7 @@ func (v *Validator) judge(ctx context.Context, e *Edge, own *mdc.DataCenter, p *
 		broken("at its addresses answers %s", h.ClusterID)
 		return
 	}
-	e.Reachable, e.Mutual, e.Version, e.ExpiresAt = new(true), new(true), h.Version, h.ChainExpiresAt
+	e.Reachable, e.Mutual, e.Version, e.ExpiresAt, e.hello = new(true), new(true), h.Version, h.ChainExpiresAt, &h
 	m, n := mode(own, p, h.SecurityMode), version(v.c.Version, h)
 	e.ModeEqual, e.Fits = &m.Pass, &n.Pass
 	switch left := e.ExpiresAt.Sub(v.c.Clock.Now()); {
