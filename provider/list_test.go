@@ -125,7 +125,7 @@ func TestListsAreBounded(t *testing.T) {
 	}
 }
 
-// TestListsStop: who takes no more gets no more, and no further page is asked for.
+// TestListsStop: who takes no more gets no more.
 func TestListsStop(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t)
