@@ -24,8 +24,10 @@ const pluginVersion = "0.0.1"
 // terraform and tofu alike.
 func BuildProvider(dir string) (plugins string, err error) {
 	program := filepath.Join(dir, "terraform-provider-concord")
-	out, err := exec.Command("go", "build", "-o", program, "github.com/concord-access/terraform-provider-concord").CombinedOutput() //nolint:gosec // words of our own
-	if err != nil {
+	// With the flags of a release, so that the test of releases compiles the same packages and not everything once more.
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, "github.com/concord-access/terraform-provider-concord") //nolint:gosec // words of our own
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOAMD64=v1")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the provider: %w\n%s", err, out)
 	}
 	plugins = filepath.Join(dir, "plugins")
