@@ -18,7 +18,7 @@ import (
 const terraformPatience = 3 * time.Minute
 
 // pluginVersion is what the built provider is installed as; any release will do.
-const pluginVersion = "0.0.1"
+const pluginVersion = "0.1.0"
 
 // BuildProvider makes the provider's program and installs it below dir as `terraform init -plugin-dir` wants it, for
 // terraform and tofu alike.
