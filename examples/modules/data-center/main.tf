@@ -24,6 +24,8 @@ resource "concord_data_center" "this" {
   security_mode  = "cert"
   availability   = var.availability
   write_requires = var.write_requires
+
+  deletion_protection = var.deletion_protection
 }
 
 resource "concord_partner_profile" "this" {
@@ -50,6 +52,8 @@ resource "concord_partner" "to" {
   rest_endpoint = each.value.admin_url
   security_mode = "cert"
 
+  deletion_protection = var.deletion_protection
+
   depends_on = [concord_trusted_certificate.of]
 }
 
@@ -61,6 +65,8 @@ resource "concord_replication_agreement" "to" {
   source        = concord_data_center.this.cluster_id
   target        = var.linked[each.key]
   wait_for_sync = var.wait_for_sync
+
+  deletion_protection = var.deletion_protection
 
   depends_on = [concord_partner.to]
 

@@ -58,3 +58,9 @@ variable "wait_for_sync" {
   type        = bool
   default     = false
 }
+
+variable "deletion_protection" {
+  description = "Whether a plan that would destroy the data center's role, a partner or an agreement is refused. Switch it off, and apply that, before taking a data center out."
+  type        = bool
+  default     = false
+}
