@@ -50,6 +50,7 @@ func rules() []rule {
 		rule{"internal/bench", []string{"internal", "server"}}, // a benchmark reaches under what it measures
 		rule{"internal/torture", []string{"internal", "server/mdc"}},
 		rule{"internal/testcount", nil},
+		rule{"internal/dist", nil},
 		rule{"internal/demo", []string{"internal/client", "internal/wire", "internal/fault", "internal/clock", "server/config"}},
 		rule{"internal/genschema", []string{"provider"}},
 		rule{"internal/genopenapi", []string{"server/httpapi", "server/mdc", "internal/wire"}},
