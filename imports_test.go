@@ -102,6 +102,7 @@ func foreign() []owned {
 		{"github.com/go-ldap/", []string{"server/identity/ldap", "internal/testkit"}},
 		{"go.step.sm/", []string{"server/ca"}},
 		{"github.com/dgraph-io/", []string{"server/store/badger"}},
+		{"go.etcd.io/", []string{"server/store/etcd"}},
 		{"github.com/cloudflare/circl", []string{"server/journal"}},
 		{"cel.dev/", []string{"internal/condition"}},
 		{"github.com/klauspost/compress", []string{"server/app", "server/httpapi"}},

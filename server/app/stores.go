@@ -56,6 +56,9 @@ func (n *Node) openStores(ctx context.Context) error {
 	if n.lock, err = lockDir(dir); err != nil {
 		return err
 	}
+	if err := notMoved(n.cfg); err != nil {
+		return err
+	}
 	if n.key, err = openNodeKey(dir, !hasState(n.cfg)); err != nil {
 		return err
 	}
@@ -63,6 +66,9 @@ func (n *Node) openStores(ctx context.Context) error {
 		return err
 	}
 	if n.sessions, err = n.openSpace(ctx, sessionsSpace); err != nil {
+		return err
+	}
+	if err := n.verifyCopied(ctx); err != nil {
 		return err
 	}
 	n.blobs, err = blob.Open(blob.Config{Dir: filepath.Join(dir, "blobs"), Clock: n.opts.Clock, Logger: n.log})

@@ -83,3 +83,18 @@ type Store interface {
 	// Close waits for what was queued and releases the files. Later calls give ErrClosed.
 	Close() error
 }
+
+// Record is a key as a store keeps it.
+type Record struct {
+	Key, Value []byte
+	Expires    int64 // Unix seconds; 0 = never
+}
+
+// Copier is what a store offers to be copied as it is, the ends of the times to live included.
+type Copier interface {
+	Store
+	// Dump visits every record in ascending order, but for those that have expired.
+	Dump(ctx context.Context, visit func(Record) error) error
+	// Load writes records in one transaction. ErrTooLarge as with Update.
+	Load(ctx context.Context, records []Record) error
+}
