@@ -161,6 +161,19 @@ func (n *Node) revoked(clusterID string, leaf *x509.Certificate) bool {
 	return mdc.SameName(clusterID, n.cfg.ClusterID) && n.authority.Revoked(leaf.SerialNumber)
 }
 
+// withdrawn says of certificates of persons what their data centers took back.
+type withdrawn struct{ n *Node }
+
+func (w withdrawn) Revoked(c session.Certificate) bool {
+	if c.Serial == nil {
+		return false
+	}
+	if mdc.SameName(c.Issuer, w.n.cfg.ClusterID) {
+		return w.n.authority.Revoked(c.Serial)
+	}
+	return w.n.trust.RevokedBy(c.Issuer, c.Serial)
+}
+
 func (n *Node) wireReplication(ctx context.Context) error {
 	var err error
 	if n.keys, err = replication.OpenKeys(ctx, n.state, n.key); err != nil {
@@ -223,7 +236,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model, n.directories}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls})
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls, Certificates: withdrawn{n}})
 	return err
 }
 

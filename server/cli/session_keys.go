@@ -96,7 +96,7 @@ func (p *program) printKeys(v wire.CookieKeys, output string) error {
 	}
 	centers := make([][]string, len(v.DataCenters))
 	for i, d := range v.DataCenters {
-		centers[i] = []string{d.ClusterID, yesNo(d.Current), moment(d.HeardAt)}
+		centers[i] = []string{d.ClusterID, yesNo(d.Current), minute(d.HeardAt)}
 	}
 	return p.tables(section{[]string{"PURPOSE", "KEY", "STATE", "SINCE", "OPENS UNTIL", "LACKING"}, keys},
 		section{[]string{"DATA CENTER", "HAS ALL", "HEARD"}, centers})
@@ -113,7 +113,7 @@ func lastOf(k wire.CookieKey) *time.Time {
 	return &k.CreatedAt
 }
 
-// minute fits a table with two of it.
+// minute fits a table with two of it, and every time of these tables is written so.
 func minute(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return "-"

@@ -38,7 +38,7 @@ func (s *Server) authenticate(c *call) error {
 		}
 	}
 	prior, _ := s.signInCookie(c)
-	found, err := s.signOn(c, person, p.Store, scheme, prior)
+	found, err := s.signOn(c, person, p, scheme, prior)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Server) prove(c *call, step mdc.SchemeStep, p *session.Progress, form m
 	var person session.Person
 	var err error
 	if step.Method == mdc.MethodCertificate {
-		person, err = s.certifiedPerson(c, step.CertificateName, store)
+		person, err = s.certifiedPerson(c, step.CertificateName, store, p)
 	} else {
 		person, err = s.passwordOf(c, s.attempt(c, step.IdentityStore, user, form["password"]))
 	}
@@ -86,7 +86,7 @@ func (s *Server) passwordOf(c *call, t identity.Attempt) (session.Person, error)
 
 // certifiedPerson is whose certificate the connection shows: the active user of exactly that name. Who is refused loses the
 // connection, so that the next one shows another certificate.
-func (s *Server) certifiedPerson(c *call, name, store string) (session.Person, error) {
+func (s *Server) certifiedPerson(c *call, name, store string, p *session.Progress) (session.Person, error) {
 	t := c.Request.TLS
 	if t == nil || len(t.PeerCertificates) == 0 {
 		c.Header("Connection", "close")
@@ -100,6 +100,9 @@ func (s *Server) certifiedPerson(c *call, name, store string) (session.Person, e
 			return session.Person{}, err
 		}
 		if found && person.Enabled {
+			if name == "" || name == mdc.CertificateURI { // of other authorities Concord reads no list
+				p.Certificate = session.Certificate{Issuer: caller.ClusterID, Serial: t.PeerCertificates[0].SerialNumber}
+			}
 			return person, nil
 		}
 		err = fault.New(fault.Unauthenticated, codeUnknownPerson, "The certificate is good, but no active user of this name can sign in here.")
@@ -140,19 +143,19 @@ func whyWrong(err error) string {
 	return "login.wrong"
 }
 
-// signOn makes the sign-on of somebody who has passed every step of a scheme, and sets its cookie.
-func (s *Server) signOn(c *call, p session.Person, store string, scheme *mdc.AuthenticationScheme, prior string) (session.Found, error) {
-	found, err := s.c.Sessions.SignIn(s.traced(c, ""), session.SignInRequest{Person: p, Store: store, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, LevelDomain: scheme.SecurityDomain,
+// signOn makes the sign-on of somebody who has passed every step of a scheme, as p says, and sets its cookie.
+func (s *Server) signOn(c *call, who session.Person, p session.Progress, scheme *mdc.AuthenticationScheme, prior string) (session.Found, error) {
+	found, err := s.c.Sessions.SignIn(s.traced(c, ""), session.SignInRequest{Person: who, Store: p.Store, Certificate: p.Certificate, Scheme: scheme.Name, Methods: scheme.Methods(), Level: scheme.Level, LevelDomain: scheme.SecurityDomain,
 		ClientAddress: s.remoteAddress(c), PriorCookie: prior, Inactivity: s.inactivityCookie(c)})
 	if err != nil {
-		s.noteSignIn(c, p.Name, err)
+		s.noteSignIn(c, who.Name, err)
 		return found, err
 	}
 	if found.Session == nil {
 		return found, fault.New(fault.Unavailable, "try_again", "The sign-in was overtaken by a sign-out everywhere. Try again.")
 	}
 	s.figures.signIns.WithLabelValues("ok").Inc()
-	remember, err := s.rememberDevice(c, p.Name, scheme)
+	remember, err := s.rememberDevice(c, who.Name, scheme)
 	if err != nil {
 		return session.Found{}, err
 	}
@@ -179,7 +182,7 @@ func (s *Server) signIn(c *call, t identity.Attempt, prior string) (session.Foun
 		s.noteSignIn(c, t.User, err)
 		return session.Found{}, err
 	}
-	return s.signOn(c, p, cmp.Or(t.Store, mdc.LocalStore), mdc.BuiltInScheme(), prior)
+	return s.signOn(c, p, session.Progress{Store: cmp.Or(t.Store, mdc.LocalStore)}, mdc.BuiltInScheme(), prior)
 }
 
 // attempt is what somebody says of themselves, and where it comes from. The store is the local one when none is named.

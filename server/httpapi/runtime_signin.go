@@ -197,7 +197,7 @@ func (s *Server) signInHere(c *call, request *session.Request, scheme *mdc.Authe
 		}
 	}
 	prior, _ := s.signInCookie(c)
-	found, err := s.signOn(c, person, p.Store, scheme, prior)
+	found, err := s.signOn(c, person, p, scheme, prior)
 	if err != nil {
 		return err
 	}

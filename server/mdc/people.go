@@ -68,7 +68,7 @@ func (u *User) Validate() []fault.Field {
 		c.text("/attributes/"+escape(k), v, MaxAttributeValue)
 	}
 	if p, ok := u.Password.Plain(); ok {
-		c.want(len(p) >= MinPassword, "/password", "is shorter than %d characters", MinPassword)
+		c.want(len(p) >= MinPassword, "/password", "is shorter than %d characters, which no password policy allows; this data center's may ask for more", MinPassword)
 		c.want(len(p) <= 1024, "/password", "is longer than 1,024 bytes")
 	}
 	return c.fields

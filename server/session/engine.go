@@ -71,6 +71,7 @@ type Config struct {
 	ReceiptWait  time.Duration      // how long SignOut waits for partners; 0 = 1 s, negative = not at all
 	Calls        backchannel.Caller // tells agents of ended sign-ons; nil = none is told
 	Audit        Recorder           // nil = none
+	Certificates Certificates       // what was revoked; nil = nothing
 	Capacity     func() int         // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
 }
 

@@ -27,7 +27,10 @@ type Progress struct {
 	Store  string   // identity store of the first step
 	User   string   // who passed them all
 	Tries  int      // proofs that were refused since the first step
-	began  time.Time
+
+	Certificate Certificate // that one of the steps took
+
+	began time.Time
 }
 
 // Refused counts one more refused proof; false when there were too many, and the person begins anew.
@@ -51,6 +54,7 @@ func (e *Engine) SealProgress(p Progress, cookie string) (string, error) {
 	b.string(p.User)
 	b.number(p.Tries)
 	b.time(p.began)
+	b.string(p.Certificate.text())
 	return seal.Seal(e.cfg.Keys, e.cfg.ClusterID, e.requestAt(), b.b)
 }
 
@@ -63,7 +67,7 @@ func (e *Engine) OpenProgress(ctx context.Context, text, cookie string) (Progres
 	}
 	u := newUnpacker(payloadProgress, plain)
 	id, bound := u.random(), u.hash()
-	p := Progress{Scheme: u.hash(), Done: u.number(), Store: u.string(), User: u.string(), Tries: u.number(), began: u.time()}
+	p := Progress{Scheme: u.hash(), Done: u.number(), Store: u.string(), User: u.string(), Tries: u.number(), began: u.time(), Certificate: certificateOf(u.string())}
 	want := sha256.Sum256([]byte(cookie))
 	expired := fault.New(fault.Forbidden, "steps_expired", "The steps of this sign-in took too long, or one was repeated. Begin the sign-in again.")
 	if err != nil || !u.done() || !e.within(p.began, progressLife) || subtle.ConstantTimeCompare(bound[:], want[:]) != 1 ||

@@ -45,6 +45,9 @@ func (e *Engine) keepSignOn(ctx context.Context, q SignInRequest, c *claim, o *o
 		if err := w.Delete(keyPending(s.SSOID)); err != nil {
 			return err
 		}
+		if err := q.Certificate.remember(w, s, e.now()); err != nil {
+			return err
+		}
 		return e.tellMembers(w, c, s, s.Members, o.from)
 	})
 }

@@ -59,6 +59,7 @@ func (e *Engine) work(ctx context.Context, exchange exchange) error {
 	wait.Go(func() {
 		e.every(ctx, func() time.Duration { return sweepEvery }, func(ctx context.Context) { e.sweep(ctx) })
 	})
+	wait.Go(func() { e.every(ctx, func() time.Duration { return certifiedEvery }, e.endingUncertified) })
 	e.partners(ctx, exchange)
 	return nil
 }

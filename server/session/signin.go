@@ -18,12 +18,13 @@ const maxAddress = 64
 
 // SignInRequest is a person who has just proved who they are.
 type SignInRequest struct {
-	Person        Person   // as the identity store has it now
-	Store         string   // identity store's name
-	Scheme        string   // authentication scheme that was used; "" = mdc.SchemePassword
-	Methods       []string // of its steps
-	Level         int      // of the scheme
-	LevelDomain   string   // security domain of the scheme; "" = none
+	Person        Person      // as the identity store has it now
+	Store         string      // identity store's name
+	Scheme        string      // authentication scheme that was used; "" = mdc.SchemePassword
+	Methods       []string    // of its steps
+	Level         int         // of the scheme
+	LevelDomain   string      // security domain of the scheme; "" = none
+	Certificate   Certificate // that a data center issued and that the person showed; the zero value = none
 	ClientAddress string
 	PriorCookie   string // the browser's sign-in cookie, or ""
 	Inactivity    string // the browser's inactivity cookie, or ""
@@ -81,6 +82,9 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 	r, err := e.begin(ctx, s, func(w store.Writer) error {
 		ev := by(s, actSignIn, SignedIn)
 		ev.Address, ev.Detail = s.ClientAddress, detail
+		if err := q.Certificate.remember(w, s, e.now()); err != nil {
+			return err
+		}
 		return e.append(ctx, w, ev)
 	})
 	if errors.Is(err, errFull) {

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"crypto/x509"
+	"math/big"
 	"slices"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -64,6 +65,12 @@ func (p *partner) learn(l Learned, declared []*x509.Certificate) {
 		p.pool.AddCert(c)
 		p.anchors = append(p.anchors, c)
 	}
+}
+
+// RevokedBy says whether a partner took a certificate of its own back, as far as it told. False where there is no such partner.
+func (s *Store) RevokedBy(clusterID string, serial *big.Int) bool {
+	p := s.current.Load().partner(clusterID)
+	return p != nil && p.revoked[serial.String()]
 }
 
 // isRevoked says whether the partner took c back.
