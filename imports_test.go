@@ -56,7 +56,7 @@ func rules() []rule {
 		rule{"internal/genopenapi", []string{"server/httpapi", "server/mdc", "internal/wire"}},
 		rule{"provider", []string{"internal/client", "internal/wire", "internal/fault", "internal/privatekey", "internal/condition", "internal/schedule"}},
 		rule{"provider/function", []string{"provider/attr"}}, // pure: no server is asked
-		rule{"", []string{"provider"}}, // the provider's main.go
+		rule{"", []string{"provider"}},                       // the provider's main.go
 		rule{"server", []string{"server/cli"}},
 		rule{"server/cli", []string{"server/app", "server/config", "server/gate", "internal"}},
 		rule{"server/app", []string{"server", "internal"}},

@@ -61,6 +61,7 @@ fi
 
 if [ $# -eq 0 ]; then # two packages run it: whoever finds it compiled only links it; tags as internal/testkit/stepca.go has them
   check "step-ca" go build -modfile=tools/step-ca/go.mod -tags=nobadger,nomysql,nopgx,nopkcs11,noyubikey -o .build/step-ca github.com/smallstep/certificates/cmd/step-ca
+  check "etcd" go build -modfile=tools/etcd/go.mod -o .build/etcd go.etcd.io/etcd/server/v3 # likewise
 fi
 go build -o .build/testcount ./internal/testcount || exit 1
 # Data centers come and go inside of a test's process, each with its memtables, and the race detector gives back none of what it keeps

@@ -79,7 +79,9 @@ func TestTwoNodes(t *testing.T) {
 	if _, err := killed.Do(client.Request{Method: http.MethodDelete, Path: "/v1/sessions/" + sessions[0].ID}); err != nil {
 		t.Fatal(err)
 	}
-	left.Within(testkit.Limit, "the sign-out at the other node", func() bool { return application.Through(&left.DataCenter).Authorize(b.AgentCookie(application)).Decision == wire.DecisionChallenge })
+	left.Within(testkit.Limit, "the sign-out at the other node", func() bool {
+		return application.Through(&left.DataCenter).Authorize(b.AgentCookie(application)).Decision == wire.DecisionChallenge
+	})
 }
 
 // TestNodeNameTaken: two nodes of one data center cannot have one name (CAMS-01).

@@ -54,7 +54,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	s := newStore(cfg)
 	defer func() {
 		if err != nil {
-			s.release()
+			_ = s.release() // what went wrong before is told
 			err = fmt.Errorf("open store %s in etcd: %w", cfg.base(), err)
 		}
 	}()
