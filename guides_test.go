@@ -34,12 +34,14 @@ func TestGuides(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var configuration strings.Builder
+			var configuration, tests strings.Builder
 			rc := ""
 			for _, block := range fenced.FindAllStringSubmatch(string(b), -1) {
 				switch name, _, _ := strings.Cut(block[2], "\n"); {
 				case block[1] == "terraform" && needsMore(block[2]):
 					// Not for the oldest Terraform that is served, or not without what plan -generate-config-out writes.
+				case block[1] == "terraform" && strings.HasPrefix(block[2], "run "): // of a test file
+					tests.WriteString(block[2] + "\n")
 				case block[1] == "terraform":
 					configuration.WriteString(block[2] + "\n")
 				case block[1] == "hcl" && strings.Contains(name, "concord.hcl"):
@@ -53,7 +55,7 @@ func TestGuides(t *testing.T) {
 				}
 			}
 			if configuration.Len() > 0 {
-				valid(t, plugins, rc, configuration.String())
+				valid(t, plugins, rc, configuration.String(), tests.String())
 			}
 		})
 	}
@@ -83,7 +85,7 @@ func read[C any](t *testing.T, load func(string) (C, error), text string) {
 
 // valid lets the real Terraform judge, with the modules of the examples beside the configuration. A page that says nothing of
 // the provider's source means the reader's configuration, which says it; one with a file of the command line's is installed by that.
-func valid(t *testing.T, plugins, rc, text string) {
+func valid(t *testing.T, plugins, rc, text, tests string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "modules"), os.DirFS(filepath.Join("examples", "modules"))); err != nil {
@@ -92,8 +94,10 @@ func valid(t *testing.T, plugins, rc, text string) {
 	if !strings.Contains(text, "required_providers") {
 		text = "terraform {\n  required_providers {\n    concord = { source = \"concord-access/concord\" }\n  }\n}\n" + text
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"main.tf": text, "page.tftest.hcl": tests} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	tf := testkit.NewTerraform(t, dir)
 	init := []string{"init", "-backend=false", "-no-color", "-plugin-dir=" + plugins}

@@ -14,14 +14,13 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
-// openMembers makes this node one of its data center's. It refuses a name that a living node has, a store of another data
+// openMembers makes this node one of its data center's, once the stores were found sound: nothing is written to others. It refuses a name that a living node has, a store of another data
 // center and a version that the others do not work with (CAMS-01).
 func (n *Node) openMembers(ctx context.Context) error {
-	id, fresh, err := nodeID(n.cfg.DataDir)
+	id, err := nodeID(n.cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	n.fresh = fresh
 	every := time.Duration(0)
 	if !n.shared() { // nobody waits for its signs of life
 		every = aloneEvery
@@ -45,15 +44,23 @@ const aloneEvery = 5 * time.Second
 func (n *Node) shared() bool { return n.cfg.Etcd != nil }
 
 // nodeID tells this data directory from every other one: a node that starts again is the same node, under whatever name.
-func nodeID(dir string) (id string, fresh bool, err error) {
-	path := filepath.Join(dir, "node.id")
+func nodeID(dir string) (string, error) {
+	path := nodeIDFile(dir)
 	b, err := os.ReadFile(path)
 	switch {
 	case err == nil && len(b) > 0:
-		return string(b), false, nil
+		return string(b), nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", false, fmt.Errorf("read node id: %w", err)
+		return "", fmt.Errorf("read node id: %w", err)
 	}
-	id = rand.Text()
-	return id, true, writeSecretFile(path, []byte(id))
+	id := rand.Text()
+	return id, writeSecretFile(path, []byte(id))
+}
+
+func nodeIDFile(dir string) string { return filepath.Join(dir, "node.id") }
+
+// hasNodeID says that the node has joined its data center from this directory before.
+func hasNodeID(dir string) bool {
+	_, err := os.Stat(nodeIDFile(dir))
+	return err == nil
 }

@@ -65,7 +65,6 @@ type Node struct {
 	lock        *os.File // of the data directory
 	state       kept
 	sessions    kept
-	fresh       bool // the data directory was empty when the node started
 	members     *cluster.Members
 	lease       *cluster.Lease // of the work that one node at a time does
 	key         *nodeKey
@@ -128,11 +127,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for i, step := range []func(context.Context) error{n.openStores, n.openMembers, n.openAudit, n.openJournal, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openMembers, n.openAuthority, n.openListeners, n.wire} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
-		failpoint.Here("start." + [...]string{"stores", "members", "audit", "journal", "authority", "listeners", "wire"}[i])
+		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "members", "authority", "listeners", "wire"}[i])
 	}
 	return n, nil
 }
@@ -198,7 +197,7 @@ func (n *Node) verifyHead(ctx context.Context) error {
 		return n.journal.VerifyHead(ctx, head)
 	}
 	pos, err := n.journal.Position(ctx)
-	if err != nil || pos.Sequence == 0 || n.shared() && n.fresh {
+	if err != nil || pos.Sequence == 0 || n.shared() && !hasNodeID(n.cfg.DataDir) {
 		return err
 	}
 	return fault.New(fault.Conflict, "state_damaged",
