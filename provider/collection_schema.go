@@ -34,7 +34,7 @@ func (c *collection[E, M, V, P]) Schema(ctx context.Context, _ resource.SchemaRe
 		MarkdownDescription: fmt.Sprintf("The %s by name, 20,000 at most, each with the attributes of a `concord_%s` but for secrets. Others that the data center has are left alone.", c.members, c.one.name)}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: fmt.Sprintf("%s Use it for hundreds or thousands of them, and `concord_%s` for a few or where each has a life of its own. Each of the %s belongs to one collection or to one `concord_%s`, never to both: they would undo each other's changes. "+
-			"What an apply changes is sent in one request that does all or nothing, up to 10,000 changes, 7 MiB or 100 secrets, and as much as the store takes at once; beyond that in several such requests, one after another. It is not atomic beyond one of them: when one is refused, those before it stay written and are in the state, and the next apply makes what is missing.",
+			"What an apply changes is sent in one request that does all or nothing, up to 10,000 changes, 7 MiB or 100 secrets, and as much as the store takes at once; beyond that in several such requests, one after another. It is not atomic beyond one of them: when one is refused, those before it stay written and are in the state, and the next apply makes what is missing. Where that was the apply which made the collection, Terraform marks it as tainted and would delete its objects first: run `terraform untaint` before. Removing an entry, or destroying the collection, deletes the objects.",
 			c.describe, c.one.name, c.members, c.one.name),
 		Attributes: all,
 	}

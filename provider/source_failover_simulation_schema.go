@@ -33,7 +33,7 @@ func (s *failoverSimulationSource) Schema(_ context.Context, _ datasource.Schema
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What a fault would make of signed-in people and of administration, by the decision that requests are decided by, together with what does not work when it is read. It changes nothing; for `check` blocks and `terraform test`. Needs the permission `read` on `validation`, and with `user` on `user` and `session` too. [Sessions](https://github.com/concord-access/terraform-provider-concord/blob/main/docs/sessions.md) has the rules.",
 		Attributes: attributes{
-			"fault": schema.SingleNestedAttribute{Required: true, MarkdownDescription: "What fails.", Attributes: attributes{
+			"fault": schema.SingleNestedAttribute{Required: true, MarkdownDescription: "What fails, and which data centers that concerns.", Attributes: attributes{
 				"kind": schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.OneOf("data_center", "partner", "link")},
 					MarkdownDescription: "`data_center`: it serves nobody and answers nobody; `partner`: it serves people, and no other data center reaches it or is reached by it; `link`: two data centers do not reach each other."},
 				"cluster_id": schema.StringAttribute{Required: true, MarkdownDescription: "Of the data center that fails, or of one end of the link: this data center or a registered partner."},
@@ -47,7 +47,7 @@ func (s *failoverSimulationSource) Schema(_ context.Context, _ datasource.Schema
 			"people":          foretoldList("The next request of somebody who is signed in: for each data center where they may be, each that answers.", simulatedPeopleAttributes()),
 			"data_centers":    foretoldList("The data centers under the fault, the one that answered first, 32 at most.", simulatedCenterAttributes()),
 			"administration":  schema.SingleNestedAttribute{Computed: true, MarkdownDescription: "What follows for administrators.", Attributes: simulatedAdminAttributes()},
-			"identity_stores": foretoldList("Sign-ins of the people of each identity store.", attributes{"name": foretold("Of the identity store."), "affected": foretold("`yes`: nobody of it can sign in; `no`; `unknown`: its servers may stand in the data center that fails."), "sentence": foretold("Why.")}),
+			"identity_stores": foretoldList("Sign-ins of the people of each identity store.", attributes{"name": foretold("Of the identity store."), "affected": foretold("`yes`: nobody of it can sign in; `no`; `unknown`: its servers may stand in the data center that fails."), "sentence": foretold("Why that is so, as a sentence for people.")}),
 			"present":         foretoldList("Edges between data centers that do not work already, which was taken into account.", attributes{"from": foretold("Cluster id of the data center that calls."), "to": foretold("Cluster id of the data center that is called."), "reason": foretold("Why it does not work.")}),
 			"notes":           schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "What could not be looked at."},
 		},
@@ -80,7 +80,7 @@ func simulatedPeopleAttributes() attributes {
 		"then": foretold("What decides after that; null likewise."), "sign_in": foretold("With a challenge, what the password does: `new_sign_on`, `continued_sign_on`, or the rule by which it is refused; null when they are served."),
 		"lost": foretoldList("What they lose.", attributes{
 			"what": foretold("`session`, `attributes`, `idle_time`, `sign_outs`, `limit` or `anchor`."), "of": schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: "Cluster ids of the data centers because of which; empty: because of the policy."},
-			"detail": foretold("What that means."), "until": foretold("Until when."),
+			"detail": foretold("What that means."), "until": foretold("Until when that lasts, where it ends by itself."),
 		}),
 		"sentence": foretold("What happens, and why."),
 	}

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
@@ -59,6 +63,9 @@ func MigrateStore(ctx context.Context, from, to *config.Node, overwrite bool, lo
 		return out, fmt.Errorf("open target: %w", err)
 	}
 	if err = m.sameKey(from, to); err != nil {
+		return out, err
+	}
+	if err = m.apart(ctx); err != nil {
 		return out, err
 	}
 	if err = m.prepare(ctx, overwrite); err != nil {
@@ -114,6 +121,9 @@ func (m *migration) open(ctx context.Context, cfg *config.Node) (map[string]stor
 	if n.state, err = n.openSpace(ctx, stateSpace); err != nil {
 		return nil, err
 	}
+	if err = n.othersStopped(ctx); err != nil {
+		return nil, err
+	}
 	if n.sessions, err = n.openSpace(ctx, sessionsSpace); err != nil {
 		return nil, err
 	}
@@ -126,6 +136,45 @@ func (m *migration) open(ctx context.Context, cfg *config.Node) (map[string]stor
 		out[name] = c
 	}
 	return out, nil
+}
+
+// probeKey is written to the target to see whether the source is the same store under other endpoints.
+const probeKey = "\x00probe"
+
+// apart refuses to copy a store onto itself, which would empty it first.
+func (m *migration) apart(ctx context.Context) error {
+	probe := []byte(rand.Text())
+	err := m.to[stateSpace].Update(ctx, func(w store.Writer) error { return w.Put([]byte(probeKey), probe, 0) })
+	if err != nil {
+		return fmt.Errorf("look whether both are one store: %w", err)
+	}
+	same := false
+	err = m.from[stateSpace].View(ctx, func(r store.Reader) error {
+		seen, err := r.Get([]byte(probeKey))
+		same = bytes.Equal(seen, probe)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && same {
+		err = fault.New(fault.Conflict, "same_store", "Source and target are one store, reached in two ways. Nothing was copied.")
+	}
+	gone := m.to[stateSpace].Update(ctx, func(w store.Writer) error { return w.Delete([]byte(probeKey)) })
+	return errors.Join(err, gone)
+}
+
+// othersStopped refuses a store that other nodes are on: what they write during the copy would be in one of both alone.
+func (n *Node) othersStopped(ctx context.Context) error {
+	own, err := os.ReadFile(nodeIDFile(n.cfg.DataDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read node id: %w", err)
+	}
+	alive, err := cluster.Alive(ctx, n.state, string(own))
+	if err == nil && len(alive) > 0 {
+		err = fault.New(fault.Conflict, "nodes_alive", "Nodes of this data center are running, or were killed less than 15 seconds ago: %s. Stop every one of them, and keep them stopped.", strings.Join(alive, ", "))
+	}
+	return err
 }
 
 func (m *migration) close() (err error) {

@@ -6,6 +6,8 @@
 // node at a time does through a Lease. It does not know what that work is.
 //
 // Guarantees. Two nodes that are alive never have one name (CAMS-01). A node of another cluster, or one whose version is
-// more than one step away, does not join. Of a lease there is one holder at a time as long as clocks run equally fast to a
-// quarter; where they do not, or where a holder slept, Fence refuses what comes late (FLT-19).
+// more than one step away, does not join. Of a lease there is
+// one holder at a time as long as clocks run equally fast to a quarter (FLT-19). A holder that slept may for a moment write beside
+// its successor: what it does is safe then because each room compares in its transactions, the follower the position, a first
+// copy its mark (journal.Staging), the others what they change.
 package cluster

@@ -12,9 +12,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// ErrFenced says that another node has taken the work over.
-var ErrFenced = errors.New("cluster: another node works now")
-
 // Work is the one job that there is: what one node at a time does for the data center.
 const Work = "work"
 
@@ -117,20 +114,6 @@ func (l *Lease) Held() bool {
 }
 
 func (l *Lease) holdsAt(t time.Time) bool { return l.held.Holder != "" && t.Before(l.until) }
-
-// Fence refuses a transaction of who holds the lease no more, with ErrFenced.
-func (l *Lease) Fence(r store.Reader) error {
-	now, err := readTerm(r, l.c.Job)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held.Holder == "" || now.Holder != l.c.Holder || now.Fence != l.held.Fence {
-		return ErrFenced
-	}
-	return nil
-}
 
 // Release gives the lease back, if it is ours, so that another node need not wait.
 func (l *Lease) Release(ctx context.Context) error {

@@ -42,9 +42,9 @@ type Members struct {
 
 	mu      sync.Mutex // guards the rest
 	self    Node
+	begun   time.Time // when Run was
 	written time.Time // when the last sign of life that is in the store was begun, by our clock
-	beat    time.Time // SeenAt of the last one that came back by the watch
-	back    time.Time // when that was
+	beat    time.Time // when the last one was given that came back by the watch
 }
 
 // New checks the wiring.
@@ -146,6 +146,9 @@ func (m *Members) At(admin, runtime, peer string) {
 
 // Run gives signs of life until ctx ends, then says that the node has left. It fails when another node has its name.
 func (m *Members) Run(ctx context.Context) error {
+	m.mu.Lock()
+	m.begun = m.c.Clock.Now()
+	m.mu.Unlock()
 	var watching sync.WaitGroup
 	watching.Go(func() { m.watch(ctx) })
 	defer watching.Wait()
@@ -204,7 +207,7 @@ func (m *Members) watch(ctx context.Context) {
 			for _, e := range events {
 				if n, err := decodeNode(e.Value); err == nil && n.ID == m.c.Self.ID {
 					m.mu.Lock()
-					m.beat, m.back = n.SeenAt, m.c.Clock.Now()
+					m.beat = n.SeenAt
 					m.mu.Unlock()
 				}
 			}
@@ -223,12 +226,14 @@ func (m *Members) Health() error {
 	defer m.mu.Unlock()
 	now := m.c.Clock.Now()
 	switch {
-	case m.written.IsZero():
-		return nil // not begun
+	case m.begun.IsZero():
+		return nil
 	case now.Sub(m.written) > patience*m.c.Every:
 		return fmt.Errorf("the store took no sign of life of this node for %s", now.Sub(m.written).Round(time.Second))
-	case !m.back.IsZero() && now.Sub(m.back) > patience*m.c.Every:
-		return fmt.Errorf("this node hears of changes %s late", now.Sub(m.back).Round(time.Second))
+	case m.beat.IsZero() && now.Sub(m.begun) > patience*m.c.Every:
+		return errors.New("this node hears nothing of changes")
+	case !m.beat.IsZero() && now.Sub(m.beat) > patience*m.c.Every: // by one clock, ours: the last sign of life that came back was given so long ago
+		return fmt.Errorf("this node hears of changes %s late", now.Sub(m.beat).Round(time.Second))
 	}
 	return nil
 }
@@ -271,4 +276,18 @@ func each(r store.Reader, visit func(Node) error) error {
 		}
 		return visit(n)
 	})
+}
+
+// Alive gives the nodes on a store that gave a sign of life lately and have not left, but the one whose id is but.
+func Alive(ctx context.Context, s store.Store, but string) (names []string, err error) {
+	err = s.View(ctx, func(r store.Reader) error {
+		names = nil
+		return each(r, func(n Node) error {
+			if n.ID != but && n.State != Leaving {
+				names = append(names, n.Name)
+			}
+			return nil
+		})
+	})
+	return names, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -45,14 +46,17 @@ func (l *Lease) try(ctx context.Context) (bool, time.Time, error) {
 	return l.Try(ctx)
 }
 
-// turn runs the job and renews the lease beside it. It returns when the job has ended.
+// turn runs the job and renews the lease beside it, in a goroutine of its own: a store that does not answer must not keep the job
+// alive. It returns when both have ended.
 func (l *Lease) turn(ctx context.Context, until time.Time, logger *slog.Logger, job func(context.Context) error) error {
 	work, stop := context.WithCancel(ctx)
-	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- job(work) }()
-	renew := time.NewTicker(l.c.TTL / 4)
-	defer renew.Stop()
+	renewed := make(chan time.Time) // until when we hold it; zero = no more
+	var renewing sync.WaitGroup
+	renewing.Go(func() { l.renew(work, logger, renewed) })
+	defer renewing.Wait()
+	defer stop()
 	for {
 		end := time.NewTimer(until.Sub(l.c.Clock.Now()))
 		select {
@@ -62,29 +66,45 @@ func (l *Lease) turn(ctx context.Context, until time.Time, logger *slog.Logger, 
 				return nil
 			}
 			return err
+		case until = <-renewed:
+			end.Stop()
+			if !until.IsZero() {
+				continue
+			}
 		case <-ctx.Done():
 			end.Stop()
-			return ended(<-done)
 		case <-end.C:
-			stop()
-			return ended(<-done)
-		case <-renew.C:
-			end.Stop()
-			held, later, err := l.try(ctx)
-			if err != nil && ctx.Err() == nil {
-				logger.Warn("the lease cannot be renewed", "job", l.c.Job, "error", err)
-			}
-			if !held {
-				stop()
-				return ended(<-done)
-			}
-			until = later
 		}
+		stop()
+		<-done // what it says that was told to stop counts for nothing
+		return nil
 	}
 }
 
-// ended drops what a job says that was told to stop.
-func ended(error) error { return nil }
+// renew renews the lease until ctx ends or it is another node's.
+func (l *Lease) renew(ctx context.Context, logger *slog.Logger, renewed chan<- time.Time) {
+	tick := time.NewTicker(l.c.TTL / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		held, until, err := l.try(ctx)
+		if err != nil && ctx.Err() == nil {
+			logger.Warn("the lease cannot be renewed", "job", l.c.Job, "error", err)
+		}
+		if !held {
+			until = time.Time{}
+		}
+		select {
+		case renewed <- until:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 func rest(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

@@ -77,6 +77,13 @@ func (p *pass) disclosed(override *mdc.Override) error {
 	if err != nil || len(faults) > 0 || !ok { // another check words them
 		return err
 	}
+	edited, err := p.tx.Edited(kind, override.Name)
+	if err != nil {
+		return err
+	}
+	if edited { // without the edit it may send what it does not with it
+		return fault.New(fault.Conflict, "edited_here", "The %s %s was changed on this clone; discard that, or take it over at the master, before something is laid over it.", kind.Name, override.Name)
+	}
 	value, secrets := holder.Kept()
 	if value.Mark == "" || !holder.SentElsewhere(stored) {
 		return nil
@@ -111,10 +118,13 @@ func (p *pass) laidAlready(kind mdc.Kind, override *mdc.Override, body []byte, w
 		return false, err
 	}
 	laid, faults, err := was.Lay(kind, body)
-	if err != nil || len(faults) > 0 {
+	sent, ok := laid.(mdc.CredentialHolder)
+	if err != nil || len(faults) > 0 || !ok {
 		return false, err
 	}
-	return !will.SentElsewhere(laid), nil
+	now, _ := sent.Kept()
+	next, _ := will.Kept()
+	return now.Mark == next.Mark && !will.SentElsewhere(laid), nil // one that names nobody who signs in sends nothing yet
 }
 
 // holds says whether this is the value that is kept.

@@ -86,8 +86,12 @@ func (s *Service) Lock(ctx context.Context, actor Actor, kind mdc.Kind, name str
 // lockable says whether there is an object that the actor may act on. One that he sees and may not act on is refused.
 func (p *pass) lockable(action string, kind mdc.Kind, name string) (bool, error) {
 	o, _, err := p.read(kind, name)
-	if err != nil || o == nil {
+	if err != nil {
 		return false, err
+	}
+	if o == nil { // a clone that took it away here still has to decide about that: who may lock the whole kind may lock this
+		edited, err := p.tx.Edited(kind, name)
+		return err == nil && edited && p.actor.Rights.Allow(action, kind.Name, ""), err
 	}
 	for _, a := range []string{action, mdc.ActionRead} {
 		ok, err := p.actor.may(&p.tx.Snapshot, a, kind, o)

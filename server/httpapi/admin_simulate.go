@@ -63,7 +63,7 @@ func (s *Server) simulate(c *call) error {
 	if q.fates, err = session.Simulate(ctx, s.assume(&q), q.signOns); err != nil {
 		return err
 	}
-	out, err := s.foretell(ctx, &q)
+	out, err := s.foretell(ctx, c.actor(), &q)
 	if err != nil {
 		return err
 	}

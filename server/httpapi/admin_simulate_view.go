@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -18,8 +19,8 @@ import (
 // maxStores is how many identity stores are told of.
 const maxStores = 100
 
-// foretell makes the answer.
-func (s *Server) foretell(ctx context.Context, q *simulation) (wire.Simulation, error) {
+// foretell makes the answer, with the identity stores that the one who asks may read.
+func (s *Server) foretell(ctx context.Context, who configuration.Actor, q *simulation) (wire.Simulation, error) {
 	f := q.forecast
 	out := wire.Simulation{ID: s.c.ClusterID, At: s.c.Clock.Now().UTC(), Fault: wire.SimulatedFault{Kind: f.Outage.Kind, ClusterID: f.Outage.ClusterID, Other: f.Outage.Other},
 		Outcome: wire.OutcomeServed, People: []wire.SimulatedRequest{}, DataCenters: []wire.SimulatedDataCenter{}, Administration: administrationUnder(f),
@@ -43,7 +44,7 @@ func (s *Server) foretell(ctx context.Context, q *simulation) (wire.Simulation, 
 	}
 	out.Notes = append(out.Notes, forecastNotes(f)...)
 	var err error
-	out.IdentityStores, err = s.storesUnder(ctx, f)
+	out.IdentityStores, err = s.storesUnder(ctx, who, f)
 	return out, err
 }
 
@@ -82,10 +83,10 @@ func forecastNotes(f *topology.Forecast) (out []string) {
 }
 
 // storesUnder says whether the people of each identity store can be signed in.
-func (s *Server) storesUnder(ctx context.Context, f *topology.Forecast) ([]wire.SimulatedStore, error) {
+func (s *Server) storesUnder(ctx context.Context, who configuration.Actor, f *topology.Forecast) ([]wire.SimulatedStore, error) {
 	out := []wire.SimulatedStore{{Name: mdc.LocalStore, Affected: "no", Sentence: "Every data center has its own copy of the local users and checks their passwords itself."}}
-	page, _, err := s.c.Configuration.ListEffective(ctx, configuration.Actor{Rights: mdc.EveryRight()}, mdc.IdentityStoreKind(), "", maxStores)
-	if err != nil {
+	page, _, err := s.c.Configuration.ListEffective(ctx, who, mdc.IdentityStoreKind(), "", maxStores)
+	if err != nil && !fault.Is(err, fault.Forbidden) {
 		return nil, err
 	}
 	there := []string{}

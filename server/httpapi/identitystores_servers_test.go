@@ -67,6 +67,12 @@ func TestABindPasswordGoesToItsServersAlone(t *testing.T) {
 		taken(what, admin(t, d, http.MethodPatch, storePath+"?dry_run=true", values))
 		taken(what+", laid over", admin(t, clone, http.MethodPut, laid+"?dry_run=true", over(values, "")))
 	}
+	// An override by which nobody signs in sends nothing, and is no permission to send it.
+	taken("nobody searches, laid over", admin(t, clone, http.MethodPut, laid, over(`{"bind_dn":null,"urls":["ldaps://evil.example.com"]}`, "")))
+	needed("somebody searches again", admin(t, clone, http.MethodPut, laid, over(`{"urls":["ldaps://evil.example.com"]}`, "")))
+	if got := admin(t, clone, http.MethodDelete, laid, ""); got.status != http.StatusNoContent {
+		t.Fatal(got.status, got.body)
+	}
 	got := admin(t, clone, http.MethodPut, laid, over(`{"urls":["ldaps://london.example.com","ldaps://a.example.com"]}`, fmt.Sprintf(`,"bind_password":%q`, canary)))
 	if taken("who knows it", got); got.status >= 300 {
 		t.FailNow()

@@ -95,6 +95,18 @@ func (t *Tx) edit(kind mdc.Kind, key, operation string, body []byte, actor strin
 	return t.w.Put(editKey(kind.Name, key), b, 0)
 }
 
+// Edited says whether this clone has changed an object that is its master's.
+func (s *Snapshot) Edited(kind mdc.Kind, name string) (bool, error) {
+	_, err := s.r.Get(editKey(kind.Name, kind.Key(name)))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read edit of %s %s: %w", kind.Name, name, err)
+	}
+	return true, nil
+}
+
 func baseDigest(kind, key string, base []byte, found bool) string {
 	if !found {
 		return ""

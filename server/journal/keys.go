@@ -15,6 +15,7 @@ import (
 //	c/e/<kind> 00 <name>              edits that a clone lays over replicated objects
 //	c/g/<generation BE8><kind> 00 <name>  replicated objects of one generation
 //	c/j/<generation BE8><sequence BE8>    journal records of one generation
+//	c/s                               mark of the staging that was begun last
 //
 // A generation is one whole copy of the replicated objects with its journal. Only the one in the position is read;
 // another one is a snapshot that is being staged, or what a switch has left behind.
@@ -28,6 +29,7 @@ var (
 	localPrefix   = []byte("c/l/")
 	objectSpace   = []byte("c/g/")
 	recordSpace   = []byte("c/j/")
+	stagingKey    = []byte("c/s")
 )
 
 func kindPrefix(kind mdc.Kind, generation uint64) []byte {

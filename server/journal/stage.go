@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +18,7 @@ import (
 type Staging struct {
 	l          *Log
 	generation uint64
+	mark       []byte    // stands under stagingKey while no other staging has begun
 	lanes      setDigest // of the chunks that are written; belongs to the goroutine that writes
 	batch      []Item
 	bytes      int
@@ -31,15 +34,28 @@ func (l *Log) Stage(ctx context.Context) (*Staging, error) {
 	if err := l.Sweep(ctx); err != nil {
 		return nil, err
 	}
-	var generation uint64
-	err := l.View(ctx, func(s *Snapshot) error {
-		p, err := s.position()
-		if err == nil {
-			generation = p.Generation + 1
+	s := &Staging{l: l, mark: []byte(rand.Text())}
+	err := l.c.Store.Update(ctx, func(tx store.Writer) error {
+		p, err := positionOf(tx)
+		if err != nil {
+			return err
 		}
-		return err
+		s.generation = p.Generation + 1
+		return tx.Put(stagingKey, s.mark, 0)
 	})
-	return &Staging{l: l, generation: generation}, err
+	return s, err
+}
+
+var errOvertaken = errors.New("stage snapshot: another one was begun since")
+
+// alone says in a transaction that no other staging has begun, by a node that took this one's work over: both would write to the
+// same generation.
+func (s *Staging) alone(r store.Reader) error {
+	mark, err := r.Get(stagingKey)
+	if err == nil && !bytes.Equal(mark, s.mark) {
+		return errOvertaken
+	}
+	return err
 }
 
 // Put stages one object. It is on the disk at the latest when Switch returns. The item's body must not change after it.
@@ -104,6 +120,9 @@ func (s *Staging) write(ctx context.Context, batch []Item) error {
 		}
 	}
 	err := s.l.c.Store.Update(ctx, func(tx store.Writer) error {
+		if err := s.alone(tx); err != nil {
+			return err
+		}
 		for _, item := range batch {
 			kind := s.l.kinds[item.Kind]
 			body, err := s.l.atRest(kind, item.Name, item.Body)
@@ -143,6 +162,9 @@ func (s *Staging) Switch(ctx context.Context, pos mdc.Position, objects uint64, 
 		}
 		if p.Generation+1 != s.generation {
 			return errors.New("switch to snapshot: another one came first")
+		}
+		if err := s.alone(tx.w); err != nil {
+			return err
 		}
 		*p = position{Position: pos, Generation: s.generation, Base: pos.Sequence, BaseDigest: pos.Digest, Edits: p.Edits, Local: p.Local}
 		lanes := s.lanes

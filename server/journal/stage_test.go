@@ -174,6 +174,26 @@ func TestSweepIsBounded(t *testing.T) {
 	}
 }
 
+// FLT-19: a node that slept while another one took its work over writes no more into the copy that the other one stages.
+func TestOvertakenStagingWritesNothing(t *testing.T) {
+	one, s := open(t, "LDC")
+	two, err := journal.New(t.Context(), journal.Config{Store: s, Wrapper: newWrapper(), ClusterID: "LDC", Clock: clock.System{}})
+	must(t, err)
+	late, err := one.Stage(t.Context())
+	must(t, err)
+	_, err = two.Stage(t.Context())
+	must(t, err)
+	for i := range 5000 { // more than a chunk
+		if err = late.Put(t.Context(), journal.Item{Kind: "group", Name: fmt.Sprint("g", i), Body: []byte(`{}`)}); err != nil {
+			break
+		}
+	}
+	late.Close()
+	if n := keys(t, s, "c/g/"); n != 0 {
+		t.Errorf("%d keys of an overtaken staging were written", n)
+	}
+}
+
 // Proves FLT-34 for the journal: whatever a master does, a clone that is shipped records in any portions, takes snapshots
 // at any time and reopens at any time, has the master's objects and the master's digest.
 func TestCloneEqualsMaster(t *testing.T) {

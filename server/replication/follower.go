@@ -141,7 +141,9 @@ func (f *Follower) Pull(agreement string) error {
 
 // Run follows every enabled clone-side agreement until ctx ends, and joins what it started. It gives nil.
 func (f *Follower) Run(ctx context.Context) error {
-	f.working.Store(true)
+	f.mu.Lock()
+	f.working.Store(true) // under the mutex: no mark of another node is taken over from here on
+	f.mu.Unlock()
 	defer f.working.Store(false)
 	runs := map[string]*run{}
 	defer func() {

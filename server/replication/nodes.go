@@ -81,16 +81,17 @@ func (f *Follower) told(ctx context.Context, ev store.Event) error {
 	return nil
 }
 
-// show takes a mark over that another node wrote.
+// show takes a mark over that another node wrote, unless this node writes them by now.
 func (f *Follower) show(agreement string, m mark) {
-	if s := f.side(agreement); s != nil {
-		f.update(s, func(s *side) {
-			s.mark, s.caughtUp = m, s.caughtUp || m.Copy
-		})
-		f.mu.Lock()
-		s.dirty = false // it is in the store
-		f.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.sides[agreement]
+	if s == nil || f.working.Load() {
+		return
 	}
+	s.mark, s.caughtUp, s.dirty = m, s.caughtUp || m.Copy, false // it is in the store
+	close(f.news)
+	f.news = make(chan struct{})
 }
 
 // poked is for the node that follows when the key is there, and for those that wait when it is gone.

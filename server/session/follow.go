@@ -62,6 +62,11 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 // toldSession is for a session that is in memory here and was changed elsewhere. The event may be older than what is in
 // memory, so the store is asked.
 func (e *Engine) toldSession(ctx context.Context, id mdc.SessionID, v []byte) error {
+	told := new(mdc.Session)
+	if err := json.Unmarshal(v, told); err != nil {
+		return fmt.Errorf("decode session %s: %w", id, err)
+	}
+	defer e.lock(told.SSOID)() // before looking: who reads the store for it holds what was read under the same lock
 	r, ok := e.residents.get(id)
 	if !ok {
 		return nil
@@ -70,11 +75,6 @@ func (e *Engine) toldSession(ctx context.Context, id mdc.SessionID, v []byte) er
 	if err != nil || bytes.Equal(have, v) {
 		return err
 	}
-	told := new(mdc.Session)
-	if err := json.Unmarshal(v, told); err != nil {
-		return fmt.Errorf("decode session %s: %w", id, err)
-	}
-	defer e.lock(told.SSOID)()
 	var now *mdc.Session
 	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error { now, err = readSession(r, id); return err })
 	if err != nil || now == nil { // its end is an event of its own

@@ -25,55 +25,67 @@ func (e *Engine) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() { e.flushing(ctx) })
-	return e.work(ctx, e.exchange)
+	wait.Go(func() { e.sweeping(ctx) })
+	return e.Work(ctx)
 }
 
-// RunNode writes this node's last accesses and tells partners of them, and follows what other nodes on the same store do,
+// RunNode writes this node's last accesses and tells partners of them, forgets what has expired, and follows what other nodes on the same store do,
 // until ctx ends. It returns when all of that has stopped; what was not written yet is in memory, see Flush.
 func (e *Engine) RunNode(ctx context.Context) error {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() { e.flushing(ctx) })
+	wait.Go(func() { e.sweeping(ctx) })
 	wait.Go(func() { e.log.Follow(ctx) })
 	wait.Go(func() { e.Follow(ctx) })
-	e.partners(ctx, func(ctx context.Context, partner string, _ bool) error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		return e.sendTouches(ctx, partner)
-	})
+	e.every(ctx, func() time.Duration { return confirmEvery }, e.tellTouches)
 	return nil
 }
 
-// Work pushes what partners have not acknowledged, tells agents, confirms degraded sessions and forgets what has expired,
+// Work pushes what partners have not acknowledged, tells agents and confirms degraded sessions,
 // until ctx ends. One node at a time does it.
-func (e *Engine) Work(ctx context.Context) error { return e.work(ctx, e.exchange) }
-
-func (e *Engine) flushing(ctx context.Context) { e.every(ctx, e.flushEvery, e.flushOnce) }
-
-func (e *Engine) work(ctx context.Context, exchange exchange) error {
+func (e *Engine) Work(ctx context.Context) error {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	if e.calls != nil {
 		wait.Go(func() { _ = e.calls.Run(ctx) }) // it ends with ctx alone
 	}
-	wait.Go(func() {
-		e.every(ctx, func() time.Duration { return sweepEvery }, func(ctx context.Context) { e.sweep(ctx) })
-	})
-	wait.Go(func() { e.every(ctx, func() time.Duration { return certifiedEvery }, e.endingUncertified) })
-	e.partners(ctx, exchange)
+	e.partners(ctx)
 	return nil
 }
 
-// exchange talks to one partner once. away says that it was not reached the last time.
-type exchange func(ctx context.Context, partner string, away bool) error
+// tellTouches tells partners of this node's uses. What one does not take is not said again.
+func (e *Engine) tellTouches(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, partner := range e.cfg.Partners.List() {
+		if !e.registered(partner) {
+			continue
+		}
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, callTimeout)
+			defer cancel()
+			if err := e.sendTouches(ctx, partner); err != nil && ctx.Err() == nil {
+				e.cfg.Logger.Debug("partner does not take last accesses", "partner", partner, "error", err)
+			}
+		})
+	}
+}
+
+func (e *Engine) flushing(ctx context.Context) { e.every(ctx, e.flushEvery, e.flushOnce) }
+
+// sweeping forgets what has expired in this node's memory, and counts its sessions anew.
+func (e *Engine) sweeping(ctx context.Context) {
+	e.every(ctx, func() time.Duration { return sweepEvery }, e.sweep)
+}
 
 // partners runs a loop for each partner that there is, until ctx ends and all have stopped.
-func (e *Engine) partners(ctx context.Context, exchange exchange) {
+func (e *Engine) partners(ctx context.Context) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	running := make(map[string]context.CancelFunc)
 	for {
-		e.follow(ctx, running, &wait, exchange)
+		e.follow(ctx, running, &wait)
 		select {
 		case <-ctx.Done():
 			return
@@ -83,7 +95,7 @@ func (e *Engine) partners(ctx context.Context, exchange exchange) {
 }
 
 // follow starts a loop for each partner that is new and stops those of partners that are gone.
-func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFunc, wait *sync.WaitGroup, exchange exchange) {
+func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFunc, wait *sync.WaitGroup) {
 	listed := e.cfg.Partners.List()
 	for _, partner := range listed {
 		k := mdc.FoldName(partner)
@@ -92,7 +104,7 @@ func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFu
 		}
 		partnerCtx, cancel := context.WithCancel(ctx)
 		running[k] = cancel
-		wait.Go(func() { e.serve(partnerCtx, partner, exchange) })
+		wait.Go(func() { e.serve(partnerCtx, partner) })
 	}
 	for k, cancel := range running {
 		if !containsCluster(listed, k) {
@@ -103,10 +115,10 @@ func (e *Engine) follow(ctx context.Context, running map[string]context.CancelFu
 }
 
 // serve talks to one partner: when there is something to say, and again after a failure, later each time.
-func (e *Engine) serve(ctx context.Context, partner string, exchange exchange) {
+func (e *Engine) serve(ctx context.Context, partner string) {
 	backoff, away := backoffStart, true // at first it may have what we lack
 	for {
-		err := exchange(ctx, partner, away)
+		err := e.exchange(ctx, partner, away)
 		if ctx.Err() != nil {
 			return
 		}

@@ -87,7 +87,11 @@ func (p *parser) take(l line) {
 		return
 	}
 	if before, twice := p.seen[e.key]; twice {
-		p.fault(e.line, "%s stands on line %d already; Java takes the last one, so remove the one that is wrong", shown(e.key), before)
+		what := "a key that is none of Oracle's" // it may be a passphrase that slipped to the next line
+		if _, known := p.rules[e.key]; known {
+			what = shown(e.key)
+		}
+		p.fault(e.line, "%s stands on line %d already; Java takes the last one, so remove the one that is wrong", what, before)
 		return
 	}
 	p.seen[e.key] = e.line

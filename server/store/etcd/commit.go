@@ -105,15 +105,22 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 		}
 		return nil
 	})
+	if err == nil && sent && len(ops) > 0 && seen.guard.id != id && seen.guard.commits > c.snap.guard.commits+1 {
+		// Of the commits that were made meanwhile the first may be ours, with others on top of it.
+		c.known = false
+		return seen, unknownOutcome(errBuiltOn)
+	}
 	if err == nil {
 		return seen, nil
 	}
 	c.known = false
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == CodeUnavailable && sent && len(ops) > 0 {
+	if f, ok := errors.AsType[*fault.Error](err); ok && sent && len(ops) > 0 && f.Code != CodeUnknown {
 		return seen, unknownOutcome(err)
 	}
 	return seen, err
 }
+
+var errBuiltOn = errors.New("the answer was lost, and other nodes have committed since")
 
 // mirrorGroup writes the number of the commit and the mirrored key's new value into this node's file. The commit stands
 // without it; but as long as the file cannot be written the store says that it is in trouble.
