@@ -38,12 +38,12 @@ func (p *program) printAudit(all []wire.AuditEvent, everywhere bool, form string
 	return p.auditTable(all, everywhere, true)
 }
 
-// auditTable lays records out within 80 columns.
+// auditTable lays records out within 80 columns. The result stands last and whole: it says why somebody was refused.
 func (p *program) auditTable(all []wire.AuditEvent, everywhere, head bool) error {
 	form := func(at, center, who, what, result string) error {
-		row := fmt.Sprintf("%-20s  %-15s  %-22s  %s", at, begin(who, 15), begin(what, 22), begin(result, 17))
+		row := fmt.Sprintf("%-20s  %-14s  %-18s  %s", at, begin(who, 14), begin(what, 18), result)
 		if everywhere {
-			row = fmt.Sprintf("%-20s  %-8s  %-12s  %-18s  %s", at, begin(center, 8), begin(who, 12), begin(what, 18), begin(result, 14))
+			row = fmt.Sprintf("%-20s  %-7s  %-10s  %-14s  %s", at, begin(center, 7), begin(who, 10), begin(what, 14), result)
 		}
 		_, err := fmt.Fprintln(p.stdout, strings.TrimRight(strings.Map(printable, row), " "))
 		return err

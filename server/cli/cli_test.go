@@ -119,14 +119,16 @@ func dataCenter(t *testing.T, ready int) map[string]string {
 	t.Helper()
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	answers := map[string]any{
-		"GET /v1/data-center":        wire.DataCenterView{DataCenter: wire.DataCenter{ClusterID: "NYDC", Role: "master"}, LastSequence: 7, Digest: strings.Repeat("ab", 32)},
-		"GET /v1/partners":           wire.Page[wire.PartnerView]{Items: []wire.PartnerView{{Partner: wire.Partner{ClusterID: "LDC", Primary: []string{"ld:1"}}}}},
-		"GET /v1/replication/status": wire.ReplicationStatus{Healthy: true, Agreements: []wire.AgreementStatus{{Name: "to-ldc", State: "ready", Healthy: true}}},
-		"GET /v1/sessions":           wire.Page[wire.SessionView]{Items: []wire.SessionView{{ID: "s1", User: "alice\x1b[2J", CreatedAt: at, Members: []string{"NYDC", "LDC"}}}},
-		"GET /v1/nodes":              wire.Nodes{ClusterID: "NYDC", Nodes: []wire.Node{{NodeName: "ny1", Version: "1.2.0", State: "ready", Works: true}}},
-		"GET /v1/trust/expiry":       wire.CertificateExpiries{Certificates: []wire.CertificateExpiry{{Role: "issuer", Name: "soon", Soon: true}, {Role: "root", Name: "late"}}},
-		"GET /v1/sessions/s1":        wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC", SessionID: "s9"}, Rule: "adopted_found", Chain: []string{"LDC", "NYDC"}, Degraded: true},
-		"DELETE /v1/sessions/s1":     wire.Receipt{SSOID: "x", DataCenters: map[string]string{"NYDC": "acknowledged", "LDC": "queued"}},
+		"GET /v1/data-center":         wire.DataCenterView{DataCenter: wire.DataCenter{ClusterID: "NYDC", Role: "master"}, LastSequence: 7, Digest: strings.Repeat("ab", 32)},
+		"GET /v1/partners":            wire.Page[wire.PartnerView]{Items: []wire.PartnerView{{Partner: wire.Partner{ClusterID: "LDC", Primary: []string{"ld:1"}}}}},
+		"GET /v1/replication/status":  wire.ReplicationStatus{Healthy: true, Agreements: []wire.AgreementStatus{{Name: "to-ldc", State: "ready", Healthy: true}}},
+		"GET /v1/sessions":            wire.Page[wire.SessionView]{Items: []wire.SessionView{{ID: "s1", User: "alice\x1b[2J", CreatedAt: at, Members: []string{"NYDC", "LDC"}}}},
+		"GET /v1/nodes":               wire.Nodes{ClusterID: "NYDC", Nodes: []wire.Node{{NodeName: "ny1", Version: "1.2.0", State: "ready", Works: true}}},
+		"GET /v1/trust/expiry":        wire.CertificateExpiries{Certificates: []wire.CertificateExpiry{{Role: "issuer", Name: "soon", Soon: true}, {Role: "root", Name: "late"}}},
+		"GET /v1/audit-events":        auditPage(),
+		"GET /v1/audit-events/verify": wire.AuditVerification{ID: "NYDC", Result: "fail", Chains: []wire.AuditChain{{Chain: "acts", Result: "pass", Records: 3, First: 1, Last: 3}, {Chain: "runtime", Result: "fail", Records: 2, First: 1, Last: 9, BrokenAt: 3, Reason: "it was changed"}}},
+		"GET /v1/sessions/s1":         wire.SessionView{ID: "s1", User: "alice", Origin: &wire.OriginRef{ClusterID: "LDC", SessionID: "s9"}, Rule: "adopted_found", Chain: []string{"LDC", "NYDC"}, Degraded: true},
+		"DELETE /v1/sessions/s1":      wire.Receipt{SSOID: "x", DataCenters: map[string]string{"NYDC": "acknowledged", "LDC": "queued"}},
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -327,4 +329,50 @@ func answering(t *testing.T, st wire.ReplicationStatus) map[string]string {
 	}))
 	t.Cleanup(s.Close)
 	return map[string]string{"CONCORD_ENDPOINT": s.URL, "CONCORD_TOKEN": "secret"}
+}
+
+func auditPage() wire.AuditPage {
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	return wire.AuditPage{Items: []wire.AuditEvent{
+		{DataCenter: "NYDC", Chain: "runtime", Sequence: 2, Time: at, Actor: "user:somebody-with-a-long-name", Action: "find", Kind: "session", User: "somebody-with-a-long-name", Outcome: "refused", Reason: "challenge_unreachable"},
+		{DataCenter: "NYDC", Chain: "acts", Sequence: 1, Time: at, Actor: "token:bootstrap", Action: "put", Kind: "user", Name: "ann\x1b[2J", Outcome: "ok"},
+	}}
+}
+
+// CAMS-L1: a table of the audit fits a terminal and still says why somebody was refused; programs get every field; a broken chain is exit 3 and
+// names the first record that does not fit.
+func TestAuditVerbs(t *testing.T) {
+	t.Parallel()
+	env := dataCenter(t, http.StatusOK)
+	for _, all := range []string{"--all=false", "--all"} {
+		code, out, errs := run(env, "audit", "list", all)
+		if code != cli.ExitFine || !strings.Contains(out, "challenge_unreachable") || strings.Contains(out, "\x1b") {
+			t.Errorf("exit %d: %s%s", code, out, errs)
+		}
+		for line := range strings.Lines(out) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+	}
+	for _, form := range []string{"json", "jsonl"} {
+		code, out, errs := run(env, "audit", "list", "-o", form)
+		if code != cli.ExitFine || !strings.Contains(out, "somebody-with-a-long-name") || form == "jsonl" && strings.Count(out, "\n") != 2 {
+			t.Errorf("%s: exit %d: %s%s", form, code, out, errs)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "audit.jsonl")
+	if code, _, errs := run(env, "audit", "export", "--file", file); code != cli.ExitFine {
+		t.Errorf("export: exit %d: %s", code, errs)
+	}
+	if i, err := os.Stat(file); err != nil || i.Mode().Perm() != 0o600 {
+		t.Errorf("the export: %v, %v", i, err)
+	}
+	if code, _, _ := run(env, "audit", "export", "--file", file); code != cli.ExitFailed {
+		t.Errorf("an export over a file that is there: exit %d", code)
+	}
+	code, out, errs := run(env, "audit", "verify")
+	if code != cli.ExitCheck || !strings.Contains(errs, "record 3 of runtime is the first that does not fit: it was changed") || !strings.Contains(out, "acts") {
+		t.Errorf("verify: exit %d: %s%s", code, out, errs)
+	}
 }
