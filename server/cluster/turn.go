@@ -76,7 +76,9 @@ func (l *Lease) turn(ctx context.Context, until time.Time, logger *slog.Logger, 
 		case <-end.C:
 		}
 		stop()
-		<-done // what it says that was told to stop counts for nothing
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) { // of a job that was told to stop it counts for nothing
+			logger.Debug("work that was told to stop ended with an error", "job", l.c.Job, "error", err)
+		}
 		return nil
 	}
 }

@@ -50,6 +50,7 @@ func (e *Engine) Work(ctx context.Context) error {
 	if e.calls != nil {
 		wait.Go(func() { _ = e.calls.Run(ctx) }) // it ends with ctx alone
 	}
+	wait.Go(func() { e.every(ctx, func() time.Duration { return certifiedEvery }, e.endingUncertified) })
 	e.partners(ctx)
 	return nil
 }
