@@ -28,7 +28,7 @@ func (parseOAMProperties) Definition(_ context.Context, _ function.DefinitionReq
 			"It gives an object with the names of Concord's attributes; an attribute is null where the file does not say it, or says `NA`.\n\n" + table +
 			"\nThe function reads and does not judge: whether a value is allowed is said by the resource that takes it. `unknown` lists the keys that are none of Oracle's. `notes` says, a sentence each, what has no counterpart (`keyStorePath`, `keystorePassword`, `globalPassPhrase`, `agentVersion`) and what to look after. " +
 			"Keys that stand twice, placeholders of the manual such as `<true/false>`, and broken escapes are refused with their line. At most 65,536 bytes and 1,000 properties are read.\n\n" +
-			"What holds a password is as secret as the file: pass an ephemeral or sensitive value, and the whole object is one.",
+			"What holds a password is as secret as the file: with `sensitive(file(…))` the whole object is sensitive, outputs of it need `sensitive = true`, and it cannot stand in an error message. Of an ephemeral text only `passphrase` is of use, for `passphrase_wo`.",
 		Parameters: []function.Parameter{function.StringParameter{Name: "text",
 			MarkdownDescription: "The file's text, in UTF-8, with the comments, continued lines and escapes of Java's properties."}},
 		Return: function.ObjectReturn{AttributeTypes: map[string]attr.Type{
