@@ -117,7 +117,7 @@ func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"twice":                  {"\nReauthenticate=true\n\nReauthenticate=true", `line 4: "Reauthenticate" stands on line 2 already`},
 		"a password twice":       {"AccessClientPasswd=hunter2\nAccessClientPasswd=hunter3", `line 2: "AccessClientPasswd" stands on line 1 already`},
-		"unknown twice":          {"a=1\na=2", `line 2: "a" stands on line 1 already`},
+		"unknown twice":          {"a=1\na=2", "line 2: a key that is none of Oracle's stands on line 1 already"}, // it may be a passphrase on a line of its own
 		"twice in other words":   {"Reauthenticate=true\nRe\\u0061uthenticate=true", `line 2: "Reauthenticate" stands`},
 		"neither true nor false": {"# x\nReauthenticate=yes", `line 2: Reauthenticate is "yes"; it is true or false`},
 		"mode":                   {"oamMdcSecurityMode=TLS", `it is OPEN, SIMPLE or CERT`},
