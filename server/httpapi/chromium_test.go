@@ -89,6 +89,8 @@ func nameless(c *testkit.Chromium) (out []string) {
 
 // focused is what has the keyboard, and whether that can be seen.
 func focused(c *testkit.Chromium) (name string, seen bool) {
+	// A browser gives the focus with its first rendering, which on a busy machine may come after the load.
+	c.Do(chromedp.Poll(`document.activeElement !== null && document.activeElement !== document.body`, nil, chromedp.WithPollingTimeout(testkit.Limit)))
 	var got struct {
 		Name string `json:"name"`
 		Seen bool   `json:"seen"`
