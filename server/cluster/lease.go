@@ -106,13 +106,6 @@ func (l *Lease) write(ctx context.Context, looked term) (after term, err error) 
 	return after, err
 }
 
-// Held says whether this node may work now.
-func (l *Lease) Held() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.holdsAt(l.c.Clock.Now())
-}
-
 func (l *Lease) holdsAt(t time.Time) bool { return l.held.Holder != "" && t.Before(l.until) }
 
 // Release gives the lease back, if it is ours, so that another node need not wait.

@@ -61,7 +61,8 @@ type Follower struct {
 	kinds   map[string]mdc.Kind // the replicated ones
 	refresh chan struct{}       // capacity 1: agreements changed
 
-	working  atomic.Bool // Run runs, and what is in memory is the truth; otherwise Follow keeps it in step with the store
+	unpoking sync.WaitGroup // of those who wait for the round that another node asked for
+	working  atomic.Bool    // Run runs, and what is in memory is the truth; otherwise Follow keeps it in step with the store
 	known    atomic.Pointer[declaration]
 	checking sync.Mutex // held by the one verification that runs
 

@@ -21,6 +21,7 @@ const pokeLife = time.Minute
 // Follow keeps this node's picture of the agreements in step with what the node writes that runs the follower, until ctx ends:
 // for readiness, status and whoever waits for a copy, at any node. It gives nil.
 func (f *Follower) Follow(ctx context.Context) error {
+	defer f.unpoking.Wait() // they end with ctx
 	store.Follow(ctx, f.c.Store, []byte("h/"), f.picture, func(events []store.Event) error {
 		for _, ev := range events {
 			if err := f.told(ctx, ev); err != nil {
@@ -106,7 +107,7 @@ func (f *Follower) poked(ctx context.Context, agreement string, there bool) erro
 	case there && working:
 		turn := s.turn
 		s.wakeLocked()
-		go f.unpoke(ctx, agreement, turn) // ends with the round, or with ctx
+		f.unpoking.Go(func() { f.unpoke(ctx, agreement, turn) })
 	case !there && !working:
 		s.turned()
 	}
