@@ -87,15 +87,11 @@ func (m *Mastership) stepDown(ctx context.Context, actor Actor, heir mdc.Agreeme
 		return out, err
 	}
 	var at mdc.Position
-	err = m.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
-		tx.Ungated()
+	err = m.becomeClone(ctx, actor, heir.Target, "demote", func(tx *journal.Tx) (err error) {
 		if at, err = tx.Position(); err != nil {
 			return err
 		}
-		if err := writeKey(tx.Writer(), yieldedKey, yielded{To: heir.Target, At: at}); err != nil {
-			return err
-		}
-		return m.becomeClone(tx, actor, heir.Target, "demote")
+		return writeKey(tx.Writer(), yieldedKey, yielded{To: heir.Target, At: at})
 	})
 	if err != nil {
 		return out, err

@@ -133,15 +133,11 @@ func (m *Mastership) overtaken(ctx context.Context, now situation, s Standing, b
 		if found {
 			m.c.Logger.Error("changes that the new master does not have are kept as a conflict file", "file", kept.ID, "records", kept.Records, "master", holder, "epoch", s.Position.Epoch.String())
 		}
-		err = m.c.Log.Update(ctx, func(tx *journal.Tx) error {
-			tx.Ungated()
+		err = m.becomeClone(ctx, partnerActor(s.ClusterID), holder, "follow", func(tx *journal.Tx) error {
 			if pos, err := tx.Position(); err != nil || pos != now.ours.at {
 				return errors.Join(err, errMoved)
 			}
-			if err := writeKey(tx.Writer(), latestKey, s.Position.Epoch); err != nil {
-				return err
-			}
-			return m.becomeClone(tx, partnerActor(s.ClusterID), holder, "follow")
+			return writeKey(tx.Writer(), latestKey, s.Position.Epoch)
 		})
 		if !errors.Is(err, errMoved) {
 			return err

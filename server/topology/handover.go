@@ -267,8 +267,7 @@ func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at m
 			return at, err
 		}
 	}
-	err = m.c.Log.Update(ctx, func(tx *journal.Tx) error {
-		tx.Ungated()
+	err = m.becomeClone(ctx, partnerActor(caller), caller, "demote", func(tx *journal.Tx) error {
 		if err := m.handable(&tx.Snapshot, caller, h); err != nil {
 			return err
 		}
@@ -283,10 +282,7 @@ func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at m
 		if at != h.At && !h.Force {
 			return fault.New(fault.Conflict, "moved_on", "%s stands at sequence %d now, not at %d.", m.c.ClusterID, at.Sequence, h.At.Sequence)
 		}
-		if err := writeKey(tx.Writer(), yieldedKey, yielded{To: caller, At: at}); err != nil {
-			return err
-		}
-		return m.becomeClone(tx, partnerActor(caller), caller, "demote")
+		return writeKey(tx.Writer(), yieldedKey, yielded{To: caller, At: at})
 	})
 	if err != nil {
 		return at, err

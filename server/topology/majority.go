@@ -155,7 +155,7 @@ func (q *majority) Secure(ctx context.Context, at mdc.Position) error {
 // late words that a change is written and not acknowledged. It is for the administrator to find out what became of it.
 func (q *majority) late(at mdc.Position, behind []string) error {
 	q.m.mu.Lock()
-	fenced := q.m.fenced
+	fenced := q.m.fencedLate()
 	q.m.mu.Unlock()
 	if fenced != nil {
 		return fenced

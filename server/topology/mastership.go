@@ -83,8 +83,8 @@ type Mastership struct {
 	checking chan struct{} // not nil: everybody is being asked, and changes wait for its closing
 	frozen   chan struct{} // not nil: a clone is taking over, and changes wait for its closing
 	thaw     *time.Timer
-	fenced   error  // not nil: we were overtaken
-	fencer   string // by whom
+	fenced   *fault.Error // not nil: we were overtaken
+	fencer   string       // by whom
 	unproved bool
 	suspects map[string]bool // partners that may know a later epoch, or that have not heard of ours
 	announce bool            // members are to be told of our epoch
@@ -214,7 +214,18 @@ func (m *Mastership) Confirm(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.fenced
+	return m.fencedLate()
+}
+
+// fencedLate is nil, or the fault for who was overtaken while a change was written: that is here, and nowhere else, until becoming a
+// clone keeps it in a conflict file. m.mu is held.
+func (m *Mastership) fencedLate() error {
+	if m.fenced == nil {
+		return nil
+	}
+	f := *m.fenced
+	f.Message += " Your change had been written here just before. It is not in force: `concord replication conflicts` lists it and can apply it again."
+	return &f
 }
 
 // notice finds out that this process stood still. Both clocks count: a machine that sleeps stops the monotonic one. m.mu is held.

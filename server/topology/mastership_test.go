@@ -409,6 +409,41 @@ func TestPausedMaster(t *testing.T) {
 	}
 }
 
+// TestPausedInAChange: who was overtaken while a change was being committed tells where that change is (FLT-31).
+func TestPausedInAChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := clock.NewManual(time.Now())
+	ny := &site{w: w, id: "NYDC", dir: t.TempDir(), returned: make(chan string, 100), clock: c}
+	ny.open()
+	t.Cleanup(func() { ny.close() })
+	ld := w.site("LDC")
+	w.linked(ny, ld)
+	_, err := ny.create(agreement("ny-ld", "NYDC", "LDC"))
+	must(t, err)
+	w.set(w.cut, "LDC>NYDC", true)
+	w.set(w.cut, "NYDC>LDC", true)
+	_, err = ld.promote(topology.Change{Force: true})
+	must(t, err)
+	w.deaf(ny, true) // it hears no hello: only its own question can tell it
+	w.set(w.cut, "NYDC>LDC", false)
+	err = ny.log.Update(t.Context(), func(tx *journal.Tx) error {
+		if err := tx.Put(mdc.GroupKind(), &mdc.Group{Name: "late"}, "test"); err != nil {
+			return err
+		}
+		c.Advance(6 * time.Second)
+		return nil
+	})
+	if fault.CodeOf(err) != "fenced" || !strings.Contains(err.Error(), "concord replication conflicts") {
+		t.Fatalf("a change that was committed during the pause: %v", err)
+	}
+	w.set(w.cut, "LDC>NYDC", false)
+	settled(t, ld, ny)
+	if got := strings.Join(ny.kept(), " "); got != "late" {
+		t.Errorf("the conflict file has %q", got)
+	}
+}
+
 // TestPresent: what a presented epoch must prove. None of these fences the master.
 func TestPresent(t *testing.T) {
 	t.Parallel()

@@ -1,30 +1,54 @@
 package topology
 
 import (
+	"context"
+
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-// becomeClone makes this data center follow master: the agreement with it is turned round and keeps its identifier. As master
-// this data center lets its other clones go: they follow the new master by themselves, where they are partners of it.
-func (m *Mastership) becomeClone(tx *journal.Tx, actor Actor, master, action string) error {
-	d, err := tx.DataCenter()
+// becomeClone makes this data center follow master, in a transaction in which decide says whether it may. Who waits for work is
+// told, and a master that is no partner is logged, when it is committed.
+func (m *Mastership) becomeClone(ctx context.Context, actor Actor, master, action string, decide func(*journal.Tx) error) error {
+	followed := false
+	err := m.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
+		tx.Ungated()
+		if err := decide(tx); err != nil {
+			return err
+		}
+		followed, err = m.turnTo(tx, actor, master, action)
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	if !followed {
+		m.c.Logger.Error("the new master is no partner here; this data center follows nobody until it is registered and an agreement is made", "master", master)
+	}
+	m.work()
+	return nil
+}
+
+// turnTo turns the agreement with master round, which keeps its identifier; followed is false where there is none that could be. As master
+// this data center lets its other clones go: they follow the new master by themselves, where they are partners of it.
+func (m *Mastership) turnTo(tx *journal.Tx, actor Actor, master, action string) (followed bool, err error) {
+	d, err := tx.DataCenter()
+	if err != nil {
+		return false, err
 	}
 	if d.Role != mdc.RoleClone {
 		d.Role, d.WriteEnabled = mdc.RoleClone, nil
 		if err := tx.Put(mdc.DataCenterKind(), d, actor.Name); err != nil {
-			return err
+			return false, err
 		}
 	}
 	list, err := all(&tx.Snapshot)
 	if err != nil {
-		return err
+		return false, err
 	}
 	p, err := partner(&tx.Snapshot, master)
 	if err != nil {
-		return err
+		return false, err
 	}
 	keep := chosen(list, master, p)
 	for _, a := range list {
@@ -32,15 +56,15 @@ func (m *Mastership) becomeClone(tx *journal.Tx, actor Actor, master, action str
 			continue
 		}
 		if err := drop(tx, m.c.Identities, actor, a.Identifier); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if keep == nil {
-		m.c.Logger.Error("the new master is no partner here; this data center follows nobody until it is registered and an agreement is made", "master", master)
-	} else if err := m.turnRound(tx, actor, *keep, p.ClusterID); err != nil {
-		return err
+	if keep != nil {
+		if err := m.turnRound(tx, actor, *keep, p.ClusterID); err != nil {
+			return false, err
+		}
 	}
-	return m.c.Audit(tx.Writer(), actor, action, mdc.DataCenterKind().Name+"/"+master)
+	return keep != nil, m.c.Audit(tx.Writer(), actor, action, mdc.DataCenterKind().Name+"/"+master)
 }
 
 // chosen gives the one agreement that a data center goes on with under a new master: the one with that master, else the one in
@@ -81,6 +105,5 @@ func (m *Mastership) turnRound(tx *journal.Tx, actor Actor, a mdc.Agreement, mas
 			return err
 		}
 	}
-	m.work()
 	return introduce(tx, m.c.Identities, a.Identifier)
 }
