@@ -43,7 +43,8 @@ func rules() []rule {
 		rule{"internal/schedule", nil},
 		rule{"server/outbound", []string{"internal/fault"}},
 		rule{"server/meeting", []string{"server/mdc"}},
-		rule{"internal/wire", nil},
+		rule{"internal/prefixed", nil},
+		rule{"internal/wire", []string{"internal/prefixed"}},
 		rule{"internal/browser", nil},
 		rule{"internal/client", []string{"internal/bundle", "internal/wire", "internal/fault", "internal/clock"}},
 		rule{"internal/testkit", []string{"internal", "server"}},
@@ -67,8 +68,8 @@ func rules() []rule {
 		rule{"agent", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "server/mdc"}},
 		rule{"examples", []string{"agent"}},
 		rule{"server/audit", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/journal", []string{"server/store", "server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/store", []string{"server/mdc", "internal/fault", "internal/clock"}},
+		rule{"server/journal", []string{"server/store", "server/mdc", "internal/fault", "internal/clock", "internal/prefixed"}},
+		rule{"server/store", []string{"server/mdc", "internal/fault", "internal/clock", "internal/prefixed"}},
 		rule{"server/mdc", []string{"internal/fault", "internal/clock", "internal/privatekey", "internal/condition", "internal/schedule"}},
 	)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/prefixed"
 )
 
 // The types of the binary forms of a journal page and of a snapshot. Who asks for them in Accept may get them, and must
@@ -24,7 +26,7 @@ var errBinary = errors.New("the binary form is damaged")
 // AppendJournalPage appends p in its binary form: latest, the reason for a snapshot, whether the past was rewritten (0 or 1), the count of records and each record's
 // fields in the order of JournalRecord. Numbers are uvarints; all else has its length before it.
 func AppendJournalPage(b []byte, p JournalPage) ([]byte, error) {
-	b = appendText(binary.AppendUvarint(b, p.Latest), p.SnapshotFrom)
+	b = prefixed.Append(binary.AppendUvarint(b, p.Latest), p.SnapshotFrom)
 	rewritten := uint64(0)
 	if p.Rewritten {
 		rewritten = 1
@@ -37,33 +39,33 @@ func AppendJournalPage(b []byte, p JournalPage) ([]byte, error) {
 			return nil, fmt.Errorf("encode record %d: %w", r.Sequence, err)
 		}
 		b = binary.AppendUvarint(binary.AppendUvarint(b, r.Sequence), r.Epoch)
-		b = appendBytes(appendText(b, r.EpochHolder), at)
-		b = appendText(appendText(appendText(appendText(b, r.Actor), r.Kind), r.Name), r.Operation)
-		b = appendText(appendBytes(appendBytes(b, r.Body), r.Sealed), r.Digest)
+		b = prefixed.Append(prefixed.Append(b, r.EpochHolder), at)
+		b = prefixed.Append(prefixed.Append(prefixed.Append(prefixed.Append(b, r.Actor), r.Kind), r.Name), r.Operation)
+		b = prefixed.Append(prefixed.Append(prefixed.Append(b, r.Body), r.Sealed), r.Digest)
 	}
 	return b, nil
 }
 
 // ReadJournalPage reads that form. Bodies are parts of b.
 func ReadJournalPage(b []byte) (p JournalPage, err error) {
-	in := parts{rest: b}
-	p.Latest, p.SnapshotFrom, p.Rewritten = in.number(), in.text(), in.number() == 1
-	count := in.number()
-	if count > maxRecords || count > uint64(len(in.rest)) { // each record takes a byte at least
+	in := prefixed.Reader{Rest: b}
+	p.Latest, p.SnapshotFrom, p.Rewritten = in.Number(), in.Text(), in.Number() == 1
+	count := in.Number()
+	if count > maxRecords || count > uint64(len(in.Rest)) { // each record takes a byte at least
 		return p, errBinary
 	}
 	p.Records = make([]JournalRecord, 0, min(count, 1<<14))
 	for range count {
-		r := JournalRecord{Sequence: in.number(), Epoch: in.number(), EpochHolder: in.text()}
+		r := JournalRecord{Sequence: in.Number(), Epoch: in.Number(), EpochHolder: in.Text()}
 		var at time.Time
-		if at.UnmarshalBinary(in.bytes()) != nil {
+		if at.UnmarshalBinary(in.Bytes()) != nil {
 			return p, errBinary
 		}
-		r.Time, r.Actor, r.Kind, r.Name, r.Operation = at, in.text(), in.text(), in.text(), in.text()
-		r.Body, r.Sealed, r.Digest = in.bytes(), in.bytes(), in.text()
+		r.Time, r.Actor, r.Kind, r.Name, r.Operation = at, in.Text(), in.Text(), in.Text(), in.Text()
+		r.Body, r.Sealed, r.Digest = in.Bytes(), in.Bytes(), in.Text()
 		p.Records = append(p.Records, r)
 	}
-	if in.short || len(in.rest) > 0 {
+	if !in.Done() {
 		return p, errBinary
 	}
 	return p, nil
@@ -82,15 +84,15 @@ func AppendSnapshotLine(b []byte, l SnapshotLine) []byte {
 	switch {
 	case l.Begin != nil:
 		line = binary.AppendUvarint(binary.AppendUvarint([]byte{lineBegin}, l.Begin.Epoch), l.Begin.Sequence)
-		line = appendText(appendText(line, l.Begin.EpochHolder), l.Begin.Digest)
+		line = prefixed.Append(prefixed.Append(line, l.Begin.EpochHolder), l.Begin.Digest)
 	case l.End != nil:
 		line = binary.AppendUvarint([]byte{lineEnd}, l.End.Objects)
 	default:
 		line = make([]byte, 0, 32+len(l.Kind)+len(l.Name)+len(l.Body)+len(l.Sealed))
-		line = appendText(appendText(append(line, lineObject), l.Kind), l.Name)
-		line = appendBytes(appendBytes(line, l.Body), l.Sealed)
+		line = prefixed.Append(prefixed.Append(append(line, lineObject), l.Kind), l.Name)
+		line = prefixed.Append(prefixed.Append(line, l.Body), l.Sealed)
 	}
-	return appendBytes(b, line)
+	return prefixed.Append(b, line)
 }
 
 // ByteReader is what ReadSnapshotLine reads from.
@@ -112,60 +114,19 @@ func ReadSnapshotLine(r ByteReader, limit int) (l SnapshotLine, err error) {
 	if _, err := io.ReadFull(r, line); err != nil {
 		return l, err
 	}
-	in := parts{rest: line[1:]}
+	in := prefixed.Reader{Rest: line[1:]}
 	switch line[0] {
 	case lineBegin:
-		l.Begin = &SnapshotBegin{Epoch: in.number(), Sequence: in.number(), EpochHolder: in.text(), Digest: in.text()}
+		l.Begin = &SnapshotBegin{Epoch: in.Number(), Sequence: in.Number(), EpochHolder: in.Text(), Digest: in.Text()}
 	case lineEnd:
-		l.End = &SnapshotEnd{Objects: in.number()}
+		l.End = &SnapshotEnd{Objects: in.Number()}
 	case lineObject:
-		l.Kind, l.Name, l.Body, l.Sealed = in.text(), in.text(), in.bytes(), in.bytes()
+		l.Kind, l.Name, l.Body, l.Sealed = in.Text(), in.Text(), in.Bytes(), in.Bytes()
 	default:
-		in.short = true
+		in.Short = true
 	}
-	if in.short || len(in.rest) > 0 {
+	if !in.Done() {
 		return l, errBinary
 	}
 	return l, nil
 }
-
-func appendBytes(b, part []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
-}
-
-func appendText(b []byte, part string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
-}
-
-// parts reads one field after the other; short says that there were too few bytes.
-type parts struct {
-	rest  []byte
-	short bool
-}
-
-func (p *parts) number() uint64 {
-	v, n := binary.Uvarint(p.rest)
-	if n <= 0 {
-		p.rest, p.short = nil, true
-		return 0
-	}
-	p.rest = p.rest[n:]
-	return v
-}
-
-// bytes is nil for a field of no length.
-func (p *parts) bytes() []byte {
-	n := p.number()
-	if n > uint64(len(p.rest)) {
-		p.rest, p.short = nil, true
-		return nil
-	}
-	if n == 0 {
-		return nil
-	}
-	part := p.rest[:n:n]
-	p.rest = p.rest[n:]
-	return part
-}
-
-func (p *parts) text() string { return string(p.bytes()) }

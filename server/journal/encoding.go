@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/internal/prefixed"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -26,10 +27,9 @@ func encodeRecord(rec Record) ([]byte, error) {
 	b = binary.AppendUvarint(append(b, recordForm), rec.Sequence)
 	b = binary.AppendUvarint(b, rec.Epoch.Number)
 	for _, part := range []string{rec.Epoch.ClusterID, string(at), rec.Actor, rec.Kind, rec.Name, rec.Operation} {
-		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+		b = prefixed.Append(b, part)
 	}
-	b = append(binary.AppendUvarint(b, uint64(len(rec.Body))), rec.Body...)
-	return append(binary.AppendUvarint(b, uint64(len(rec.Digest))), rec.Digest...), nil
+	return prefixed.Append(prefixed.Append(b, rec.Body), rec.Digest), nil
 }
 
 // decodeRecord reads either form. Body is a part of b.
@@ -43,45 +43,15 @@ func decodeRecord(b []byte) (rec Record, err error) {
 	if len(b) == 0 || b[0] != recordForm {
 		return rec, errRecord
 	}
-	f := fields{rest: b[1:]}
-	rec.Sequence, rec.Epoch = f.number(), mdc.Epoch{Number: f.number(), ClusterID: string(f.part())}
-	at := f.part()
-	rec.Actor, rec.Kind, rec.Name, rec.Operation = string(f.part()), string(f.part()), string(f.part()), string(f.part())
-	rec.Body, rec.Digest = f.part(), string(f.part())
-	if len(rec.Body) == 0 {
-		rec.Body = nil
-	}
+	f := prefixed.Reader{Rest: b[1:]}
+	rec.Sequence, rec.Epoch = f.Number(), mdc.Epoch{Number: f.Number(), ClusterID: f.Text()}
+	at := f.Bytes()
+	rec.Actor, rec.Kind, rec.Name, rec.Operation = f.Text(), f.Text(), f.Text(), f.Text()
+	rec.Body, rec.Digest = f.Bytes(), f.Text()
 	var t time.Time
-	if f.short || len(f.rest) > 0 || t.UnmarshalBinary(at) != nil {
+	if !f.Done() || t.UnmarshalBinary(at) != nil {
 		return rec, errRecord
 	}
 	rec.Time = t
 	return rec, nil
-}
-
-// fields reads one after the other; short says that there were too few bytes.
-type fields struct {
-	rest  []byte
-	short bool
-}
-
-func (f *fields) number() uint64 {
-	v, n := binary.Uvarint(f.rest)
-	if n <= 0 {
-		f.short = true
-		return 0
-	}
-	f.rest = f.rest[n:]
-	return v
-}
-
-func (f *fields) part() []byte {
-	n := f.number()
-	if f.short || n > uint64(len(f.rest)) {
-		f.short = true
-		return nil
-	}
-	part := f.rest[:n:n]
-	f.rest = f.rest[n:]
-	return part
 }

@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/concord-access/terraform-provider-concord/internal/prefixed"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -19,10 +20,9 @@ const perRevision = 1 << 12
 
 // Kinds of a write in the record of a group.
 const (
-	lastWrite    = 0 // the key's event of this revision says what was written
-	goneWrite    = 1 // deleted, and written again by a later transaction
-	formerWrite  = 2 // the value follows, which a later transaction replaced
-	maxInRecords = maxBytes
+	lastWrite   = 0 // the key's event of this revision says what was written
+	goneWrite   = 1 // deleted, and written again by a later transaction
+	formerWrite = 2 // the value follows, which a later transaction replaced
 )
 
 // recordOf writes down the transactions of a group, in their order.
@@ -37,70 +37,28 @@ func recordOf(transactions []map[string]entry) []byte {
 	for i, t := range transactions {
 		out = binary.AppendUvarint(out, uint64(len(t)))
 		for _, key := range slices.Sorted(maps.Keys(t)) {
-			out = appendBytes(out, []byte(key))
+			out = prefixed.Append(out, []byte(key))
 			switch value, _, _ := unwrap(t[key].raw); {
 			case last[key] == i:
 				out = append(out, lastWrite)
 			case t[key].raw == nil:
 				out = append(out, goneWrite)
 			default:
-				out = appendBytes(append(out, formerWrite), value)
+				out = prefixed.Append(append(out, formerWrite), value)
 			}
 		}
 	}
 	return out
 }
 
-func appendBytes(out, b []byte) []byte {
-	return append(binary.AppendUvarint(out, uint64(len(b))), b...)
-}
-
-// record reads what recordOf wrote; ok turns false at the first fault.
-type record struct {
-	rest []byte
-	ok   bool
-}
-
-func (r *record) number() uint64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > maxInRecords {
-		r.ok = false
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
-}
-
-func (r *record) bytes() []byte {
-	n := r.number()
-	if n > uint64(len(r.rest)) {
-		r.ok = false
-	}
-	if !r.ok {
-		return nil
-	}
-	b := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *record) kind() byte {
-	if len(r.rest) == 0 {
-		r.ok = false
-		return 0
-	}
-	k := r.rest[0]
-	r.rest = r.rest[1:]
-	return k
-}
-
-// split gives the transactions of one revision, whose last writes are known.
-func (r *record) split(last map[string]store.Event) (out [][]store.Event) {
-	for r.ok && len(r.rest) > 0 {
+// split gives the transactions of one revision by what recordOf wrote, where the last writes are known; none if that is damaged.
+func split(record []byte, last map[string]store.Event) (out [][]store.Event) {
+	r := prefixed.Reader{Rest: record}
+	for len(r.Rest) > 0 {
 		var one []store.Event
-		for range r.number() {
-			e := store.Event{Key: r.bytes()}
-			switch r.kind() {
+		for range r.Number() {
+			e := store.Event{Key: r.Bytes()}
+			switch r.Byte() {
 			case lastWrite:
 				known, there := last[string(e.Key)]
 				if !there { // what was absent before and was deleted again
@@ -108,12 +66,15 @@ func (r *record) split(last map[string]store.Event) (out [][]store.Event) {
 				}
 				e = known
 			case formerWrite:
-				e.Value = r.bytes()
+				e.Value = append([]byte{}, r.Bytes()...) // nil would be a deletion
 			}
-			if !r.ok {
+			if r.Short {
 				return nil
 			}
 			one = append(one, e)
+		}
+		if r.Short {
+			return nil
 		}
 		out = append(out, one)
 	}
@@ -135,13 +96,13 @@ func (s *Store) transactions(events []*clientv3.Event) (out [][]store.Event) {
 
 func (s *Store) ofRevision(events []*clientv3.Event) [][]store.Event {
 	var all []store.Event
-	r := record{ok: true}
+	var record []byte
 	last := map[string]store.Event{}
 	for _, e := range events {
 		key := string(e.Kv.Key)
 		switch {
 		case key == s.recordKey && e.Type == clientv3.EventTypePut:
-			r.rest = e.Kv.Value
+			record = e.Kv.Value
 		case len(key) > len(s.base) && key[:len(s.base)] == s.base:
 			one := store.Event{Key: []byte(key[len(s.base):])}
 			if e.Type == clientv3.EventTypePut {
@@ -155,14 +116,14 @@ func (s *Store) ofRevision(events []*clientv3.Event) [][]store.Event {
 			last[string(one.Key)] = one
 		}
 	}
-	split := r.split(last)
-	if len(split) == 0 {
-		split = [][]store.Event{all}
+	transactions := split(record, last)
+	if len(transactions) == 0 {
+		transactions = [][]store.Event{all}
 	}
-	for i, t := range split {
+	for i, t := range transactions {
 		for k := range t {
 			t[k].Revision = store.Revision(events[0].Kv.ModRevision)*perRevision + store.Revision(i)
 		}
 	}
-	return split
+	return transactions
 }
