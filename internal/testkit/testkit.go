@@ -54,6 +54,13 @@ func Start(t testing.TB, clusterIDs ...string) []*DataCenter {
 	return StartWith(t, Options{}, clusterIDs...)
 }
 
+// What each store of a data center in this process takes. A memtable is one piece of memory, which the race detector watches with four
+// times as much; with the size of a server's own, six data centers took two gigabytes and a fifth of the time went into collecting them.
+const (
+	memTable = 16 << 20
+	cache    = 4 << 20
+)
+
 // StartWith is Start with options.
 func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 	t.Helper()
@@ -74,7 +81,8 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 		if i == 0 {
 			cfg.Etcd = o.Etcd
 		}
-		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock}}
+		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock,
+			MemTableBytes: memTable, CacheBytes: cache}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })
 		out = append(out, d)

@@ -80,7 +80,8 @@ func (n *Node) openSpace(ctx context.Context, space string) (kept, error) {
 	if n.cfg.Etcd != nil {
 		return n.openEtcd(ctx, space)
 	}
-	cfg := badger.Config{Dir: filepath.Join(n.cfg.DataDir, space), Logger: n.log, Clock: n.opts.Clock}
+	cfg := badger.Config{Dir: filepath.Join(n.cfg.DataDir, space), Logger: n.log, Clock: n.opts.Clock,
+		MemTableBytes: n.opts.MemTableBytes, CacheBytes: n.opts.CacheBytes}
 	word := sessionsFault // its tables are read later: see verifySessions
 	if space == stateSpace {
 		cfg.VerifyTables, cfg.Mirror, word = true, &badger.MirrorConfig{Path: headFile(n.cfg), Key: journal.PositionKey()}, openFault

@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	if w.store, err = badger.Open(badger.Config{Dir: w.dir, MinFree: -1}); err != nil {
+	if w.store, err = badger.Open(badger.Config{Dir: w.dir, MinFree: -1, MemTableBytes: 8 << 20, CacheBytes: 1 << 20}); err != nil {
 		w.t.Fatal(err)
 	}
 	if w.desk, err = enrolment.New(enrolment.Config{Store: w.store, Audit: audit.New("NYDC", w.clock), Clock: w.clock}); err != nil {

@@ -205,7 +205,7 @@ func TestDisabled(t *testing.T) {
 func TestLargeBatches(t *testing.T) {
 	l, master, clone := pair(t)
 	clone.close()
-	clone.memTable = 16 << 20 // takes less at once than one page of the master brings
+	clone.memTable = 8 << 20 // takes less at once than one page of the master brings
 	clone.open()
 	agree(master, clone, "ny-ld", nil)
 	bootstrap(t, clone, "ny-ld")

@@ -1,6 +1,7 @@
 package replication_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -192,7 +193,7 @@ type site struct {
 	t        testing.TB
 	l        *link
 	id, dir  string
-	memTable int64 // 0 = the default; it decides how much one transaction takes
+	memTable int64 // 0 = 16 MiB; it decides how much one transaction takes
 	clock    clock.Clock
 	store    *badger.Store
 	log      *journal.Log
@@ -215,7 +216,7 @@ func (s *site) open() {
 	s.t.Helper()
 	ctx := s.t.Context()
 	var err error
-	s.store, err = badger.Open(badger.Config{Dir: s.dir, MinFree: -1, MemTableBytes: s.memTable})
+	s.store, err = badger.Open(badger.Config{Dir: s.dir, MinFree: -1, MemTableBytes: cmp.Or(s.memTable, 16<<20), CacheBytes: 4 << 20})
 	must(s.t, err)
 	s.log, err = journal.New(ctx, journal.Config{Store: s.store, Wrapper: newWrapper(s.t), ClusterID: s.id, Clock: s.clock})
 	must(s.t, err)

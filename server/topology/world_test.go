@@ -326,7 +326,7 @@ func (s *site) open() {
 	t, ctx := s.w.t, context.Background()
 	t.Helper()
 	var err error
-	s.store, err = badger.Open(badger.Config{Dir: s.dir, MinFree: -1})
+	s.store, err = badger.Open(badger.Config{Dir: s.dir, MinFree: -1, MemTableBytes: 8 << 20, CacheBytes: 1 << 20})
 	must(t, err)
 	s.log, err = journal.New(ctx, journal.Config{Store: s.store, Wrapper: newWrapper(t), ClusterID: s.id, Clock: clock.System{}})
 	must(t, err)
