@@ -18,7 +18,7 @@ import (
 )
 
 // doorTime is how long an answer may take. The store's own limit is above it: what is not answered by then is unknown.
-const doorTime = 8 * time.Second
+const doorTime = 3 * time.Second
 
 // door is how one person reaches the nodes, by browser and through the application's agent. It gives an error where there was no answer, and
 // fails nothing: nodes are being killed.

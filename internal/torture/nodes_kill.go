@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
@@ -13,20 +14,22 @@ import (
 const (
 	aNode     = "node"
 	aMember   = "member"
-	theWorker = "worker" // the node that holds the lease
+	theWorker = "worker"  // the node that holds the lease
+	aSleeper  = "sleeper" // a node that is not killed but stands still, for longer than it may answer from what it knew
 )
 
 func victims() []string { return []string{aNode, aMember, theWorker} }
 
 // killUntil kills one after the other.
 func (n *nodes) killUntil(end time.Time) {
-	for i := rand.IntN(3); time.Now().Before(end) && n.s.Context().Err() == nil; i++ {
-		n.killOne(victims()[i%3])
+	kinds := append(victims(), aSleeper)
+	for i := rand.IntN(len(kinds)); time.Now().Before(end) && n.s.Context().Err() == nil; i++ {
+		n.killOne(kinds[i%len(kinds)])
 		n.s.let(between(200*time.Millisecond, 2*time.Second))
 	}
 }
 
-// killOne is kill -9, a moment without the victim, and its start, until it is well again: of each three one at a time is missing.
+// killOne is kill -9, a moment without the victim, and its start, until it is well again: one at a time is missing.
 func (n *nodes) killOne(kind string) {
 	n.seen.kill(kind)
 	switch kind {
@@ -38,9 +41,19 @@ func (n *nodes) killOne(kind string) {
 		m.AwaitHealthy()
 	case theWorker:
 		n.killWorker()
+	case aSleeper:
+		n.pause(n.all[rand.IntN(len(n.all))])
 	default:
 		n.killNode(n.all[rand.IntN(len(n.all))])
 	}
+}
+
+// pause has a node stand still. When it goes on there are requests in its sockets, and in others what it missed (FLT-31).
+func (n *nodes) pause(p *testkit.Process) {
+	p.Signal(syscall.SIGSTOP)
+	n.s.let(staleBound + between(time.Second, 3*time.Second))
+	p.Signal(syscall.SIGCONT)
+	p.WaitReady()
 }
 
 func (n *nodes) killNode(p *testkit.Process) {

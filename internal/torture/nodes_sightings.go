@@ -95,7 +95,7 @@ func (s *sightings) lines() []string {
 	defer s.mu.Unlock()
 	c := s.counts
 	out := []string{
-		fmt.Sprintf("kills nodes %d members %d workers %d", c["killed "+aNode], c["killed "+aMember], c["killed "+theWorker]),
+		fmt.Sprintf("kills nodes %d members %d workers %d, %d nodes stood still", c["killed "+aNode], c["killed "+aMember], c["killed "+theWorker], c["killed "+aSleeper]),
 		fmt.Sprintf("people sign-ins %d authorizations %d sign-outs %d without-answer %d unknown %d", c[signsIn], c[authorizes], c[signsOut], c["unanswered"], c["unknown"]),
 	}
 	for _, what := range []string{"administration", signsIn, authorizes, signsOut} {
