@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,23 +20,24 @@ import (
 func TestStandstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := clock.NewManual(time.Unix(1_800_000_000, 0))
-		reads, served, let := 0, 0, make(chan error)
+		var reads, served atomic.Int32
+		let := make(chan error)
 		s := app.NewStandstill(now, slog.New(slog.DiscardHandler), func(context.Context) error {
-			reads++
+			reads.Add(1)
 			return <-let
 		})
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
-		h := s.Before(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
+		h := s.Before(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served.Add(1) }))
 		ask := func() {
 			go h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 			synctest.Wait()
 		}
-		want := func(what string, wantReads, wantServed int) {
+		want := func(what string, wantReads, wantServed int32) {
 			t.Helper()
-			if synctest.Wait(); reads != wantReads || served != wantServed {
-				t.Errorf("%s: read anew %d times, served %d; want %d and %d", what, reads, served, wantReads, wantServed)
+			if synctest.Wait(); reads.Load() != wantReads || served.Load() != wantServed {
+				t.Errorf("%s: read anew %d times, served %d; want %d and %d", what, reads.Load(), served.Load(), wantReads, wantServed)
 			}
 		}
 		now.Advance(app.StillLimit)
