@@ -16,9 +16,11 @@ const (
 	aMember   = "member"
 	theWorker = "worker"  // the node that holds the lease
 	aSleeper  = "sleeper" // a node that is not killed but stands still, for longer than it may answer from what it knew
+	aLeaver   = "leaver"  // a node that is told to stop, and does so in order
 )
 
-func victims() []string { return []string{aNode, aMember, theWorker} }
+// victims are those of the quick form; the long one has aSleeper too.
+func victims() []string { return []string{aNode, aMember, theWorker, aLeaver} }
 
 // killUntil kills one after the other.
 func (n *nodes) killUntil(end time.Time) {
@@ -41,11 +43,24 @@ func (n *nodes) killOne(kind string) {
 		m.AwaitHealthy()
 	case theWorker:
 		n.killWorker()
+	case aLeaver:
+		n.restart(n.all[rand.IntN(len(n.all))])
 	case aSleeper:
 		n.pause(n.all[rand.IntN(len(n.all))])
 	default:
 		n.killNode(n.all[rand.IntN(len(n.all))])
 	}
+}
+
+// restart is SIGTERM and a new start. Meanwhile no request fails that was sent (FLT-30).
+func (n *nodes) restart(p *testkit.Process) {
+	n.seen.calm.Add(1)
+	defer n.seen.calm.Add(1)
+	p.Signal(syscall.SIGTERM)
+	if code := p.Exit(); code != 0 {
+		n.s.broke("a node that was told to stop ends with exit code %d", code)
+	}
+	p.Start()
 }
 
 // pause has a node stand still. When it goes on there are requests in its sockets, and in others what it missed (FLT-31).

@@ -14,6 +14,7 @@ const maxComplaints = 50
 // sightings are what the users of several nodes saw together. Safe for concurrent use.
 type sightings struct {
 	visits atomic.Int64 // answers to people
+	calm   atomic.Int64 // odd while nothing is being killed
 
 	mu         sync.Mutex // guards all below
 	last       map[string]time.Time
@@ -95,7 +96,7 @@ func (s *sightings) lines() []string {
 	defer s.mu.Unlock()
 	c := s.counts
 	out := []string{
-		fmt.Sprintf("kills nodes %d members %d workers %d, %d nodes stood still", c["killed "+aNode], c["killed "+aMember], c["killed "+theWorker], c["killed "+aSleeper]),
+		fmt.Sprintf("kills nodes %d members %d workers %d; restarts %d, standstills %d", c["killed "+aNode], c["killed "+aMember], c["killed "+theWorker], c["killed "+aLeaver], c["killed "+aSleeper]),
 		fmt.Sprintf("people sign-ins %d authorizations %d sign-outs %d without-answer %d unknown %d", c[signsIn], c[authorizes], c[signsOut], c["unanswered"], c["unknown"]),
 	}
 	for _, what := range []string{"administration", signsIn, authorizes, signsOut} {

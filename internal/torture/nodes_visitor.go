@@ -26,6 +26,7 @@ type visitor struct {
 	door    *door
 	current string // the agent's cookie of the sign-on; "" = none, or being ended
 	ended   []*endedSignOn
+	calm    int64 // sightings.calm when the last question was asked
 }
 
 // endedSignOn is one whose end was acknowledged.
@@ -60,14 +61,14 @@ func (v *visitor) run(ctx context.Context) {
 
 // signIn gives a password at one node and enters the application by any others; "" when nobody answered.
 func (v *visitor) signIn(ctx context.Context) string {
-	cookies, err := v.door.authenticate(ctx, v.node())
+	cookies, err := v.door.authenticate(v.at(), v.node())
 	if err != nil {
 		v.unanswered(ctx, err)
 		return ""
 	}
 	v.n.seen.heard(signsIn)
 	for ctx.Err() == nil { // it is acknowledged: every node that answers has to know it
-		cookie, refusal, err := v.door.enter(ctx, [3]int{v.node(), v.node(), v.node()}, cookies)
+		cookie, refusal, err := v.door.enter(v.at(), [3]int{v.node(), v.node(), v.node()}, cookies)
 		switch {
 		case err != nil:
 			v.unanswered(ctx, err)
@@ -86,7 +87,7 @@ func (v *visitor) use(ctx context.Context, node int) {
 	if v.current == "" {
 		return
 	}
-	answer, err := v.door.authorize(ctx, node, v.current)
+	answer, err := v.door.authorize(v.at(), node, v.current)
 	switch {
 	case err != nil:
 		v.unanswered(ctx, err)
@@ -109,7 +110,7 @@ func (v *visitor) signOut(ctx context.Context) {
 	}
 	node := v.node()
 	for {
-		err := v.door.signOut(ctx, node, cookie)
+		err := v.door.signOut(v.at(), node, cookie)
 		if err == nil {
 			break
 		}
@@ -150,7 +151,7 @@ func (v *visitor) old(ctx context.Context) {
 // does.
 func (v *visitor) again(ctx context.Context, e *endedSignOn, node int) (refused, answered bool) {
 	began := time.Now()
-	answer, err := v.door.authorize(ctx, node, e.cookie)
+	answer, err := v.door.authorize(v.at(), node, e.cookie)
 	if err != nil {
 		v.unanswered(ctx, err)
 		return false, false
@@ -170,10 +171,19 @@ func (v *visitor) again(ctx context.Context, e *endedSignOn, node int) (refused,
 	return false, true
 }
 
-// unanswered counts what nobody answered, and those that stop asking.
+// at begins a question.
+func (v *visitor) at() context.Context {
+	v.calm = v.n.seen.calm.Load()
+	return v.n.s.Context()
+}
+
+// unanswered counts what nobody answered. While nothing is killed only a door may be closed.
 func (v *visitor) unanswered(ctx context.Context, err error) {
-	if ctx.Err() == nil && err != nil {
-		v.n.seen.count("unanswered")
+	if ctx.Err() != nil {
+		return
+	}
+	if v.n.seen.count("unanswered"); v.calm%2 == 1 && v.calm == v.n.seen.calm.Load() && !unsent(err) {
+		v.n.seen.complain("a request of %s failed during an orderly restart: %v", v.user, err)
 	}
 }
 
