@@ -230,7 +230,20 @@ func (s *stage) example(ctx context.Context, a *admin, t transport, creds *crede
 }
 
 func inTurns(ctx context.Context, g goals, transport string, us, them *target, requests [][]byte) ([]figure, error) {
-	var rate, cpu, p99 []pair
+	rate, cpu, p99, err := turns(ctx, us, them, requests)
+	if err != nil {
+		return nil, err
+	}
+	name := g.name + "/" + transport
+	figures := []figure{judge(name+"-rate", "requests/s", rate, g.rate), judge(name+"-cpu", "us/request", cpu, g.cpu)}
+	if g.p99 != (goal{}) {
+		figures = append(figures, judge(name+"-p99", "us", p99, g.p99))
+	}
+	return figures, nil
+}
+
+// turns asks both by turns for some rounds: requests a second, processor time, the 99th percentile.
+func turns(ctx context.Context, us, them *target, requests [][]byte) (rate, cpu, p99 []pair, err error) {
 	for i := range rounds {
 		order := []*target{us, them}
 		if i%2 == 1 { // neither always has the machine as the other leaves it
@@ -240,17 +253,12 @@ func inTurns(ctx context.Context, g goals, transport string, us, them *target, r
 		for _, t := range order {
 			one, err := t.random(ctx, requests, roundTime)
 			if err != nil {
-				return nil, err
+				return nil, nil, nil, err
 			}
 			got[t] = one
 		}
 		o, f := got[us], got[them]
 		rate, cpu, p99 = append(rate, pair{o.perSecond, f.perSecond}), append(cpu, pair{o.cpu, f.cpu}), append(p99, pair{o.p99, f.p99})
 	}
-	name := g.name + "/" + transport
-	figures := []figure{judge(name+"-rate", "requests/s", rate, g.rate), judge(name+"-cpu", "us/request", cpu, g.cpu)}
-	if g.p99 != (goal{}) {
-		figures = append(figures, judge(name+"-p99", "us", p99, g.p99))
-	}
-	return figures, nil
+	return rate, cpu, p99, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
 
@@ -74,8 +75,15 @@ func populate(ctx context.Context, dc config.DevDataCenter, c crowd) (agentCooki
 
 // maker makes sessions in the stores of a data center that does not run.
 type maker struct {
-	state, sessions *badger.Store
+	state, sessions closing
+	ring            *seal.Ring
 	engine          *session.Engine
+}
+
+// closing is a store that its opener closes.
+type closing interface {
+	store.Store
+	Close() error
 }
 
 func openMaker(ctx context.Context, dc config.DevDataCenter) (m *maker, err error) {
@@ -89,24 +97,32 @@ func openMaker(ctx context.Context, dc config.DevDataCenter) (m *maker, err erro
 			err = errors.Join(err, m.close())
 		}
 	}()
-	if m.state, err = badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "state"), // with its head record, as a server opens it
-		Mirror: &badger.MirrorConfig{Path: filepath.Join(n.DataDir, "head"), Key: journal.PositionKey()}}); err != nil {
+	state, err := badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "state"), // with its head record, as a server opens it
+		Mirror: &badger.MirrorConfig{Path: filepath.Join(n.DataDir, "head"), Key: journal.PositionKey()}})
+	if err != nil {
 		return m, fmt.Errorf("open state: %w", err)
 	}
-	if m.sessions, err = badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "sessions")}); err != nil {
+	m.state = state
+	sessions, err := badger.Open(badger.Config{Dir: filepath.Join(n.DataDir, "sessions")})
+	if err != nil {
 		return m, fmt.Errorf("open sessions: %w", err)
 	}
-	ring, err := ringOf(ctx, n, m.state)
-	if err != nil {
+	m.sessions = sessions
+	if m.ring, err = ringOf(ctx, n, m.state); err != nil {
 		return m, err
 	}
-	m.engine, err = session.New(session.Config{ClusterID: dc.ClusterID, Sessions: m.sessions, State: m.state, Keys: ring, Policies: alone{}, Directory: alone{},
+	return m, m.start(dc)
+}
+
+// start makes the engine.
+func (m *maker) start(dc config.DevDataCenter) (err error) {
+	m.engine, err = session.New(session.Config{ClusterID: dc.ClusterID, Sessions: m.sessions, State: m.state, Keys: m.ring, Policies: alone{}, Directory: alone{},
 		Partners: alone{}, Peers: alone{}, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), SignInURL: dc.RuntimeURL, Ready: func() bool { return true }})
-	return m, err
+	return err
 }
 
 func (m *maker) close() (err error) {
-	for _, s := range []*badger.Store{m.sessions, m.state} {
+	for _, s := range []closing{m.sessions, m.state} {
 		if s != nil {
 			err = errors.Join(err, s.Close())
 		}
@@ -150,7 +166,7 @@ func enter(ctx context.Context, e *session.Engine, f session.Found) (string, err
 }
 
 // ringOf reads the cookie keys that the data center's first start made.
-func ringOf(ctx context.Context, n *config.Node, state *badger.Store) (*seal.Ring, error) {
+func ringOf(ctx context.Context, n *config.Node, state store.Store) (*seal.Ring, error) {
 	key, err := os.ReadFile(filepath.Join(n.DataDir, "node.key"))
 	if err != nil {
 		return nil, fmt.Errorf("read node key: %w", err)

@@ -73,7 +73,9 @@ type history struct {
 	run   int // its objects have names of their own: it begins with none
 	began time.Time
 	all   []*testkit.DataCenter
+	nodes bool         // all are nodes of one master: any answers for all
 	turn  atomic.Int64 // which of all is perhaps the master; who asks finds out
+	heard func()       // called for each answer; nil = nobody wants to know
 
 	mu         sync.Mutex // guards operations
 	operations []porcupine.Operation

@@ -46,18 +46,19 @@ func (c *linearClient) run(ctx context.Context) {
 
 // ask does one operation and enters it, unless it certainly had no effect and told nothing.
 func (c *linearClient) ask(in input, k tag) {
-	turn := c.h.turn.Load()
-	api := c.apis[int(turn)%len(c.apis)]
+	api, silent := c.choose()
 	call := time.Since(c.h.began).Nanoseconds()
 	out, etag, err := c.send(api, in, k)
 	end := time.Since(c.h.began).Nanoseconds()
 	if err != nil {
 		delete(c.known, in.object)
-		c.h.turn.CompareAndSwap(turn, turn+1) // perhaps the other one is the master
+		silent()
 		if in.op == "read" || harmless(err) {
 			return
 		}
 		out, end = output{unknown: true}, math.MaxInt64
+	} else if c.h.heard != nil {
+		c.h.heard()
 	}
 	switch {
 	case out.unknown || in.op != "read" && !out.done:
@@ -72,13 +73,22 @@ func (c *linearClient) ask(in input, k tag) {
 	c.h.operations = append(c.h.operations, porcupine.Operation{ClientId: c.id, Input: in, Output: out, Call: call, Return: end})
 }
 
+// choose gives whom to ask next, and what to do when that one does not answer.
+func (c *linearClient) choose() (api *client.Client, silent func()) {
+	if c.h.nodes {
+		return c.apis[rand.IntN(len(c.apis))], func() {}
+	}
+	turn := c.h.turn.Load()
+	return c.apis[int(turn)%len(c.apis)], func() { c.h.turn.CompareAndSwap(turn, turn+1) } // perhaps the other one is the master
+}
+
 // harmless knows errors after which a write certainly was not done: a door that is closed, or a refusal.
 func harmless(err error) bool {
 	if unsent(err) {
 		return true
 	}
 	switch fault.CodeOf(err) {
-	case "not_master", "contended", "storage_full": // fenced is none of them: it may be found out after the commit
+	case "not_master", "contended", "storage_full", "storage_unavailable", "storage_contended": // fenced is none of them: it may be found out after the commit
 		return true
 	}
 	return false
@@ -89,7 +99,10 @@ func (c *linearClient) send(api *client.Client, in input, k tag) (out output, et
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.h.s.Context()), 2*patience)
 	defer cancel()
 	path := client.Path("v1", "groups", in.object)
-	if in.op == "read" {
+	switch {
+	case in.op == "read" && c.h.nodes:
+		return get(ctx, api, path)
+	case in.op == "read":
 		return c.read(ctx, api, path)
 	}
 	r := client.Request{Method: http.MethodPut, Path: path, In: wire.Group{Name: in.object, Description: in.value}, IfMatch: k.etag, Timeout: patience}
@@ -116,9 +129,7 @@ func (c *linearClient) read(ctx context.Context, api *client.Client, path string
 	if _, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/data-center", Out: &before, Timeout: time.Second}); err != nil {
 		return out, "", err
 	}
-	var g wire.GroupView
-	res, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: path, Out: &g, Timeout: time.Second})
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	if out, etag, err = get(ctx, api, path); err != nil {
 		return out, "", err
 	}
 	if _, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/data-center", Out: &after, Timeout: time.Second}); err != nil {
@@ -126,6 +137,15 @@ func (c *linearClient) read(ctx context.Context, api *client.Client, path string
 	}
 	if before.Role != "master" || after.Role != "master" || before.Epoch != after.Epoch {
 		return out, "", fmt.Errorf("read at a %s", after.Role)
+	}
+	return out, etag, nil
+}
+
+func get(ctx context.Context, api *client.Client, path string) (output, string, error) {
+	var g wire.GroupView
+	res, err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: path, Out: &g, Timeout: time.Second})
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return output{}, "", err
 	}
 	return output{value: g.Description}, res.ETag, nil
 }

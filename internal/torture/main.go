@@ -79,5 +79,8 @@ func perform(ctx context.Context, out io.Writer, programs *programs, f trial, ti
 		word = "skipped"
 	}
 	_, _ = fmt.Fprintf(out, "torture %s runs %d %s %d %s\n", f.id, s.done, f.what, s.count, word)
+	for _, figure := range s.figures {
+		_, _ = fmt.Fprintf(out, "note %s %s\n", f.id, figure)
+	}
 	return word == "ok"
 }

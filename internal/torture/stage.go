@@ -17,6 +17,7 @@ type programs struct {
 	normal  func() (string, error)
 	fragile func() (string, error) // with failpoints
 	step    func() (string, error) // the real step-ca
+	etcd    func() (string, error) // the real etcd
 }
 
 func newPrograms(dir string) *programs {
@@ -25,6 +26,7 @@ func newPrograms(dir string) *programs {
 		normal:  sync.OnceValues(func() (string, error) { return testkit.Build(dir) }),
 		fragile: sync.OnceValues(func() (string, error) { return testkit.BuildFragile(dir) }),
 		step:    sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) }),
+		etcd:    sync.OnceValues(func() (string, error) { return testkit.BuildEtcd(dir) }),
 	}
 }
 
@@ -33,8 +35,9 @@ type stage struct {
 	testing.TB
 	programs *programs
 	runs     int
-	done     int // runs that were made, where it is not what was asked for
-	count    int // what the fault counts
+	done     int      // runs that were made, where it is not what was asked for
+	count    int      // what the fault counts
+	figures  []string // what else is to be printed, a line each
 	broken   atomic.Int64
 }
 
@@ -42,6 +45,8 @@ func (s *stage) program() string { s.Helper(); return s.built(s.programs.normal)
 func (s *stage) fragile() string { s.Helper(); return s.built(s.programs.fragile) }
 
 func (s *stage) stepCA() string { s.Helper(); return s.built(s.programs.step) }
+
+func (s *stage) etcd() string { s.Helper(); return s.built(s.programs.etcd) }
 
 func (s *stage) built(build func() (string, error)) string {
 	s.Helper()

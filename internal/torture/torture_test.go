@@ -120,6 +120,13 @@ func TestRotationsSurvive(t *testing.T) {
 // TestLinearizable proves FLT-24 (G-06).
 func TestLinearizable(t *testing.T) { quick(t, "FLT-24") }
 
+// TestNodesUnderKills proves FLT-24, FLT-25, FLT-19, TAM-01 and CAMS-04 with three nodes on three members of etcd: a node, a member and the node that
+// works for all are killed under load.
+func TestNodesUnderKills(t *testing.T) {
+	t.Parallel()
+	nodesKilledOnce(&stage{TB: t, programs: shared, runs: 1})
+}
+
 // TestVersions proves FLT-27 and MSS-12 with programs of neighbouring versions.
 //
 // In part or whole also MSS-L1.

@@ -34,6 +34,7 @@ func trials() []trial {
 		{"FLT-21-roots", "failed-requests", 1, 100, rotations},
 		{"FLT-23", "refused", 6, 100, cookieKeys},
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
+		{"FLT-24-nodes", "violations", 1, 10, nodesUnderKills}, // a run is a minute
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 	}
 }

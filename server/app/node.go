@@ -111,6 +111,7 @@ type Node struct {
 	blobs       *blob.Store
 	fetcher     *blob.Fetcher
 	ready       readiness
+	still       *standstill  // nil where no other node is on the same store
 	listeners   [3]*listener // admin, runtime, peer
 	people      people
 	handlers    *httpapi.Server
@@ -129,11 +130,11 @@ func Open(ctx context.Context, cfg *config.Node, opts Options) (n *Node, err err
 			n = nil
 		}
 	}()
-	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openMembers, n.openAuthority, n.openListeners, n.wire} {
+	for i, step := range []func(context.Context) error{n.openStores, n.openAudit, n.openJournal, n.openMembers, n.openAuthority, n.openListeners, n.wire, n.openStandstill} {
 		if err := step(ctx); err != nil {
 			return n, fmt.Errorf("start node %s of %s: %w", cfg.NodeName, cfg.ClusterID, err)
 		}
-		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "members", "authority", "listeners", "wire"}[i])
+		failpoint.Here("start." + [...]string{"stores", "audit", "journal", "members", "authority", "listeners", "wire", "standstill"}[i])
 	}
 	return n, nil
 }

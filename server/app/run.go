@@ -109,7 +109,7 @@ func (n *Node) Run(ctx context.Context) error {
 	serving.Go(func() error { return n.publisher.Run(open) })
 	serving.Go(func() error { return n.feed.Run(open) }) // its end lets long polls go, which would hold up the drain
 	for i, h := range []http.Handler{n.handlers.Admin(), n.handlers.Runtime(), n.handlers.Peer()} {
-		serving.Go(func() error { return n.listeners[i].serve(open, h, n.log) })
+		serving.Go(func() error { return n.listeners[i].serve(open, n.still.before(h), n.log) })
 	}
 	err := serving.Wait()
 	stopWork()
@@ -127,7 +127,7 @@ func (n *Node) parts() []func(context.Context) error {
 	if !n.shared() { // this node is all there is, so it does the work without a lease
 		return append(append(parts, n.oneNode()...), n.engine.Run)
 	}
-	return append(parts, n.engine.RunNode, n.follower.Follow, n.followJournal, n.authority.Follow, n.work)
+	return append(parts, n.engine.RunNode, n.follower.Follow, n.followJournal, n.authority.Follow, n.still.Run, n.work)
 }
 
 // eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.

@@ -13,7 +13,7 @@ import (
 // Follow brings into force here what other nodes on the same store revoke, and gives out the list that they made, until ctx
 // ends. It gives nil. What this node revoked itself comes again and changes nothing.
 func (a *Authority) Follow(ctx context.Context) error {
-	store.Follow(ctx, a.config.Store, []byte("ca/"), a.lookAgain, func(events []store.Event) error {
+	store.Follow(ctx, a.config.Store, []byte("ca/"), a.Reread, func(events []store.Event) error {
 		var ends []Revocation
 		for _, ev := range events {
 			key := string(ev.Key)
@@ -38,8 +38,8 @@ func (a *Authority) Follow(ctx context.Context) error {
 	return nil
 }
 
-// lookAgain reads all that is recorded.
-func (a *Authority) lookAgain(ctx context.Context) error {
+// Reread takes over all that is recorded in the store, as Follow does when it begins.
+func (a *Authority) Reread(ctx context.Context) error {
 	var ends []Revocation
 	var list []byte
 	err := a.config.Store.View(ctx, func(r store.Reader) (err error) {

@@ -32,6 +32,15 @@ func (l *Log) Follow(ctx context.Context, logger *slog.Logger) error {
 	return nil
 }
 
+// Reread tells the listeners that everything may have changed, once the store answers.
+func (l *Log) Reread(ctx context.Context) error {
+	if _, err := l.Position(ctx); err != nil {
+		return err
+	}
+	l.publish([]Change{{}})
+	return nil
+}
+
 // follower reads events. What is staged lies in a generation that is not in force yet and changes nothing.
 type follower struct{ generation uint64 }
 

@@ -35,6 +35,15 @@ func (e *Engine) refresh(context.Context) error {
 	return nil
 }
 
+// Reread takes over what other nodes did to the sign-ons while this one heard nothing: what was ended is denied, and every session in memory
+// is read anew at its next use.
+func (e *Engine) Reread(ctx context.Context) error {
+	if err := e.log.Reread(ctx); err != nil {
+		return err
+	}
+	return e.refresh(ctx)
+}
+
 // told takes one change of the store over.
 func (e *Engine) told(ctx context.Context, ev store.Event) error {
 	key := string(ev.Key)

@@ -13,14 +13,14 @@ import (
 // meanwhile; how far partners are is known here too, so that who waits for a receipt hears of it whichever node pushes. What
 // this node wrote itself comes again and changes nothing.
 func (l *Log) Follow(ctx context.Context) {
-	store.Follow(ctx, l.cfg.State, []byte("r/"), l.refresh, func(events []store.Event) error { return l.told(ctx, events) },
+	store.Follow(ctx, l.cfg.State, []byte("r/"), l.Reread, func(events []store.Event) error { return l.told(ctx, events) },
 		func(err error) {
 			l.cfg.Logger.Warn("ended sign-ons of other nodes are not followed; trying again", "error", err)
 		})
 }
 
-// refresh reads all that is in force.
-func (l *Log) refresh(ctx context.Context) error {
+// Reread takes over all that is in force in the store, as Follow does when it begins.
+func (l *Log) Reread(ctx context.Context) error {
 	var live []Entry
 	err := l.cfg.State.View(ctx, func(r store.Reader) error {
 		live = nil

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+)
+
+// Whom to kill.
+const (
+	aNode     = "node"
+	aMember   = "member"
+	theWorker = "worker"  // the node that holds the lease
+	aSleeper  = "sleeper" // a node that is not killed but stands still, for longer than it may answer from what it knew
+	aLeaver   = "leaver"  // a node that is told to stop, and does so in order
+)
+
+// victims are those of the quick form; the long one has aSleeper too.
+func victims() []string { return []string{aNode, aMember, theWorker, aLeaver} }
+
+// killUntil kills one after the other.
+func (n *nodes) killUntil(end time.Time) {
+	kinds := append(victims(), aSleeper)
+	for i := rand.IntN(len(kinds)); time.Now().Before(end) && n.s.Context().Err() == nil; i++ {
+		n.killOne(kinds[i%len(kinds)])
+		n.s.let(between(200*time.Millisecond, 2*time.Second))
+	}
+}
+
+// killOne is kill -9, a moment without the victim, and its start, until it is well again: one at a time is missing.
+func (n *nodes) killOne(kind string) {
+	n.seen.kill(kind)
+	switch kind {
+	case aMember:
+		m := n.members.Members[rand.IntN(len(n.members.Members))]
+		m.Kill()
+		n.s.let(between(200*time.Millisecond, 2*time.Second))
+		m.Start()
+		m.AwaitHealthy()
+	case theWorker:
+		n.killWorker()
+	case aLeaver:
+		n.restart(n.all[rand.IntN(len(n.all))])
+	case aSleeper:
+		n.pause(n.all[rand.IntN(len(n.all))])
+	default:
+		n.killNode(n.all[rand.IntN(len(n.all))])
+	}
+}
+
+// restart is SIGTERM and a new start. Meanwhile no request fails that was sent (FLT-30).
+func (n *nodes) restart(p *testkit.Process) {
+	n.seen.calm.Add(1)
+	defer n.seen.calm.Add(1)
+	p.Signal(syscall.SIGTERM)
+	if code := p.Exit(); code != 0 {
+		n.s.broke("a node that was told to stop ends with exit code %d", code)
+	}
+	p.Start()
+}
+
+// pause has a node stand still. When it goes on there are requests in its sockets, and in others what it missed (FLT-31).
+func (n *nodes) pause(p *testkit.Process) {
+	p.Signal(syscall.SIGSTOP)
+	n.s.let(staleBound + between(time.Second, 3*time.Second))
+	p.Signal(syscall.SIGCONT)
+	p.WaitReady()
+}
+
+func (n *nodes) killNode(p *testkit.Process) {
+	p.Kill()
+	n.s.let(between(200*time.Millisecond, 2*time.Second))
+	p.Start()
+}
+
+// killWorker kills the node that works for all, and starts it again when another one does.
+func (n *nodes) killWorker() {
+	worker := ""
+	n.all[0].Within(testkit.Limit, "a node works", func() bool { worker = n.working(); return worker != "" })
+	var p *testkit.Process
+	for i, one := range n.all {
+		if worker == fmt.Sprint(strings.ToLower(one.ClusterID), i+1) {
+			p = one
+		}
+	}
+	if p == nil {
+		n.s.Fatalf("there is no node %q", worker)
+	}
+	p.Kill()
+	killed := time.Now()
+	p.Within(testkit.Limit, "another node works", func() bool { now := n.working(); return now != "" && now != worker })
+	n.seen.tookOver(time.Since(killed))
+	p.Start()
+}
