@@ -238,6 +238,9 @@ func (c *committer) commit() error {
 	if err := txn.Commit(); err != nil {
 		return c.s.fail(fmt.Errorf("commit group: %w", err))
 	}
+	if err := c.s.log.sync(); err != nil {
+		return c.s.fail(fmt.Errorf("commit group: %w", err))
+	}
 	c.commits = commits
 	c.point("commit.done")
 	c.s.publishSnapshot()

@@ -110,7 +110,7 @@ func orDefault[T int64 | time.Duration](v, byDefault T) T {
 // bound, and count metrics in process-wide variables.
 func (c Config) engineOptions() engine.Options {
 	return engine.DefaultOptions(c.Dir).
-		WithSyncWrites(!failpoint.Without(failpoint.NoSync)).
+		WithSyncWrites(engineSyncs && !failpoint.Without(failpoint.NoSync)). // see syncedLog
 		WithLogger(engineLog{c.Logger}).
 		WithMemTableSize(c.MemTableBytes).
 		WithNumMemtables(3).

@@ -4,8 +4,8 @@
 // opens it and hands it on as a store.Store. It knows no key, kind or session: MirrorConfig.Key is just bytes to it.
 //
 // Guarantees beyond those of package store: one goroutine, the committer, takes all queued update functions, runs them one
-// after another over an overlay of the last snapshot, and commits what they wrote as one Badger transaction with
-// SyncWrites; only then does each caller get its answer. After the first failed commit or sync nothing is acknowledged any
+// after another over an overlay of the last snapshot, and commits what they wrote as one Badger transaction, and
+// syncs it; only then does each caller get its answer. After the first failed commit or sync nothing is acknowledged any
 // more (FLT-05); reads go on. A committed value of the mirrored key is on stable storage in the mirror file before the
 // answer, never before Badger has it; views and watches see a commit as soon as Badger has synced it. Below MinFree bytes of free space updates are refused, before Badger's memory maps
 // meet the end of the disk (FLT-04).

@@ -28,10 +28,14 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 	}
 	s := newStore(cfg, db)
+	if s.log, err = openLog(cfg.Dir); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
+	}
 	if cfg.Mirror != nil {
 		// After the engine, whose lock keeps a second process away from the mirror too.
 		if s.mirror, err = mirror.Open(cfg.Mirror.Path); err != nil {
-			_ = db.Close()
+			_ = errors.Join(s.log.close(), db.Close())
 			return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 		}
 	}
@@ -66,7 +70,7 @@ func (s *Store) countCommits() error {
 // closeUnused releases a store whose committer does not run yet.
 func (s *Store) closeUnused() error {
 	s.current.Swap(nil).release()
-	return firstError(s.db.Close(), s.mirror.Close())
+	return firstError(s.db.Close(), s.log.close(), s.mirror.Close())
 }
 
 func newStore(cfg Config, db *engine.DB) *Store {

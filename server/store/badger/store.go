@@ -22,6 +22,7 @@ type Store struct {
 	limits    store.Limits
 	queue     queue
 	committer *committer
+	log       *syncedLog
 	changes   *changes
 	space     *spaceGuard
 	mirror    *mirror.Mirror // nil without a MirrorConfig
@@ -116,7 +117,7 @@ func (s *Store) Close() error {
 		last.release()
 	}
 	s.live.Wait()
-	err := s.closeEngine()
+	err := firstError(s.closeEngine(), s.log.close())
 	if s.mirror != nil {
 		err = firstError(err, s.mirror.Close())
 	}
