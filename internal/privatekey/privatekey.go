@@ -34,6 +34,9 @@ func isKey(der []byte) bool {
 	if bytes.HasPrefix(der, []byte("openssh-key-v1")) {
 		return true
 	}
+	if len(der) == 0 || der[0] != 0x30 { // each of the others is a SEQUENCE (X.690 section 8.9), and to find that out by their readers costs a hundred times as much
+		return false
+	}
 	_, pkcs8 := x509.ParsePKCS8PrivateKey(der)
 	_, pkcs1 := x509.ParsePKCS1PrivateKey(der)
 	_, ec := x509.ParseECPrivateKey(der)
@@ -43,5 +46,5 @@ func isKey(der []byte) bool {
 // encryptedKey says whether der is a PKCS #8 EncryptedPrivateKeyInfo: it names PBES1 or PBES2, which no certificate does first.
 func encryptedKey(der []byte) bool {
 	pkcs5 := []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05}
-	return len(der) > 32 && der[0] == 0x30 && bytes.Contains(der[:24], pkcs5)
+	return len(der) > 32 && bytes.Contains(der[:24], pkcs5)
 }

@@ -111,7 +111,7 @@ func (c Precondition) check(kind mdc.Kind, name string, was mdc.Object, body []b
 // sound checks what the object alone decides.
 func sound(kind mdc.Kind, name string, will mdc.Object) error {
 	will.Normalize()
-	if err := fault.InvalidFields(fmt.Sprintf("The %s cannot be accepted.", kind.Name), will.Validate()); err != nil {
+	if err := fault.InvalidFields("The "+kind.Name+" cannot be accepted.", will.Validate()); err != nil {
 		return err
 	}
 	if kind.Key(will.ObjectName()) != kind.Key(name) {
@@ -126,7 +126,7 @@ func (p *pass) write(op Operation, old []byte, will mdc.Object) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	res := Result{Object: will, ETag: tagOf(op.Kind, body), Outcome: Changed}
+	res := Result{Object: will, Body: body, ETag: tagOf(op.Kind, body), Outcome: Changed}
 	switch {
 	case bytes.Equal(old, body):
 		res.Outcome = Unchanged

@@ -54,7 +54,9 @@ func laid(v *journal.Snapshot, kind mdc.Kind, key string, o mdc.Object) (Result,
 	if err != nil {
 		return res, err
 	}
-	res.Object, res.Overridden, err = Lay(v, kind, key, o)
+	if res.Object, res.Overridden, err = Lay(v, kind, key, o); res.Object != o {
+		res.Body = nil
+	}
 	return res, err
 }
 

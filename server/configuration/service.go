@@ -70,6 +70,7 @@ const (
 // Result is an object with its ETag.
 type Result struct {
 	Object     mdc.Object // nil when deleted
+	Body       []byte     // its canonical form, where it is at hand; the object counts
 	ETag       string     // strong, quoted, the same in every data center for the same content; of what is stored, not of an override
 	Outcome    Outcome    // of a write; "" of a read
 	Overridden []string   // JSON pointers of the fields that an override gives in this data center
@@ -178,8 +179,11 @@ func (s *Service) list(ctx context.Context, actor Actor, kind mdc.Kind, l listin
 }
 
 func result(kind mdc.Kind, o mdc.Object) (Result, error) {
-	tag, err := ETag(kind, o)
-	return Result{Object: o, ETag: tag}, err
+	b, err := mdc.Encode(o)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Object: o, Body: b, ETag: tagOf(kind, b)}, nil
 }
 
 // ETag is the strong, quoted tag of an object: a hash of its canonical form, the same in every data center.

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -100,14 +98,17 @@ func decodeStrict(b []byte, out any) error {
 		return fault.New(fault.Invalid, "invalid_json", "The body is no JSON object.")
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if fields, err := walk(d, reflect.TypeOf(out).Elem(), nil, 0); err != nil {
+	var whole json.RawMessage
+	if err := d.Decode(&whole); err != nil {
 		return fault.New(fault.Invalid, "invalid_json", "The body is no valid JSON: %s.", clip(err.Error()))
-	} else if len(fields) > 0 {
-		return fault.InvalidFields("The body cannot be accepted.", fields)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "invalid_json", "The body holds more than one JSON value.")
+	}
+	if fields, err := unmeant(whole, reflect.TypeOf(out).Elem()); err != nil {
+		return fault.New(fault.Invalid, "invalid_json", "The body is no valid JSON: %s.", clip(err.Error()))
+	} else if len(fields) > 0 {
+		return fault.InvalidFields("The body cannot be accepted.", fields)
 	}
 	err := json.Unmarshal(b, out)
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
@@ -117,103 +118,6 @@ func decodeStrict(b []byte, out any) error {
 		return fault.New(fault.Invalid, "invalid_input", "The body cannot be accepted: %s.", clip(err.Error()))
 	}
 	return nil
-}
-
-// place is where a value lies in a body; it is spelled out only when something is wrong there.
-type place struct {
-	within *place // nil: the body itself
-	key    string
-}
-
-// pointer is the place as a JSON pointer (RFC 6901).
-func (p *place) pointer() string {
-	if p == nil {
-		return ""
-	}
-	return p.within.pointer() + "/" + escapePointer(p.key)
-}
-
-// walk checks one value against the type it will be read into. Wrong types are left to Unmarshal.
-func walk(d *json.Decoder, t reflect.Type, at *place, depth int) (fields []fault.Field, err error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("it is nested deeper than %d", maxDepth)
-	}
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	tok, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	delim, ok := tok.(json.Delim)
-	if !ok {
-		return nil, nil
-	}
-	seen := map[string]bool{}
-	for i := 0; d.More(); i++ {
-		if i == maxMembers {
-			return nil, fmt.Errorf("it has a list or object of more than %d entries", maxMembers)
-		}
-		next, here := element(t), &place{at, ""}
-		if delim == '[' {
-			here.key = strconv.Itoa(i)
-		} else if next, err = field(d, t, here, seen, &fields); err != nil {
-			return nil, err
-		}
-		more, err := walk(d, next, here, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		if fields = append(fields, more...); len(fields) >= maxFaults {
-			return fields[:maxFaults], nil
-		}
-	}
-	_, err = d.Token()
-	return fields, err
-}
-
-// field reads an object's next key into here and gives the type of its value.
-func field(d *json.Decoder, t reflect.Type, here *place, seen map[string]bool, fields *[]fault.Field) (reflect.Type, error) {
-	tok, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	here.key, _ = tok.(string)
-	next, known := member(t, here.key)
-	if !known {
-		*fields = append(*fields, fault.Field{Pointer: here.pointer(), Detail: "is not a known field, or cannot be written"})
-	}
-	if seen[here.key] {
-		*fields = append(*fields, fault.Field{Pointer: here.pointer(), Detail: "appears twice"})
-	}
-	seen[here.key] = true
-	return next, nil
-}
-
-// element is the type of a list's elements; nil when t is no list.
-func element(t reflect.Type) reflect.Type {
-	if t != nil && t.Kind() == reflect.Slice {
-		return t.Elem()
-	}
-	return nil
-}
-
-// member is the type of an object's field, by its exact name; known is false when t is a struct without it.
-func member(t reflect.Type, key string) (typ reflect.Type, known bool) {
-	switch {
-	case t == nil:
-		return nil, true
-	case t.Kind() == reflect.Map:
-		return t.Elem(), true
-	case t.Kind() != reflect.Struct:
-		return nil, true
-	}
-	for f := range fieldsOf(t) {
-		if f.name == key {
-			return f.typ, true
-		}
-	}
-	return nil, false
 }
 
 type jsonField struct {

@@ -260,7 +260,7 @@ func (k kindRoutes) present(c *call, res configuration.Result) (any, error) {
 		return k.view(c, res.Object)
 	}
 	out := reflect.New(reflect.TypeOf(k.out))
-	if err := fill(out.Interface(), res.Object); err != nil {
+	if err := fillFrom(out.Interface(), res.Object, res.Body); err != nil {
 		return nil, err
 	}
 	out.Elem().FieldByName("ID").SetString(res.Object.ObjectName())
@@ -271,8 +271,16 @@ func (k kindRoutes) present(c *call, res configuration.Result) (any, error) {
 }
 
 // fill copies an object's fields, without its secrets, into a view.
-func fill(view any, o mdc.Object) error {
-	b, err := withoutSecrets(o)
+func fill(view any, o mdc.Object) error { return fillFrom(view, o, nil) }
+
+// fillFrom is fill where the canonical form of the object may be at hand; nil = it is not.
+func fillFrom(view any, o mdc.Object, body []byte) (err error) {
+	if body == nil {
+		if body, err = mdc.Encode(o); err != nil {
+			return err
+		}
+	}
+	b, err := stripped(o, body)
 	if err != nil {
 		return err
 	}
@@ -287,6 +295,11 @@ func withoutSecrets(o mdc.Object) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return stripped(o, b)
+}
+
+// stripped takes the secrets out of an object's canonical form.
+func stripped(o mdc.Object, b []byte) ([]byte, error) {
 	holder, hashed := o.(mdc.SecretHolder)
 	_, wrapped := o.(mdc.PassphraseHolder)
 	_, marked := o.(mdc.CredentialHolder)

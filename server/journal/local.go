@@ -82,11 +82,9 @@ func (t *Tx) local(kind mdc.Kind, key, operation string, body []byte) error {
 	if err := t.loadLocals(); err != nil {
 		return err
 	}
-	shift, err := t.shiftOf(kind, key, operation, body)
-	if err != nil {
+	if err := t.shift(t.locals, kind, key, operation, body); err != nil {
 		return err
 	}
-	t.locals.join(shift)
 	p, err := t.position()
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type Log struct {
 
 	positions   memo[position]
 	dataCenters memo[mdc.DataCenter]
+	shifters    sync.Pool // of *shifter, for single changes
 
 	mu        sync.Mutex    // guards changed, listeners and gate
 	changed   chan struct{} // closed and replaced at each change of the position
@@ -57,7 +58,8 @@ func New(ctx context.Context, c Config) (*Log, error) {
 		}
 		var d setDigest
 		first := position{Position: mdc.Position{Epoch: mdc.Epoch{Number: 1, ClusterID: c.ClusterID}, Digest: d.String()}, Generation: 1, BaseDigest: d.String()}
-		return writePosition(tx, first, &d)
+		_, err = writePosition(tx, first, &d)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -213,13 +215,13 @@ func positionOf(r store.Reader) (position, error) {
 	return readPosition(b)
 }
 
-func writePosition(tx store.Writer, p position, d *setDigest) error {
+func writePosition(tx store.Writer, p position, d *setDigest) ([]byte, error) {
 	b, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("encode position: %w", err)
+		return nil, fmt.Errorf("encode position: %w", err)
 	}
 	if err := tx.Put(PositionKey(), b, 0); err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Put(lanesKey, append([]byte(nil), d[:]...), 0)
+	return b, tx.Put(lanesKey, d[:], 0)
 }

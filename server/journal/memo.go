@@ -22,13 +22,32 @@ func (m *memo[T]) get(raw []byte, read func([]byte) (T, error)) (T, error) {
 	}
 	value, err := read(raw)
 	if err == nil {
-		m.last.Store(&memoed[T]{raw, value})
+		m.put(raw, value)
 	}
 	return value, err
 }
 
+// put remembers what raw comes to. Nobody may change raw any more.
+func (m *memo[T]) put(raw []byte, value T) { m.last.Store(&memoed[T]{raw, value}) }
+
 // DataCenter gives this data center's declaration, its defaults when nothing was declared. It is the caller's own.
 func (s *Snapshot) DataCenter() (*mdc.DataCenter, error) {
+	if s.own == nil {
+		d, err := s.dataCenter()
+		if err != nil {
+			return nil, err
+		}
+		s.own = d
+	}
+	d := *s.own
+	if d.WriteEnabled != nil {
+		open := *d.WriteEnabled
+		d.WriteEnabled = &open
+	}
+	return &d, nil
+}
+
+func (s *Snapshot) dataCenter() (*mdc.DataCenter, error) {
 	kind := mdc.DataCenterKind()
 	body, found, err := s.Body(kind, mdc.SingletonName)
 	if err != nil {
@@ -48,9 +67,5 @@ func (s *Snapshot) DataCenter() (*mdc.DataCenter, error) {
 		}
 		return *d, nil
 	})
-	if d.WriteEnabled != nil {
-		open := *d.WriteEnabled
-		d.WriteEnabled = &open
-	}
 	return &d, err
 }

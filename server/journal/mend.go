@@ -20,6 +20,7 @@ func (t *Tx) Mend(kindName, name string, body []byte) error {
 		return err
 	}
 	t.changes = append(t.changes, Change{Kind: kindName, Name: name})
+	t.forget(kind)
 	key := append(kindPrefix(kind, p.Generation), name...)
 	if body == nil {
 		return t.w.Delete(key)

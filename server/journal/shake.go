@@ -20,10 +20,16 @@ const (
 	shakeLanes  = 4
 )
 
-// expandAll gives into out, which is as long, what expand gives for each term. Four sponges run side by side in vector
-// registers where the processor has them: the permutation is most of what an applied record costs.
-func expandAll(terms []term, out []setDigest) {
-	var four [shakeLanes]sponge
+// expandAll gives into out, which is as long, what expand gives for each term.
+func expandAll(terms []term, out []setDigest) { new(expander).all(terms, out) }
+
+// expander has room for the messages that it hashes.
+type expander struct{ four [shakeLanes]sponge }
+
+// all is expandAll. Four sponges run side by side in vector registers where the processor has them: the permutation is most of what
+// an applied record costs.
+func (e *expander) all(terms []term, out []setDigest) {
+	four := &e.four
 	var state keccakf1600.StateX4
 	lanes := state.Initialize(false)
 	for at := 0; at < len(terms); at += shakeLanes {

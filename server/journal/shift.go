@@ -12,6 +12,7 @@ type identity struct{ kind, name string }
 
 // shifter works out what records do to the digest. Its memory is used again: fresh pages would cost as much as the hash.
 type shifter struct {
+	expander
 	terms []term
 	lanes []setDigest // of terms
 	spare []setDigest
@@ -44,7 +45,7 @@ func (w *shifter) shifts(s *Snapshot, records []Record, touched map[identity]boo
 	if len(w.lanes) < len(w.terms) {
 		w.lanes = make([]setDigest, len(w.terms))
 	}
-	expandAll(w.terms, w.lanes)
+	w.all(w.terms, w.lanes)
 	from := 0
 	for i, end := range ends {
 		if shifts[i] != nil {
@@ -70,22 +71,30 @@ func (s *Snapshot) terms(out []term, kind mdc.Kind, key, operation string, body 
 	return out, nil
 }
 
-// shiftOf is that of one change.
-func (s *Snapshot) shiftOf(kind mdc.Kind, key, operation string, body []byte) (*setDigest, error) {
-	terms, err := s.terms(nil, kind, key, operation, body)
-	if err != nil {
-		return nil, err
+// shift moves d by one change.
+func (s *Snapshot) shift(d *setDigest, kind mdc.Kind, key, operation string, body []byte) (err error) {
+	w, ok := s.l.shifters.Get().(*shifter)
+	if !ok {
+		w = &shifter{lanes: make([]setDigest, 2)}
 	}
-	var shift setDigest
-	lanes := make([]setDigest, len(terms))
-	expandAll(terms, lanes)
-	shift.sum(terms, lanes)
-	return &shift, nil
+	defer s.l.shifters.Put(w)
+	defer func() { clear(w.terms) }() // which hold on to bodies
+	if w.terms, err = s.terms(w.terms[:0], kind, key, operation, body); err != nil {
+		return err
+	}
+	w.all(w.terms, w.lanes)
+	d.move(w.terms, w.lanes)
+	return nil
 }
 
 // sum makes d the sum of the lanes, those of what is gone taken away.
 func (d *setDigest) sum(terms []term, lanes []setDigest) {
 	clear(d[:])
+	d.move(terms, lanes)
+}
+
+// move adds the lanes, and takes those of what is gone away.
+func (d *setDigest) move(terms []term, lanes []setDigest) {
 	for i := range terms {
 		if terms[i].gone {
 			d.part(&lanes[i])

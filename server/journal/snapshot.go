@@ -15,6 +15,23 @@ type Snapshot struct {
 	r   store.Reader
 	l   *Log
 	pos *position // read at first need
+
+	own  *mdc.DataCenter // likewise
+	last lastRead
+}
+
+// lastRead is the object that was read last. A change reads its own more than once.
+type lastRead struct {
+	key   string // of the store; "" = none
+	body  []byte
+	found bool
+}
+
+// forget makes a transaction that changes an object of a kind read again.
+func (s *Snapshot) forget(kind mdc.Kind) {
+	if s.last = (lastRead{}); kind.Name == mdc.DataCenterKind().Name {
+		s.own = nil
+	}
 }
 
 // Reader gives the underlying transaction, for rooms that keep their own keys in the same store.
@@ -63,14 +80,21 @@ func (s *Snapshot) base(kind mdc.Kind, name string) (body []byte, found bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	b, err := s.r.Get(objectKey(kind, p.Generation, name))
+	at := objectKey(kind, p.Generation, name)
+	if s.last.key == string(at) {
+		return s.last.body, s.last.found, nil
+	}
+	b, err := s.r.Get(at)
 	if errors.Is(err, store.ErrNotFound) {
+		s.last = lastRead{key: string(at)}
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read %s %s: %w", kind.Name, name, err)
 	}
-	b, err = s.l.plain(kind, kind.Key(name), b)
+	if b, err = s.l.plain(kind, kind.Key(name), b); err == nil {
+		s.last = lastRead{string(at), b, true}
+	}
 	return b, err == nil, err
 }
 

@@ -93,12 +93,11 @@ func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte, shift *se
 		if err := t.load(); err != nil {
 			return err
 		}
-		if shift == nil {
-			if shift, err = t.shiftOf(kind, key, operation, body); err != nil {
-				return err
-			}
+		if shift != nil {
+			t.lanes.join(shift)
+		} else if err := t.shift(t.lanes, kind, key, operation, body); err != nil {
+			return err
 		}
-		t.lanes.join(shift)
 	}
 	if kind.Scope == mdc.Local {
 		if err := t.local(kind, key, operation, body); err != nil {
@@ -106,6 +105,7 @@ func (t *Tx) object(kind mdc.Kind, key, operation string, body []byte, shift *se
 		}
 	}
 	t.changes = append(t.changes, Change{Kind: kind.Name, Name: key})
+	t.forget(kind)
 	if operation == Delete {
 		return t.w.Delete(objectKey(kind, p.Generation, key))
 	}
@@ -153,9 +153,13 @@ func (t *Tx) flush() error {
 		return nil
 	}
 	if t.locals != nil {
-		if err := t.w.Put(localLanesKey, append([]byte(nil), t.locals[:]...), 0); err != nil {
+		if err := t.w.Put(localLanesKey, t.locals[:], 0); err != nil {
 			return err
 		}
 	}
-	return writePosition(t.w, *t.pos, t.lanes)
+	b, err := writePosition(t.w, *t.pos, t.lanes)
+	if err == nil {
+		t.l.positions.put(b, *t.pos) // who comes next reads it
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -94,7 +95,10 @@ func As[P Object](o Object) (P, error) {
 }
 
 // Kinds lists every kind, in an order in which each comes after those it refers to.
-func Kinds() []Kind {
+func Kinds() []Kind { return slices.Clone(kinds()) }
+
+// kinds makes the list once: it is looked into for every reference of every change.
+var kinds = sync.OnceValue(func() []Kind {
 	all := []Kind{
 		DataCenterKind(), PartnerProfileKind(), PartnerKind(), TrustedCertificateKind(), AgreementKind(),
 		DataCenterKeyKind(), PromotionKind(), KeysetKind(), IdentityStoreCredentialKind(), SessionPolicyKind(),
@@ -103,11 +107,11 @@ func Kinds() []Kind {
 		SettingKind(), OverrideKind(), PackageKind(),
 	}
 	return slices.DeleteFunc(all, func(k Kind) bool { return failpoint.Without(failpoint.NoKind(k.Name)) })
-}
+})
 
 // KindByName finds a kind by its name.
 func KindByName(name string) (Kind, bool) {
-	for _, k := range Kinds() {
+	for _, k := range kinds() {
 		if k.Name == name {
 			return k, true
 		}

@@ -80,8 +80,13 @@ func (c *checks) name(pointer, s string) {
 
 func (c *checks) text(pointer, s string, limit int) {
 	c.want(len(s) <= limit, pointer, "is %d bytes long; at most %d are allowed", len(s), limit)
-	c.want(utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), pointer,
-		"holds control characters or is not UTF-8")
+	c.want(printable(s), pointer, "holds control characters or is not UTF-8")
+}
+
+func validText(s string, limit int) bool { return len(s) <= limit && printable(s) }
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 func (c *checks) oneOf(pointer, s string, allowed ...string) {
@@ -95,8 +100,16 @@ func (c *checks) hostPort(pointer, s string) {
 		pointer, "%q is not host:port", clip(s))
 }
 
+// clipped is a value in a fault. It is read only where it is shown: to tell whether it is a key costs more than all other checks of
+// an object that is as it should be.
+type clipped string
+
 // clip keeps a value short in a fault. A key that was pasted into the wrong place is not repeated at all.
-func clip(s string) string {
+func clip(s string) clipped { return clipped(s) }
+
+// String is the value as it may be shown.
+func (c clipped) String() string {
+	s := string(c)
 	switch {
 	case privatekey.In(s):
 		return "[a private key]"

@@ -112,7 +112,7 @@ func (o *Override) Fields() []string {
 func (o *Override) Lay(kind Kind, body []byte) (Object, []fault.Field, error) {
 	values, err := readValues(o.Values)
 	if err != nil {
-		return nil, []fault.Field{{Pointer: "/values", Detail: "are no JSON object: " + clip(err.Error())}}, nil
+		return nil, []fault.Field{{Pointer: "/values", Detail: "are no JSON object: " + clip(err.Error()).String()}}, nil
 	}
 	stored, err := readValues(body)
 	if err != nil {
@@ -124,7 +124,7 @@ func (o *Override) Lay(kind Kind, body []byte) (Object, []fault.Field, error) {
 	}
 	laid, err := kind.Decode(merged)
 	if err != nil {
-		return nil, []fault.Field{{Pointer: "/values", Detail: "cannot be laid over the " + kind.Name + ": " + clip(err.Error())}}, nil
+		return nil, []fault.Field{{Pointer: "/values", Detail: "cannot be laid over the " + kind.Name + ": " + clip(err.Error()).String()}}, nil
 	}
 	laid.Normalize()
 	faults := laid.Validate()

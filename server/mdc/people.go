@@ -64,8 +64,12 @@ func (u *User) Validate() []fault.Field {
 	c.want(len(u.Groups) <= MaxGroups, "/groups", "names more than %d groups", MaxGroups)
 	c.want(len(u.Attributes) <= MaxAttributes, "/attributes", "has more than %d entries", MaxAttributes)
 	for k, v := range u.Attributes {
-		c.want(ValidName(k), "/attributes/"+escape(k), "is no valid attribute name")
-		c.text("/attributes/"+escape(k), v, MaxAttributeValue)
+		if ValidName(k) && validText(v, MaxAttributeValue) {
+			continue
+		}
+		at := "/attributes/" + escape(k)
+		c.want(ValidName(k), at, "is no valid attribute name")
+		c.text(at, v, MaxAttributeValue)
 	}
 	if p, ok := u.Password.Plain(); ok {
 		c.want(len(p) >= MinPassword, "/password", "is shorter than %d characters, which no password policy allows; this data center's may ask for more", MinPassword)
@@ -114,4 +118,6 @@ func (g *Group) Validate() []fault.Field {
 func (g *Group) References() []Reference { return owned(g.SecurityDomain) }
 
 // escape writes s as one reference token of a JSON pointer (RFC 6901 section 3).
-func escape(s string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(s)) }
+func escape(s string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(s).String())
+}

@@ -49,8 +49,9 @@ type Reader interface {
 // Writer reads and writes in one transaction; it sees its own writes.
 type Writer interface {
 	Reader
-	// Put sets key to value. A ttl above zero lets it expire, rounded up to whole seconds; 0 keeps it for ever; one below
-	// zero is refused: it comes from a time that is past, and what should be gone must not stay for ever.
+	// Put sets key to value. It keeps neither slice: the caller may change them afterwards. A ttl above zero lets it expire,
+	// rounded up to whole seconds; 0 keeps it for ever; one below zero is refused: it comes from a time that is past, and what
+	// should be gone must not stay for ever.
 	Put(key, value []byte, ttl time.Duration) error
 	// Delete removes key; deleting what is absent is no error.
 	Delete(key []byte) error

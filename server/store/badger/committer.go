@@ -70,7 +70,8 @@ func (q *queue) take(spare []*request) (taken []*request, closed bool) {
 }
 
 // committer runs update functions and commits what they wrote, a group at a time. A group is what queued up while the one
-// before it was being synced: one caller alone never waits for others. All fields belong to its goroutine.
+// before it was being synced, and what comes soon of those who were answered with it: one caller alone never waits for others. All
+// fields belong to its goroutine.
 type committer struct {
 	s       *Store
 	overlay *overlay
@@ -81,7 +82,8 @@ type committer struct {
 	group   []*request // whose functions ran and who wait for the commit
 	ops     int        // of the group, also of functions that failed: it bounds the overlay
 	bytes   int
-	commits uint64        // so many groups were committed in the life of the store; counted with a mirror only
+	commits uint64 // so many groups were committed in the life of the store; counted with a mirror only
+	gathering
 	stopped chan struct{} // closed when the goroutine has ended
 }
 
@@ -139,6 +141,9 @@ func (c *committer) fill() bool {
 	c.base = c.s.current.Load() // stays valid: only this goroutine replaces it
 	for c.ops < c.s.limits.Ops/2 && c.bytes < c.s.limits.Bytes/2 {
 		if more, _ := c.refill(); !more {
+			if c.gathering.more(len(c.group), c.s.queue.wake) {
+				continue
+			}
 			break
 		}
 		r := c.batch[c.next]
@@ -202,7 +207,9 @@ func (c *committer) call(fn func(store.Writer) error, w *writer) (err error) {
 // commit fails, functions that failed by themselves get its error too: they may have failed because of what they saw of
 // the others.
 func (c *committer) commitGroup() {
+	done := c.gathering.end(len(c.group))
 	err := c.commit()
+	done()
 	for i, r := range c.group {
 		if err != nil {
 			r.err = err

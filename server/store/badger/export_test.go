@@ -1,6 +1,9 @@
 package badger
 
-import "runtime"
+import (
+	"runtime"
+	"time"
+)
 
 // BreakMirror closes the mirror's file under the committer, so that the next write of it fails.
 func BreakMirror(s *Store) { _ = s.mirror.Close() }
@@ -19,4 +22,16 @@ func AwaitQueued(s *Store, n int) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// Gathers says whether a group of n, after one of last, gets another caller: one who is there already, or comes never.
+func Gathers(last, n int, comes bool) bool {
+	g := gathering{last: last, took: time.Millisecond}
+	wake := make(chan struct{}, 1)
+	if comes {
+		wake <- struct{}{}
+		g.took = time.Hour
+	}
+	defer g.end(n)
+	return g.more(n, wake)
 }
