@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,9 +17,12 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
+// listedSecret is every secret of furnish but the user's.
+const listedSecret = "a-long-enough-secret-that-nobody-guesses"
+
 // furnish links NYDC with LDC and makes one object of every kind at NYDC.
 func furnish(ny, ldc site) {
-	const secret = "a-long-enough-secret-that-nobody-guesses"
+	const secret = listedSecret
 	testkit.Link(ny.DataCenter, ldc.DataCenter)
 	ny.User("ann")
 	ny.put("/v1/groups/staff", wire.Group{Name: "staff", Description: "all"})
@@ -28,7 +32,7 @@ func furnish(ny, ldc site) {
 	ny.put("/v1/applications/app", wire.Application{Name: "app", Hosts: []string{"app.example.com"}, Resources: map[string]wire.Resource{"all": {Paths: []string{"/**"}, Protection: "public"}}})
 	ny.put("/v1/overrides/application/app", map[string]any{"kind": "application", "name": "app", "values": map[string]any{"hosts": []string{"ny.example.com"}}})
 	ny.put("/v1/agents/gate", wire.Agent{Name: "gate", Hosts: []string{"https://app.example.com"}, Secret: secret})
-	ny.put("/v1/identity-stores/corp", wire.IdentityStore{Name: "corp", URLs: []string{"ldaps://ldap.example.com"}, UserSearchBase: "dc=example,dc=com"})
+	ny.put("/v1/identity-stores/corp", wire.IdentityStore{Name: "corp", URLs: []string{"ldaps://ldap.example.com"}, UserSearchBase: "dc=example,dc=com", BindDN: "cn=search", BindPassword: secret})
 	ny.put("/v1/settings/banner", map[string]any{"name": "banner", "value": "hello"})
 	ny.put("/v1/admin-roles/helpdesk", wire.AdminRole{Name: "helpdesk", Permissions: []wire.Permission{{Actions: []string{"read"}, Kinds: []string{"user"}}}})
 	ny.put("/v1/admin-tokens/robot", wire.AdminToken{Name: "robot", Roles: []string{"helpdesk"}, Token: secret})
@@ -39,7 +43,7 @@ func furnish(ny, ldc site) {
 }
 
 // OAM-L7: what was made by hand is declared without being copied by hand. Each kind's list finds what is there under
-// its natural name, and shows of it exactly what an import by that identity then reads, so that the configuration that Terraform writes of it is the whole one.
+// its natural name, and shows of it exactly what an import by that identity then reads, so that the configuration that Terraform writes of it is the whole one. No secret is in either (SEC-69).
 func TestListsFindEveryKind(t *testing.T) {
 	t.Parallel()
 	ny, ldc := twoSites(t)
@@ -74,6 +78,11 @@ func TestListsFindEveryKind(t *testing.T) {
 			}
 			if got, want := p.parts(name, r.NewIdentity), p.parts(name, found[0].Identity); !maps.Equal(got, want) {
 				t.Errorf("identity %v, want %v", got, want)
+			}
+			for _, secret := range []string{listedSecret, testkit.Password} {
+				if config := p.generate(name, r.NewState); bytes.Contains(found[0].Resource.MsgPack, []byte(secret)) || bytes.Contains(config.MsgPack, []byte(secret)) {
+					t.Errorf("the secret %q is listed", secret)
+				}
 			}
 			listed, read := p.attributes(name, found[0].Resource), p.attributes(name, r.NewState)
 			for attribute, value := range read {

@@ -143,6 +143,16 @@ func (p *protocol) read(name string, state *tfprotov6.DynamicValue, id *tfprotov
 	return r
 }
 
+// generate has a configuration made of a state, as terraform query and plan -generate-config-out do.
+func (p *protocol) generate(name string, state *tfprotov6.DynamicValue) *tfprotov6.DynamicValue {
+	p.t.Helper()
+	r, err := p.GenerateResourceConfig(p.t.Context(), &tfprotov6.GenerateResourceConfigRequest{TypeName: name, State: state})
+	if err != nil || len(r.Diagnostics) > 0 {
+		p.t.Fatal(r, err)
+	}
+	return r.Config
+}
+
 // list runs a list to its end.
 func (p *protocol) list(name string, limit int64, include bool, filters map[string]tftypes.Value) []tfprotov6.ListResourceResult {
 	p.t.Helper()
