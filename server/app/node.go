@@ -41,7 +41,7 @@ type Options struct {
 	Version   string
 	Clock     clock.Clock     // nil = the machine's
 	Reload    <-chan struct{} // each value makes the node read its certificate files and those of its pages again; may be nil
-	LeaveTime time.Duration   // how long the node still answers, as not ready, after it was told to stop; 0 = one second by Run, none by Node.Run
+	LeaveTime time.Duration   // how long the node still answers, as not ready, after it was told to stop; 0 = the file's by Run, none by Node.Run
 }
 
 func (o Options) normal() Options {
