@@ -45,35 +45,46 @@ func NewSite(t testing.TB) (address string) { return freeAddress(t) }
 func Nginx(t testing.TB, address string, s Site) *WebServer {
 	t.Helper()
 	program := Tool(t, "apt-get install nginx-light", "nginx", "/usr/sbin/nginx")
-	dir := layOut(t, "nginx", address, s)
-	conf := filepath.Join(dir, "nginx.conf")
+	dir := s.layOut(t, "nginx", address)
+	return serve(t, address, dir, nginx(t, program, dir, "nginx.conf"))
+}
+
+// nginx is the program with a file of dir, and its temporary files there, where everybody may write.
+func nginx(t testing.TB, program, dir, conf string) *exec.Cmd {
+	t.Helper()
 	temporary := "http {\n"
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} { // where everybody may write
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		temporary += "    " + kind + "_temp_path " + kind + ";\n"
 	}
-	replace(t, conf, "http {\n", temporary)
-	return serve(t, address, dir, exec.Command(program, "-p", dir, "-c", conf, "-e", "stderr")) //nolint:gosec // a tool that was looked for
+	replace(t, filepath.Join(dir, conf), "http {\n", temporary)
+	return exec.Command(program, "-p", dir, "-c", filepath.Join(dir, conf), "-e", "stderr") //nolint:gosec // a tool that was looked for
 }
 
 // Caddy runs Caddy with examples/forward-auth/caddy.
 func Caddy(t testing.TB, address string, s Site) *WebServer {
 	t.Helper()
 	program := Tool(t, "apt-get install caddy", "caddy")
-	dir := layOut(t, "caddy", address, s)
+	dir := s.layOut(t, "caddy", address)
 	replace(t, filepath.Join(dir, "Caddyfile"), "auto_https disable_redirects", "auto_https disable_redirects\n\tadmin off")
 	cmd := exec.Command(program, "run", "--config", "Caddyfile", "--adapter", "caddyfile") //nolint:gosec // a tool that was looked for
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	return serve(t, address, dir, cmd)
 }
 
-// layOut copies an example and puts the test's addresses and secret in the place of the example's, each of which has to be there.
-func layOut(t testing.TB, example, address string, s Site) (dir string) {
+func (s Site) layOut(t testing.TB, example, address string) (dir string) {
+	t.Helper()
+	return layOut(t, filepath.Join("forward-auth", example), s.CACertPEM,
+		map[string]string{"127.0.0.1:7401": s.Runtime, "127.0.0.1:7405": address, "127.0.0.1:7406": s.Application, "web-nydc": s.Agent, "at-least-16-characters": s.Secret})
+}
+
+// layOut copies an example and puts the test's addresses and secrets in the place of the example's, each of which has to be there. A
+// certificate of its own and the roots of who answers lie beside it.
+func layOut(t testing.TB, example, roots string, all map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(repository(), "examples", "forward-auth", example))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(repository(), "examples", example))); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]string{"127.0.0.1:7401": s.Runtime, "127.0.0.1:7405": address, "127.0.0.1:7406": s.Application, "web-nydc": s.Agent, "at-least-16-characters": s.Secret}
 	found := map[string]bool{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -98,7 +109,7 @@ func layOut(t testing.TB, example, address string, s Site) (dir string) {
 		}
 	}
 	cert, key := selfSigned(t)
-	for name, text := range map[string]string{"site.pem": cert, "site.key": key, "ca.pem": s.CACertPEM} {
+	for name, text := range map[string]string{"site.pem": cert, "site.key": key, "site.pem.key": key, "ca.pem": roots} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil { //nolint:gosec // a test's own
 			t.Fatal(err)
 		}

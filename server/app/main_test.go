@@ -14,6 +14,7 @@ import (
 type shared struct {
 	dir   string
 	build func() (string, error)
+	frail func() (string, error) // the same with failpoints
 	step  func() (string, error) // the real step-ca
 	etcd  func() (string, error) // the real etcd
 }
@@ -25,7 +26,7 @@ func newShared() shared {
 	if err != nil {
 		panic(err) // no test could run
 	}
-	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) }),
+	return shared{dir, sync.OnceValues(func() (string, error) { return testkit.Build(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildFragile(dir) }), sync.OnceValues(func() (string, error) { return testkit.BuildStepCA(dir) }),
 		sync.OnceValues(func() (string, error) { return testkit.BuildEtcd(dir) })}
 }
 
@@ -42,6 +43,17 @@ func program(t *testing.T) string {
 	t.Helper()
 	t.Parallel()
 	p, err := theProgram.build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// fragile is program for a test that lets it pose as another release.
+func fragile(t *testing.T) string {
+	t.Helper()
+	t.Parallel()
+	p, err := theProgram.frail()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type Options struct {
 	Reload  <-chan struct{} // each value makes the node read its certificate files and those of its pages again; may be nil
 	// MemTableBytes and CacheBytes are those of each Badger store; 0 = the store's own. Many nodes in one process take less.
 	MemTableBytes, CacheBytes int64
-	LeaveTime                 time.Duration // how long the node still answers, as not ready, after it was told to stop; 0 = one second by Run, none by Node.Run
+	LeaveTime                 time.Duration // how long the node still answers, as not ready, after it was told to stop; 0 = the file's by Run, none by Node.Run
 }
 
 func (o Options) normal() Options {

@@ -14,17 +14,13 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// leaveTime is how long a node that was told to stop goes on answering, so that load balancers and agents that ask
-// /v1/health every second or faster send nobody more before the door closes (FLT-30).
-const leaveTime = time.Second
-
 // catchUpWait is how long a start waits for one partner's ended sign-ons.
 const catchUpWait = 3 * time.Second
 
-// Run starts one node and serves until ctx ends; then it drains and closes.
+// Run starts one node and serves until ctx ends; then it drains and closes. Options.LeaveTime goes before that of the file.
 func Run(ctx context.Context, cfg *config.Node, opts Options) error {
 	if opts.LeaveTime == 0 {
-		opts.LeaveTime = leaveTime
+		opts.LeaveTime = cfg.LeaveTime
 	}
 	n, err := Open(ctx, cfg, opts)
 	if err != nil {
@@ -109,7 +105,7 @@ func (n *Node) Run(ctx context.Context) error {
 	serving.Go(func() error { return n.publisher.Run(open) })
 	serving.Go(func() error { return n.feed.Run(open) }) // its end lets long polls go, which would hold up the drain
 	for i, h := range []http.Handler{n.handlers.Admin(), n.handlers.Runtime(), n.handlers.Peer()} {
-		serving.Go(func() error { return n.listeners[i].serve(open, n.still.before(h), n.log) })
+		serving.Go(func() error { return n.listeners[i].serve(open, n.parting(n.still.before(h)), n.log) })
 	}
 	err := serving.Wait()
 	stopWork()
@@ -194,6 +190,18 @@ func (n *Node) untilToldToStop(ctx, servingCtx, backgroundCtx context.Context) e
 	case <-servingCtx.Done():
 	}
 	return nil
+}
+
+// parting tells callers by HTTP/1.1 to use another connection once the node was told to stop. A load balancer that keeps connections
+// for later would otherwise send a request over one in the moment in which the door closes, and may not repeat it when it is a
+// POST. HTTP/2 needs none of it: at its end a connection says which requests were not taken up (RFC 9113 section 6.8).
+func (n *Node) parting(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && n.ready.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // catchUp takes over what was ended elsewhere while this node was down, before it says that it is ready.

@@ -65,7 +65,7 @@ func nodeSchema() *hcl.BodySchema {
 	return &hcl.BodySchema{
 		Attributes: []hcl.AttributeSchema{
 			{Name: "cluster_id", Required: true}, {Name: "node_name", Required: true}, {Name: "data_dir", Required: true},
-			{Name: "allow_open"},
+			{Name: "allow_open"}, {Name: "leave_time"},
 		},
 		Blocks: []hcl.BlockHeaderSchema{
 			{Type: "listener", LabelNames: []string{"name"}}, {Type: "store", LabelNames: []string{"type"}},
@@ -82,6 +82,7 @@ func (d *decoder) node(body hcl.Body) *Node {
 	n.NodeName = d.id(c, "node_name")
 	n.DataDir = d.path(c, "data_dir")
 	n.AllowOpen = d.boolean(c, "allow_open")
+	d.leaveTime(c, n)
 	d.listeners(c, n)
 	d.store(c, n)
 	d.ca(c, n)

@@ -18,7 +18,7 @@ import (
 const good = `cluster_id = "NYDC"
 node_name  = "ny1"
 data_dir   = "data"
-
+leave_time = "5s"
 listener "admin" {
   address = "127.0.0.1:7400"
 }
@@ -68,7 +68,7 @@ func want(path string) *config.Node {
 		Admin:   config.Listener{Address: "127.0.0.1:7400", Advertise: "127.0.0.1:7400"},
 		Runtime: config.Listener{Address: "0.0.0.0:7401", Advertise: "ny.example.com:443", TLS: config.TLS{Disabled: true}},
 		Peer:    config.Listener{Address: "127.0.0.1:7402", Advertise: "127.0.0.1:7402"},
-		LeafTTL: 12 * time.Hour, Log: config.Log{Level: slog.LevelWarn, Format: "text"},
+		LeafTTL: 12 * time.Hour, LeaveTime: 5 * time.Second, Log: config.Log{Level: slog.LevelWarn, Format: "text"},
 		Journal: config.Journal{KeepRecords: 5000, KeepFor: 48 * time.Hour},
 		Audit:   config.Audit{KeepRecords: 200_000, KeepFor: 720 * time.Hour, Decisions: "sampled", Sample: 50},
 	}
@@ -92,12 +92,12 @@ func TestLoadReadsEveryKey(t *testing.T) {
 func TestLoadFillsDefaults(t *testing.T) {
 	t.Parallel()
 	text, _, _ := strings.Cut(good, "store ")
-	n, err := config.Load(write(t, text))
+	n, err := config.Load(write(t, strings.Replace(text, "leave_time = \"5s\"", "", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := config.Defaults()
-	if n.LeafTTL != d.LeafTTL || n.Log != d.Log || n.Journal != (config.Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}) || n.AllowOpen ||
+	if n.LeafTTL != d.LeafTTL || n.LeaveTime != time.Second || n.Log != d.Log || n.Journal != (config.Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}) || n.AllowOpen ||
 		n.Audit != (config.Audit{KeepRecords: 1_000_000, Decisions: "aggregated", Sample: 1000}) {
 		t.Errorf("defaults: %+v", n)
 	}
@@ -122,6 +122,8 @@ func TestLoadSaysEachFaultWithItsPlace(t *testing.T) {
 		{"null for a name", `"ny1"`, `null`, `2,14: Wrong type`, `string`},
 		{"a variable", `"ny1"`, `var.name`, `2,14: Variables not allowed`, ``},
 		{"empty folder", `"data"`, `""`, `3,14: Empty value`, `such as "/var/lib/concord"`},
+		{"leave time without unit", `"5s"`, `"5"`, `4,14: Invalid duration`, `unit`},
+		{"leave time beyond all patience", `"5s"`, `"6m"`, `4,14: Duration out of range`, `between 0s and 5m`},
 		{"string for a truth", `data_dir   = "data"`, "data_dir   = \"data\"\nallow_open = \"yes\"", `4,14: Wrong type`, `bool`},
 		{"no label", `listener "admin"`, `listener`, `5,10: Missing name for listener`, ``},
 		{"unknown listener", `listener "admin"`, `listener "console"`, `5,10: Unknown listener`, `admin, runtime, peer`},

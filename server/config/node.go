@@ -40,6 +40,7 @@ type Node struct {
 	Audit      Audit
 	Outbound   Outbound
 	Pages      Pages
+	LeaveTime  time.Duration // how long the node still answers, as not ready, after it was told to stop (FLT-30)
 }
 
 // Journal says which records of the journal stay. One is removed only when it is beyond both bounds.
@@ -73,7 +74,7 @@ type Log struct {
 
 // Defaults gives a Node with every documented default set and everything else empty.
 func Defaults() *Node {
-	return &Node{LeafTTL: 24 * time.Hour, Journal: Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}, Audit: Audit{KeepRecords: 1_000_000, Decisions: "aggregated", Sample: 1000}, Log: Log{Level: slog.LevelInfo, Format: FormatJSON}}
+	return &Node{LeafTTL: 24 * time.Hour, LeaveTime: time.Second, Journal: Journal{KeepRecords: 100_000, KeepFor: 7 * 24 * time.Hour}, Audit: Audit{KeepRecords: 1_000_000, Decisions: "aggregated", Sample: 1000}, Log: Log{Level: slog.LevelInfo, Format: FormatJSON}}
 }
 
 // CAFile is where the node keeps its root certificate for others to read.

@@ -89,19 +89,20 @@ func renderOutbound(b *hclwrite.Body, o Outbound) {
 	}
 	b.AppendNewline()
 	ob := b.AppendNewBlock("outbound", nil).Body()
-	for _, l := range []struct {
-		name   string
-		ranges []netip.Prefix
-	}{{"allow", o.Allow}, {"deny", o.Deny}} {
-		var all []cty.Value
-		for _, p := range l.ranges {
-			all = append(all, cty.StringVal(p.String()))
-		}
-		if len(all) > 0 {
-			ob.SetAttributeValue(l.name, cty.ListVal(all))
-		}
-	}
+	renderRanges(ob, "allow", o.Allow)
+	renderRanges(ob, "deny", o.Deny)
 	if o.AllowLoopback {
 		ob.SetAttributeValue("allow_loopback", cty.True)
+	}
+}
+
+// renderRanges writes a list of prefixes that is not empty.
+func renderRanges(b *hclwrite.Body, name string, ranges []netip.Prefix) {
+	var all []cty.Value
+	for _, p := range ranges {
+		all = append(all, cty.StringVal(p.String()))
+	}
+	if len(all) > 0 {
+		b.SetAttributeValue(name, cty.ListVal(all))
 	}
 }

@@ -40,6 +40,9 @@ func render(n *Node) []byte {
 	if n.AllowOpen {
 		b.SetAttributeValue("allow_open", cty.True)
 	}
+	if n.LeaveTime != Defaults().LeaveTime {
+		set(b, "leave_time", span(n.LeaveTime))
+	}
 	for _, name := range ListenerNames() {
 		b.AppendNewline()
 		renderListener(b.AppendNewBlock("listener", []string{name}).Body(), n.listener(name))
@@ -79,6 +82,7 @@ func renderListener(b *hclwrite.Body, l *Listener) {
 	if l.Advertise != l.Address {
 		set(b, "advertise", l.Advertise)
 	}
+	renderRanges(b, "trusted_proxies", l.TrustedProxies)
 	if l.TLS == (TLS{}) {
 		return
 	}
