@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,8 +35,12 @@ type Feed struct {
 	c       FeedConfig
 	closing chan struct{} // closed when Run ends; long polls answer at once then
 
-	changes atomic.Uint64 // of agreements
+	changes atomic.Uint64 // of agreements and of the data center
 	awaited atomic.Pointer[awaited]
+
+	self    string        // tells this run of this node from every other one
+	keeping sync.Mutex    // held over one keep: what is newer is written later
+	fresh   chan struct{} // capacity 1: a clone showed another position; read by Follow only
 
 	mu    sync.Mutex       // guards all below
 	shown map[string]shown // by agreement
@@ -51,13 +56,14 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Feed{c: c, closing: make(chan struct{}), shown: map[string]shown{}, moved: make(chan struct{}), grown: make(chan struct{})}
+	f := &Feed{c: c, closing: make(chan struct{}), self: rand.Text(), fresh: make(chan struct{}, 1),
+		shown: map[string]shown{}, moved: make(chan struct{}), grown: make(chan struct{})}
 	if err := f.load(ctx); err != nil {
 		return nil, fmt.Errorf("new replication feed: %w", err)
 	}
 	c.Log.OnChange(func(changes []journal.Change) {
 		for _, ch := range changes {
-			if ch.Kind == "" || ch.Kind == mdc.AgreementKind().Name {
+			if ch.Kind == "" || ch.Kind == mdc.AgreementKind().Name || ch.Kind == mdc.DataCenterKind().Name {
 				f.changes.Add(1)
 				return
 			}

@@ -241,7 +241,7 @@ func (f *Follower) load(ctx context.Context) (map[string]mdc.Agreement, error) {
 }
 
 // Bootstrap waits until the first copy of an agreement is in force here and the master confirms it, or ctx ends
-// (OAM-55). fault.Conflict when the agreement stopped, fault.Unavailable when ctx ended first.
+// (OAM-55). fault.Conflict when the agreement stopped, NotFound when it was deleted, Unavailable when ctx ended first.
 func (f *Follower) Bootstrap(ctx context.Context, agreement string) error {
 	f.Refresh()
 	for {
@@ -254,6 +254,9 @@ func (f *Follower) Bootstrap(ctx context.Context, agreement string) error {
 		}
 		select {
 		case <-news:
+			if err := f.lost(ctx, agreement); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			m, _ = f.look(agreement)
 			return pending(m)

@@ -66,7 +66,11 @@ func (f *Follower) told(ctx context.Context, ev store.Event) error {
 		return f.poked(ctx, id, ev.Value != nil)
 	}
 	id, ok := strings.CutPrefix(key, markPrefix)
-	if !ok || ev.Value == nil || f.working.Load() {
+	if !ok || f.working.Load() {
+		return nil
+	}
+	if ev.Value == nil {
+		f.drop(id)
 		return nil
 	}
 	var m mark
@@ -93,6 +97,15 @@ func (f *Follower) show(agreement string, m mark) {
 	s.mark, s.caughtUp, s.dirty = m, s.caughtUp || m.Copy, false // it is in the store
 	close(f.news)
 	f.news = make(chan struct{})
+}
+
+// drop forgets the side of an agreement that is gone, unless this node does that itself by now.
+func (f *Follower) drop(agreement string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sides[agreement] != nil && !f.working.Load() {
+		f.dropLocked(agreement)
+	}
 }
 
 // poked is for the node that follows when the key is there, and for those that wait when it is gone.

@@ -145,7 +145,7 @@ func (c *comparison) mend(tx *journal.Tx, items []journal.Item) (n uint64, err e
 }
 
 // PullNow makes one agreement ask now and waits until a round has ended, however, or ctx ends (OAM-54). fault.NotFound,
-// Conflict agreement_disabled.
+// also when the agreement is deleted meanwhile, Conflict agreement_disabled.
 func (f *Follower) PullNow(ctx context.Context, agreement string) error {
 	if _, err := f.follows(ctx, agreement); err != nil {
 		return err
@@ -168,8 +168,16 @@ func (f *Follower) PullNow(ctx context.Context, agreement string) error {
 	}
 	select {
 	case <-turn:
-		return nil
+		return f.lost(ctx, agreement)
 	case <-ctx.Done():
 		return fault.New(fault.Unavailable, "no_answer", "The pull goes on; its outcome is not known yet.")
 	}
+}
+
+// lost is fault.NotFound when an agreement that was followed here is not there any more.
+func (f *Follower) lost(ctx context.Context, agreement string) error {
+	if _, err := f.follows(ctx, agreement); fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return nil
 }

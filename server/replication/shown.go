@@ -14,7 +14,7 @@ import (
 
 const (
 	shownPrefix = "h/f/"
-	shownEvery  = 30 * time.Second // how old the kept form of shown may get; a clone tells it anew at its next poll
+	shownEvery  = 30 * time.Second // how old the kept form of shown may get where one node is all there is; a clone tells it anew at its next poll
 )
 
 // shown is where a clone said it stands.
@@ -22,6 +22,7 @@ type shown struct {
 	At    mdc.Position `json:"at"`
 	Equal bool         `json:"equal"` // that position lies on our journal
 	Time  time.Time    `json:"time"`
+	By    string       `json:"by,omitempty"` // the run of the node that was told
 	moved time.Time    // when it showed another position than before; zero = not since the start
 	dirty bool         // not kept yet
 }
@@ -32,10 +33,16 @@ func (f *Feed) remember(agreement string, at mdc.Position, equal bool) {
 	was, now := f.shown[agreement], f.c.Clock.Now()
 	if was.At != at || was.Equal != equal {
 		was.moved = now
-		close(f.moved)
-		f.moved = make(chan struct{})
+		f.stirLocked()
+		f.again()
 	}
-	f.shown[agreement] = shown{At: at, Equal: equal, Time: now, moved: was.moved, dirty: true}
+	f.shown[agreement] = shown{At: at, Equal: equal, Time: now, By: f.self, moved: was.moved, dirty: true}
+}
+
+// stirLocked wakes who waits for a clone.
+func (f *Feed) stirLocked() {
+	close(f.moved)
+	f.moved = make(chan struct{})
 }
 
 func (f *Feed) recall(agreement string) (shown, bool) {
@@ -69,17 +76,29 @@ func (f *Feed) Moved() <-chan struct{} {
 // Closing gives a channel that is closed when Run ends.
 func (f *Feed) Closing() <-chan struct{} { return f.closing }
 
-func (f *Feed) load(ctx context.Context) error {
-	return f.c.Store.View(ctx, func(r store.Reader) error {
+func (f *Feed) load(ctx context.Context) (err error) {
+	f.shown, err = f.kept(ctx)
+	return err
+}
+
+// kept reads what the store has.
+func (f *Feed) kept(ctx context.Context) (all map[string]shown, err error) {
+	err = f.c.Store.View(ctx, func(r store.Reader) error {
+		all = map[string]shown{}
 		return r.Range(store.Span{Prefix: []byte(shownPrefix)}, func(k, v []byte) error {
-			var s shown
-			if err := json.Unmarshal(v, &s); err != nil {
-				return fmt.Errorf("read %s: %w", k, err)
-			}
-			f.shown[string(k[len(shownPrefix):])] = s
-			return nil
+			s, err := decodeShown(k, v)
+			all[string(k[len(shownPrefix):])] = s
+			return err
 		})
 	})
+	return all, err
+}
+
+func decodeShown(key, value []byte) (s shown, err error) {
+	if err := json.Unmarshal(value, &s); err != nil {
+		return s, fmt.Errorf("read %s: %w", key, err)
+	}
+	return s, nil
 }
 
 // Run keeps what clones showed, now and then and at the end, until ctx ends; then long polls under way are answered, so
@@ -94,63 +113,78 @@ func (f *Feed) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			f.keep(ctx)
+			_ = f.keep(ctx) // it logs
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			f.keep(last)
+			_ = f.keep(last)
 			return nil
 		}
 	}
 }
 
-// keep writes what is new and forgets agreements that are gone. A failure costs only the memory over a restart.
-func (f *Feed) keep(ctx context.Context) {
-	f.mu.Lock()
-	fresh := map[string]shown{}
-	for id, s := range f.shown {
-		if s.dirty {
-			fresh[id] = s
-			s.dirty = false
-			f.shown[id] = s
-		}
-	}
-	f.mu.Unlock()
-	if len(fresh) == 0 {
-		return
+// keep writes what is new and forgets agreements that are gone. After a failure, which it logs, all of it is still new.
+func (f *Feed) keep(ctx context.Context) error {
+	f.keeping.Lock()
+	defer f.keeping.Unlock()
+	news := f.take()
+	if len(news) == 0 {
+		return nil
 	}
 	var gone []string
 	err := f.c.Log.Update(ctx, func(tx *journal.Tx) error {
 		gone = nil
-		for id, s := range fresh {
+		for id, s := range news {
 			_, found, err := tx.Body(mdc.AgreementKind(), id)
-			if err != nil {
-				return err
-			}
-			if !found {
+			if err == nil && found {
+				err = writeShown(tx.Writer(), id, s)
+			} else if err == nil {
 				gone = append(gone, id)
-				if err := tx.Writer().Delete([]byte(shownPrefix + id)); err != nil {
-					return err
-				}
-				continue
+				err = tx.Writer().Delete([]byte(shownPrefix + id))
 			}
-			b, err := json.Marshal(s)
 			if err != nil {
-				return fmt.Errorf("encode position of clone: %w", err)
-			}
-			if err := tx.Writer().Put([]byte(shownPrefix+id), b, 0); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		f.c.Logger.Warn("cannot keep the positions of clones", "error", err)
-		return
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err != nil {
+		f.c.Logger.Warn("cannot keep the positions of clones", "error", err)
+		for id := range news {
+			if s, there := f.shown[id]; there && s.By == f.self {
+				s.dirty = true
+				f.shown[id] = s
+			}
+		}
+		return err
+	}
 	for _, id := range gone {
 		delete(f.shown, id)
 	}
+	return nil
+}
+
+// take gives what is not kept yet, and calls it kept.
+func (f *Feed) take() map[string]shown {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	news := map[string]shown{}
+	for id, s := range f.shown {
+		if s.dirty {
+			news[id] = s
+			s.dirty = false
+			f.shown[id] = s
+		}
+	}
+	return news
+}
+
+func writeShown(w store.Writer, agreement string, s shown) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode position of clone: %w", err)
+	}
+	return w.Put([]byte(shownPrefix+agreement), b, 0)
 }

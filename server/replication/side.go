@@ -158,7 +158,7 @@ func (f *Follower) forget(ctx context.Context, want map[string]mdc.Agreement) er
 	for id := range f.sides {
 		if _, ok := want[id]; !ok {
 			gone = append(gone, id)
-			delete(f.sides, id)
+			f.dropLocked(id)
 		}
 	}
 	f.mu.Unlock()
@@ -173,6 +173,14 @@ func (f *Follower) forget(ctx context.Context, want map[string]mdc.Agreement) er
 		}
 		return nil
 	})
+}
+
+// dropLocked forgets a side and wakes who waits for its next round or for its copy.
+func (f *Follower) dropLocked(id string) {
+	f.sides[id].turned()
+	delete(f.sides, id)
+	close(f.news)
+	f.news = make(chan struct{})
 }
 
 var errGone = errors.New("the agreement is gone")

@@ -14,45 +14,53 @@ const SyncWait = 5 * time.Second
 // Awaited gives the present position when some enabled agreement of this master says wait_for_sync; awaited is false when
 // none does, so that a write is not to wait.
 func (f *Feed) Awaited(ctx context.Context) (at mdc.Position, awaited bool, err error) {
-	synced, err := f.awaiting(ctx)
-	if err != nil || len(synced) == 0 {
+	a, err := f.awaiting(ctx)
+	if err != nil || len(a.agreements) == 0 {
 		return at, false, err
 	}
 	at, err = f.c.Log.Position(ctx)
 	return at, true, err
 }
 
-// awaited is the agreements that say wait_for_sync, as long as no agreement has changed since.
+// awaited is who waits for clones here, as long as neither an agreement nor the data center has changed since.
 type awaited struct {
 	changes    uint64
-	agreements []mdc.Agreement
+	agreements []mdc.Agreement // that say wait_for_sync
+	majority   bool            // write_requires says so
 }
 
-// awaiting gives them. It is asked twice for every write.
-func (f *Feed) awaiting(ctx context.Context) (out []mdc.Agreement, err error) {
+// awaiting gives it. It is asked twice for every write.
+func (f *Feed) awaiting(ctx context.Context) (*awaited, error) {
 	changes := f.changes.Load()
 	if known := f.awaited.Load(); known != nil && known.changes == changes {
-		return known.agreements, nil
+		return known, nil
 	}
-	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		out, err = syncedAgreements(s)
+	a := &awaited{changes: changes}
+	err := f.c.Log.View(ctx, func(s *journal.Snapshot) (err error) {
+		if a.agreements, err = syncedAgreements(s); err != nil {
+			return err
+		}
+		d, err := s.DataCenter()
+		if err == nil {
+			a.majority = d.WriteRequires == mdc.WriteMajority
+		}
 		return err
 	})
 	if err == nil {
-		f.awaited.Store(&awaited{changes, out})
+		f.awaited.Store(a)
 	}
-	return out, err
+	return a, err
 }
 
 // Await waits until every clone with wait_for_sync has shown that it has the state at a position, SyncWait at most, and
 // gives the cluster ids of those that have not.
 func (f *Feed) Await(ctx context.Context, at mdc.Position) (behind []string, err error) {
-	synced, err := f.awaiting(ctx)
+	a, err := f.awaiting(ctx)
 	end := time.NewTimer(SyncWait)
 	defer end.Stop()
 	for err == nil {
 		var moved <-chan struct{}
-		if behind, moved = f.lacking(synced, at); len(behind) == 0 {
+		if behind, moved = f.lacking(a.agreements, at); len(behind) == 0 {
 			return nil, nil
 		}
 		select {
