@@ -44,14 +44,23 @@ func BadgerIn(dataDir string) *config.Node {
 	return n
 }
 
+// Move is what MigrateStore is asked for.
+type Move struct {
+	From, To  *config.Node
+	Overwrite bool // replace what the target holds
+	Logger    *slog.Logger
+	Progress  func(space string, records uint64) // called from time to time with how many were copied; nil = not at all
+}
+
 // MigrateStore copies the stores of a stopped node to where another file says, verifies the copy, and leaves a note that keeps
 // a node from starting on the source by mistake. The source stays as it is. A target that holds data is refused unless
-// overwrite, or unless they are what an earlier copy left that did not end.
-func MigrateStore(ctx context.Context, from, to *config.Node, overwrite bool, logger *slog.Logger) (out Migration, err error) {
+// it is to be overwritten, or unless they are what an earlier copy left that did not end.
+func MigrateStore(ctx context.Context, move Move) (out Migration, err error) {
+	from, to := move.From, move.To
 	if sameStore(from, to) {
 		return out, fault.New(fault.Conflict, "same_store", "Both files name the same store; there is nothing to do.")
 	}
-	m := &migration{log: logger}
+	m := &migration{log: move.Logger, progress: move.Progress}
 	defer func() { err = errors.Join(err, m.close()) }()
 	if !hasState(from) {
 		return out, fault.New(fault.NotFound, "no_data", "There is no data of a node in %s on that kind of store. Does --from name the right place?", from.DataDir)
@@ -68,7 +77,7 @@ func MigrateStore(ctx context.Context, from, to *config.Node, overwrite bool, lo
 	if err = m.apart(ctx); err != nil {
 		return out, err
 	}
-	if err = m.prepare(ctx, overwrite); err != nil {
+	if err = m.prepare(ctx, move.Overwrite); err != nil {
 		return out, err
 	}
 	for _, space := range []string{sessionsSpace, stateSpace} {
@@ -98,6 +107,7 @@ func sameStore(a, b *config.Node) bool {
 // migration is one run. It holds both nodes' directories and stores.
 type migration struct {
 	log      *slog.Logger
+	progress func(space string, records uint64)
 	from, to map[string]store.Copier
 	nodes    []*Node
 }
@@ -191,17 +201,21 @@ func (m *migration) sameKey(from, to *config.Node) error {
 	return fault.New(fault.Conflict, "other_node_key", "The node.key in %s is not the one in %s, so the copy could not be read. Copy node.key, ca.pem, bootstrap.token, blobs and conflicts first.", to.DataDir, from.DataDir)
 }
 
-// finish lets a node start on the target, and no longer on the source.
+// finish lets a node start on the target, and no longer on the source. The mark goes last: as long as it is there nothing starts
+// on the target, and the run can be repeated.
 func (m *migration) finish(ctx context.Context, from, to *config.Node) error {
-	err := m.to[stateSpace].Update(ctx, func(w store.Writer) error { return w.Delete([]byte(migratingKey)) })
-	if err != nil {
+	note := fmt.Sprintf("The data of this node was copied to another store at %s. Remove this file to start on the former one all the same.\n", time.Now().UTC().Format(time.RFC3339))
+	if err := writeFile(movedFile(from), []byte(note), 0o600); err != nil {
 		return fmt.Errorf("finish: %w", err)
 	}
 	if err := os.Remove(movedFile(to)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("finish: %w", err)
 	}
-	note := fmt.Sprintf("The data of this node was copied to another store at %s. Remove this file to start on the former one all the same.\n", time.Now().UTC().Format(time.RFC3339))
-	return writeFile(movedFile(from), []byte(note), 0o600)
+	err := m.to[stateSpace].Update(ctx, func(w store.Writer) error { return w.Delete([]byte(migratingKey)) })
+	if err != nil {
+		return fmt.Errorf("finish: %w", err)
+	}
+	return nil
 }
 
 // movedFile says, where it exists, that a node's data lies elsewhere since.

@@ -15,6 +15,9 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
+// told is after how many records of a store the progress is told again.
+const told = 10_000
+
 // soon is how close to its end a record is left out of the comparison.
 const soon = 10 * time.Minute
 
@@ -100,7 +103,7 @@ func (m *migration) copy(ctx context.Context, space string) error {
 	to := m.to[space]
 	limits := to.Limits()
 	var batch []store.Record
-	size := 0
+	size, copied := 0, uint64(0)
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -109,6 +112,11 @@ func (m *migration) copy(ctx context.Context, space string) error {
 			return fault.New(fault.Conflict, "record_too_large", "The record %.80q of %d bytes is longer than the target takes.", batch[0].Key, len(batch[0].Value))
 		} else if err != nil {
 			return err
+		}
+		before := copied
+		copied += uint64(len(batch))
+		if m.progress != nil && before/told < copied/told {
+			m.progress(space, copied)
 		}
 		batch, size = batch[:0], 0
 		return nil

@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -159,27 +157,9 @@ func etcdConfig(c *config.Etcd) (etcd.Config, error) {
 		}
 		out.Password = strings.TrimRight(string(b), "\r\n")
 	}
-	out.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CACertFile != "" {
-		b, err := os.ReadFile(c.CACertFile)
-		if err != nil {
-			return out, fmt.Errorf("read etcd's root certificate: %w", err)
-		}
-		out.TLS.RootCAs = x509.NewCertPool()
-		if !out.TLS.RootCAs.AppendCertsFromPEM(b) {
-			return out, fault.New(fault.Conflict, "wrong_file", "%s holds no certificate in PEM", c.CACertFile)
-		}
-	}
-	if c.ClientCertFile != "" {
-		if _, err := tls.LoadX509KeyPair(c.ClientCertFile, c.ClientKeyFile); err != nil {
-			return out, fmt.Errorf("read the client certificate for etcd: %w", err)
-		}
-		out.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(c.ClientCertFile, c.ClientKeyFile)
-			return &pair, err
-		}
-	}
-	return out, nil
+	var err error
+	out.TLS, err = etcd.Files{CA: c.CACertFile, Cert: c.ClientCertFile, Key: c.ClientKeyFile}.TLS()
+	return out, err
 }
 
 // openFault words why the state store cannot be opened.

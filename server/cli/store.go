@@ -48,7 +48,8 @@ func (p *program) storeMigrate() *cobra.Command {
 			private()
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
-			m, err := app.MigrateStore(ctx, source, target, overwrite, slog.New(slog.DiscardHandler))
+			m, err := app.MigrateStore(ctx, app.Move{From: source, To: target, Overwrite: overwrite, Logger: slog.New(slog.DiscardHandler),
+				Progress: func(space string, records uint64) { fmt.Fprintf(p.stderr, "%s: %d records copied\n", space, records) }}) //nolint:errcheck // nobody is left to tell
 			if err != nil {
 				return err
 			}

@@ -15,3 +15,6 @@ func (e *Engine) TellAgents(ctx context.Context) { _ = e.calls.Run(ctx) }
 
 // WithoutCalls makes the engine end sign-ons as one does that ends before it could queue a call.
 func (e *Engine) WithoutCalls() { e.calls = nil }
+
+// Ends is how many ends of sessions the store's watch told of.
+func (e *Engine) Ends() uint64 { return e.ends.Load() }

@@ -57,6 +57,7 @@ func (e *Engine) read(ctx context.Context, c *claim) (r *resident, rule string, 
 	defer e.lock(c.SSOID)()
 	var s *mdc.Session
 	var last time.Time
+	ends := e.ends.Load()
 	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error {
 		if s, rule, err = readAny(r, c.ID, c.SSOID); err != nil || s == nil {
 			return err
@@ -73,7 +74,11 @@ func (e *Engine) read(ctx context.Context, c *claim) (r *resident, rule string, 
 	if !c.fits(s) {
 		return nil, ChallengeMismatch, nil
 	}
-	return e.hold(newResident(s, last)), rule, nil
+	r, stands, err := e.holdRead(ctx, newResident(s, last), ends)
+	if err != nil || !stands {
+		return nil, "", err
+	}
+	return r, rule, nil
 }
 
 // readAny looks by id, by index, by sign-on.
@@ -95,7 +100,7 @@ func (e *Engine) held(ctx context.Context, s *mdc.Session) (*resident, error) {
 	}
 	defer e.lock(s.SSOID)()
 	var last time.Time
-	current := s
+	current, ends := s, e.ends.Load()
 	err := e.cfg.Sessions.View(ctx, func(r store.Reader) (err error) {
 		if current, err = readSession(r, s.ID); err != nil || current == nil {
 			return err
@@ -109,7 +114,8 @@ func (e *Engine) held(ctx context.Context, s *mdc.Session) (*resident, error) {
 	if current == nil { // ended meanwhile: a change of it does nothing
 		return newResident(s, s.LastAccess), nil
 	}
-	return e.hold(newResident(current, last)), nil
+	r, _, err := e.holdRead(ctx, newResident(current, last), ends)
+	return r, err
 }
 
 // index lets a session answer for one more incoming id (OAM-17); beyond mdc.MaxIndex the oldest goes, and is found by its

@@ -51,6 +51,7 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 	switch {
 	case len(key) < 3:
 	case strings.HasPrefix(key, "s/") && ev.Value == nil:
+		e.ends.Add(1) // before it is looked for here: see holdRead
 		e.gone(&mdc.Session{ID: id})
 	case strings.HasPrefix(key, "s/"):
 		return e.toldSession(ctx, id, ev.Value)
@@ -66,6 +67,26 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 		e.calls.Wake()
 	}
 	return nil
+}
+
+// holdRead is hold for a session that was read from the store after ends was. Another node may have ended it since, and its end may
+// have been told here before there was anything to forget: then nothing would ever end it in this memory. false = it has ended.
+func (e *Engine) holdRead(ctx context.Context, r *resident, ends uint64) (*resident, bool, error) {
+	id := r.session.Load().ID
+	r = e.hold(r)
+	if e.ends.Load() == ends {
+		return r, true, nil // an end that is told from now on finds it
+	}
+	var now *mdc.Session
+	err := e.cfg.Sessions.View(ctx, func(r store.Reader) (err error) { now, err = readSession(r, id); return err })
+	switch {
+	case err != nil:
+		e.residents.remove(id)
+		return nil, false, fmt.Errorf("read session %s again: %w", id, err)
+	case now == nil:
+		e.gone(&mdc.Session{ID: id})
+	}
+	return r, now != nil, nil
 }
 
 // toldSession is for a session that is in memory here and was changed elsewhere. The event may be older than what is in

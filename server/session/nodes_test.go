@@ -8,6 +8,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // comes waits for what another node hears by its watch.
@@ -88,4 +89,30 @@ func TestOneNodeSends(t *testing.T) {
 	}
 	stop()
 	must(t, <-done)
+}
+
+// TAM-01: a session that another node ends while this one reads it is not held here from what was read, where nothing would end it
+// any more: its end was told before it was in memory.
+func TestEndedWhileRead(t *testing.T) {
+	w := newWorld(t, "NYDC")
+	w.secondNode("NYDC")
+	one, two := w.centers["NYDC"], w.centers["NYDC#2"]
+	b := w.browser()
+	b.signIn("NYDC", "ann")
+	b.enter("shop", "NYDC", "NYDC")
+	s := b.authorize("shop", "NYDC").Session
+	before := two.Ends()
+	ends := func() {
+		err := one.sessions.Update(t.Context(), func(sw store.Writer) error { return sw.Delete([]byte("s/" + s.ID)) }) // without a tombstone, which would deny it anyhow
+		must(t, err)
+		comes(t, "the end", func() bool { return two.Ends() > before })
+	}
+	two.viewed.Store(&ends)
+	b.authorize("shop", "NYDC#2")
+	if two.viewed.Load() != nil {
+		t.Fatal("the second node did not read the session")
+	}
+	if d := b.authorize("shop", "NYDC#2"); d.Session != nil {
+		t.Error("the second node goes on with a session that has ended")
+	}
 }

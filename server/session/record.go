@@ -135,7 +135,7 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 	}
 	defer done()
 	defer e.lock(s.SSOID)()
-	now := e.now()
+	now, ends := e.now(), e.ends.Load()
 	var kept *mdc.Session
 	var last time.Time
 	err = e.cfg.Sessions.Update(ctx, func(w store.Writer) (err error) {
@@ -164,7 +164,8 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
-	return e.hold(newResident(kept, last)), nil
+	r, _, err := e.holdRead(ctx, newResident(kept, last), ends) // one that has ended since is no session at its next use
+	return r, err
 }
 
 // begin is create for a new sign-on: its ids are random, so nothing can be there that it would have to look for.

@@ -20,6 +20,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/session"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
 )
 
@@ -56,7 +57,22 @@ type center struct {
 	unrecorded      bool // nothing can be recorded, from the next open on
 	ready           atomic.Bool
 	retrievals      atomic.Int64
-	asked           atomic.Int64 // for last accesses
+	asked           atomic.Int64           // for last accesses
+	viewed          atomic.Pointer[func()] // called once, after the next view of the sessions and before its answer
+}
+
+// viewing is a store whose views a test may hold up.
+type viewing struct {
+	store.Store
+	viewed *atomic.Pointer[func()]
+}
+
+func (v viewing) View(ctx context.Context, fn func(store.Reader) error) error {
+	err := v.Store.View(ctx, fn)
+	if then := v.viewed.Swap(nil); then != nil {
+		(*then)()
+	}
+	return err
 }
 
 const people = "people"
@@ -119,7 +135,7 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 // engine makes the center's engine on its stores.
 func (c *center) engine(recorder session.Recorder, receipt time.Duration) {
 	w, id := c.w, c.id
-	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: c.sessions, State: c.state, Keys: w.ring, Policies: w,
+	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: viewing{c.sessions, &c.viewed}, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
 		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 )
 
 const (
@@ -40,12 +41,12 @@ func (c *changes) revision() store.Revision {
 }
 
 // add appends the group's transactions that wrote something and wakes the watches.
-func (c *changes) add(group []*request) {
+func (c *changes) add(all []*group.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range group {
-		if len(r.events) > 0 {
-			c.append(r.events)
+	for _, r := range all {
+		if len(r.Events) > 0 {
+			c.append(r.Events)
 		}
 	}
 	c.announce()

@@ -5,69 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
-
-// request is one Update on its way through the committer.
-type request struct {
-	fn      func(store.Writer) error
-	claimed atomic.Bool // by the committer, which then answers; or by the caller, who has gone
-	again   bool        // the committer has claimed it and runs it once more
-	done    chan error  // capacity 1: the committer never waits for a caller
-	err     error       // what fn came to
-	events  []store.Event
-}
-
-// queue holds the updates that wait for the committer. Each waiting caller has one entry, so its length is bounded by the
-// callers.
-type queue struct {
-	mu      sync.Mutex // guards waiting and closed
-	waiting []*request
-	closed  bool
-	wake    chan struct{} // capacity 1: there is something to take, or the queue was closed
-}
-
-func (q *queue) add(r *request) bool {
-	q.mu.Lock()
-	closed := q.closed
-	if !closed {
-		q.waiting = append(q.waiting, r)
-	}
-	q.mu.Unlock()
-	q.signal()
-	return !closed
-}
-
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-// close lets the committer end once nobody waits.
-func (q *queue) close() {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.signal()
-}
-
-// take gives all that waits, in order, and leaves spare (emptied) for the next ones.
-func (q *queue) take(spare []*request) (taken []*request, closed bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	taken, q.waiting = q.waiting, spare[:0]
-	return taken, q.closed
-}
 
 // committer runs update functions and commits what they wrote, a group at a time. A group is what queued up while the one
 // before it was being synced, and what comes soon of those who were answered with it: one caller alone never waits for others. All
@@ -77,10 +23,10 @@ type committer struct {
 	overlay *overlay
 	base    *snapshot // what the functions of the group read below the overlay
 
-	batch   []*request // taken from the queue; batch[:next] have had their turn
+	batch   []*group.Request // taken from the queue; batch[:next] have had their turn
 	next    int
-	group   []*request // whose functions ran and who wait for the commit
-	ops     int        // of the group, also of functions that failed: it bounds the overlay
+	group   []*group.Request // whose functions ran and who wait for the commit
+	ops     int              // of the group, also of functions that failed: it bounds the overlay
 	bytes   int
 	commits uint64 // so many groups were committed in the life of the store; counted with a mirror only
 	gathering
@@ -95,7 +41,7 @@ const commitsKey = "\x00commits"
 func (c *committer) run() {
 	defer close(c.stopped)
 	defer c.abandon()
-	for range c.s.queue.wake {
+	for range c.s.queue.Wake() {
 		for c.fill() {
 			c.commitGroup()
 		}
@@ -112,11 +58,11 @@ func (c *committer) abandon() {
 		return
 	}
 	err := c.s.fail(errors.New("an update function ended the committer's goroutine"))
-	c.s.queue.close()
+	c.s.queue.Close()
 	open := append(c.group, c.batch[c.next:]...)
-	rest, _ := c.s.queue.take(nil)
+	rest, _ := c.s.queue.Take(nil)
 	for _, r := range append(open, rest...) {
-		r.done <- err
+		r.Answer(err)
 	}
 }
 
@@ -126,7 +72,7 @@ func (c *committer) refill() (more, closed bool) {
 		return true, false
 	}
 	clear(c.batch)
-	c.batch, closed = c.s.queue.take(c.batch)
+	c.batch, closed = c.s.queue.Take(c.batch)
 	c.next = 0
 	return len(c.batch) > 0, closed
 }
@@ -141,19 +87,19 @@ func (c *committer) fill() bool {
 	c.base = c.s.current.Load() // stays valid: only this goroutine replaces it
 	for c.ops < c.s.limits.Ops/2 && c.bytes < c.s.limits.Bytes/2 {
 		if more, _ := c.refill(); !more {
-			if c.gathering.more(len(c.group), c.s.queue.wake) {
+			if c.gathering.more(len(c.group), c.s.queue.Wake()) {
 				continue
 			}
 			break
 		}
 		r := c.batch[c.next]
 		c.next++
-		if !r.again && !r.claimed.CompareAndSwap(false, true) {
+		if !r.Claim() {
 			continue
 		}
 		c.group = append(c.group, r) // before its turn: it must be answered even if it ends this goroutine
-		if r.err = refusal; refusal == nil && !c.turn(r) {
-			r.again = true
+		if r.Err = refusal; refusal == nil && !c.turn(r) {
+			r.Again()
 			c.group, c.next = c.group[:len(c.group)-1], c.next-1
 			break
 		}
@@ -170,10 +116,10 @@ func (c *committer) refusal() error {
 }
 
 // turn runs one function and keeps or drops its writes. False = others of the group left it too little room.
-func (c *committer) turn(r *request) bool {
+func (c *committer) turn(r *group.Request) bool {
 	c.overlay.begin()
 	w := &writer{c: c}
-	err := c.call(r.fn, w)
+	err := c.call(r.Fn, w)
 	w.over = true
 	if w.crowded {
 		c.overlay.rollback()
@@ -184,11 +130,11 @@ func (c *committer) turn(r *request) bool {
 	if err == nil {
 		err = w.err
 	}
-	if r.err = err; err != nil {
+	if r.Err = err; err != nil {
 		c.overlay.rollback()
 		return true
 	}
-	r.events = c.overlay.events()
+	r.Events = c.overlay.events()
 	return true
 }
 
@@ -212,10 +158,10 @@ func (c *committer) commitGroup() {
 	done()
 	for i, r := range c.group {
 		if err != nil {
-			r.err = err
+			r.Err = err
 		}
 		c.group[i] = nil // answered
-		r.done <- r.err
+		r.Answer(r.Err)
 	}
 	c.group = c.group[:0]
 	c.point("commit.answered")

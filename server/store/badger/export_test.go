@@ -13,13 +13,7 @@ const KeptTransactions = keptTransactions
 
 // AwaitQueued returns once n updates wait for their turn.
 func AwaitQueued(s *Store, n int) {
-	for {
-		s.queue.mu.Lock()
-		waiting := len(s.queue.waiting)
-		s.queue.mu.Unlock()
-		if waiting >= n {
-			return
-		}
+	for s.queue.Waiting() < n {
 		runtime.Gosched()
 	}
 }

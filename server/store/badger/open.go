@@ -12,6 +12,7 @@ import (
 	engine "github.com/dgraph-io/badger/v4"
 
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
@@ -74,8 +75,7 @@ func (s *Store) closeUnused() error {
 }
 
 func newStore(cfg Config, db *engine.DB) *Store {
-	s := &Store{cfg: cfg, db: db, limits: limitsOf(db)}
-	s.queue.wake = make(chan struct{}, 1)
+	s := &Store{cfg: cfg, db: db, limits: limitsOf(db), queue: group.NewQueue()}
 	s.changes = newChanges(store.Revision(time.Now().UnixMicro()))
 	s.space = &spaceGuard{dir: cfg.Dir, least: cfg.MinFree, free: cfg.FreeBytes, reserve: func() int64 { return compactionReserve(db) }}
 	s.committer = &committer{s: s, overlay: newOverlay(), stopped: make(chan struct{})}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
@@ -20,7 +21,7 @@ type Store struct {
 	cfg       Config // normal
 	db        *engine.DB
 	limits    store.Limits
-	queue     queue
+	queue     *group.Queue
 	committer *committer
 	log       *syncedLog
 	changes   *changes
@@ -56,22 +57,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 // call Update or Close. A panic in fn becomes its error. After a failed commit every answer is a fault of kind Unavailable
 // with code "storage_failed"; while the disk is nearly full it is one with code "storage_full".
 func (s *Store) Update(ctx context.Context, fn func(store.Writer) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r := &request{fn: fn, done: make(chan error, 1)}
-	if !s.queue.add(r) {
-		return store.ErrClosed
-	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-	}
-	if r.claimed.CompareAndSwap(false, true) {
-		return ctx.Err()
-	}
-	return <-r.done
+	return s.queue.Do(ctx, fn)
 }
 
 // Limits are the bounds of one transaction: with a memtable of 64 MiB 52,428 writes and 8 MiB. One key has at most 60,000
@@ -110,7 +96,7 @@ func (s *Store) Close() error {
 	if s.closing.Swap(true) {
 		return store.ErrClosed
 	}
-	s.queue.close()
+	s.queue.Close()
 	<-s.committer.stopped
 	s.changes.close()
 	if last := s.current.Swap(nil); last != nil {

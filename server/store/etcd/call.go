@@ -2,16 +2,12 @@ package etcd
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -22,30 +18,8 @@ const (
 	// its connections open, and the next attempt goes to another one.
 	attempts = 3
 
-	maxAnswer = 16 << 20 // bytes of one answer; a longer one is asked for in smaller pages
-
 	pauseLeast, pauseMost = 10 * time.Millisecond, 250 * time.Millisecond
 )
-
-func dial(c Config) (*clientv3.Client, error) {
-	cfg := clientv3.Config{
-		Endpoints: c.Endpoints, Username: c.Username, Password: c.Password, DialTimeout: c.DialTimeout,
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second, // without a call under way none is sent: etcd takes that for an attack
-		MaxCallRecvMsgSize: maxAnswer, MaxUnaryRetries: 1, // repetitions are ours: they end with the time limit
-		Logger: zap.NewNop(),
-	}
-	if strings.HasPrefix(c.Endpoints[0], "https://") {
-		if cfg.TLS = c.TLS; cfg.TLS == nil {
-			cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-	}
-	if c.Dial != nil {
-		cfg.DialOptions = append(cfg.DialOptions, grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			return c.Dial(ctx, "tcp", address)
-		}))
-	}
-	return clientv3.New(cfg)
-}
 
 // call runs op until it succeeds, fails for good, or the time limit is over. The error is a fault, store.ErrClosed, ctx's own,
 // or one whose nature the caller knows to handle (compacted, unleased, tooLong), as it came. op may be sent more than once.
@@ -68,13 +42,16 @@ func (s *Store) call(ctx context.Context, op func(ctx context.Context, attempt i
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		switch natureOf(err) {
+		switch s.natureOf(err) {
 		case compacted, unleased, tooLong:
 			return err
 		case final:
 			return s.noteTrouble(explain(err))
 		}
 		if limited.Err() != nil || !wait(limited, jitter(pause)) {
+			if given(err) {
+				err = errors.Join(err, s.lastLink())
+			}
 			return s.noteTrouble(explain(fmt.Errorf("after %d attempts in %v: %w", attempt+1, s.cfg.RequestTimeout, err)))
 		}
 		pause = min(2*pause, pauseMost)
@@ -82,6 +59,9 @@ func (s *Store) call(ctx context.Context, op func(ctx context.Context, attempt i
 }
 
 func (s *Store) noteTrouble(f *fault.Error) *fault.Error {
+	if f.Code == CodeFull {
+		s.noteFull(f)
+	}
 	if s.trouble.Swap(f) == nil {
 		s.cfg.Logger.Error("etcd is in trouble", "space", s.cfg.Space, "error", f.Err)
 	}

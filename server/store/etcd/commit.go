@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -11,15 +12,17 @@ import (
 )
 
 // perTransaction is how many operations one transaction of etcd has at most when another one holds it: etcd's default of 128
-// counts along each path from the outermost transaction, so that one with 65 operations can hold 64 of 63 each.
+// counts along each path from the outermost transaction, so that one with 64 operations can hold 64 of 63 each: maxOps, the guard
+// and the record of a group fit.
 const (
 	alone          = 120
 	perTransaction = 63
+	outermost      = (maxOps + 2 + perTransaction - 1) / perTransaction
 )
 
 // commit writes the group under the condition. A group that wrote nothing asks for the condition alone: what its functions
 // read and answered was read from a snapshot that may be older than the calls.
-func (c *committer) commit(g *group) error {
+func (c *committer) commit(g *unit) error {
 	if g.failed != nil {
 		c.known = false
 		return g.failed
@@ -35,7 +38,7 @@ func (c *committer) commit(g *group) error {
 	if len(g.single) > 1 {
 		ops = append(ops, clientv3.OpPut(c.s.recordKey, string(recordOf(g.single))))
 	}
-	seen, err := c.send(ops, next.id)
+	seen, err := c.send(nested(ops), next.id)
 	if err != nil {
 		return err
 	}
@@ -54,7 +57,7 @@ func (c *committer) commit(g *group) error {
 }
 
 // operations are those of the writes.
-func (c *committer) operations(g *group) ([]clientv3.Op, error) {
+func (c *committer) operations(g *unit) ([]clientv3.Op, error) {
 	var ops []clientv3.Op
 	now := c.s.clockNow().Unix()
 	for key, e := range g.writes {
@@ -71,26 +74,30 @@ func (c *committer) operations(g *group) ([]clientv3.Op, error) {
 			ops = append(ops, clientv3.OpPut(c.s.base+key, string(e.raw), clientv3.WithLease(id)))
 		}
 	}
-	if len(ops) < alone {
-		return ops, nil
+	return ops, nil
+}
+
+// nested puts many operations into transactions that one transaction holds.
+func nested(ops []clientv3.Op) (outer []clientv3.Op) {
+	if len(ops) <= alone {
+		return ops
 	}
-	var outer []clientv3.Op
 	for len(ops) > 0 {
 		n := min(perTransaction, len(ops))
 		outer = append(outer, clientv3.OpTxn(nil, ops[:n], nil))
 		ops = ops[n:]
 	}
-	return outer, nil
+	return outer
 }
 
 // send commits ops under the condition and gives the guard after it: with our id when it was made, by this attempt or by an
 // earlier one whose answer was lost. With no ops it gives the guard as it is.
 func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err error) {
-	sent := false
+	lost := false // an answer that may have been that it was made
 	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
 		resp, err := c.s.client.Txn(ctx).If(c.condition()).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
 		if err != nil {
-			sent = true
+			lost = lost || mayBeMade(err)
 			return err
 		}
 		seen.revision = resp.Header.Revision
@@ -105,7 +112,10 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 		}
 		return nil
 	})
-	if err == nil && sent && len(ops) > 0 && seen.guard.id != id && seen.guard.commits > c.snap.guard.commits+1 {
+	if err != nil && len(ops) > 0 && fault.CodeOf(err) == CodeFull {
+		seen, err = c.lookAgain(id, err)
+	}
+	if err == nil && lost && len(ops) > 0 && seen.guard.id != id && seen.guard.commits > c.snap.guard.commits+1 {
 		// Of the commits that were made meanwhile the first may be ours, with others on top of it.
 		c.known = false
 		return seen, unknownOutcome(errBuiltOn)
@@ -114,10 +124,39 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 		return seen, nil
 	}
 	c.known = false
-	if f, ok := errors.AsType[*fault.Error](err); ok && sent && len(ops) > 0 && f.Code != CodeUnknown {
+	if natureOf(err) == tooLong { // our request for a member, by its own limit
+		err = c.s.noteTrouble(explain(rpctypes.ErrRequestTooLarge))
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok && lost && len(ops) > 0 && f.Code != CodeUnknown && f.Code != CodeFull {
 		return seen, unknownOutcome(err)
 	}
 	return seen, err
+}
+
+// mayBeMade says whether a transaction that was answered with err can have been made all the same. The one that uses etcd's
+// quota up is: it is applied, and refused in the same answer.
+func mayBeMade(err error) bool {
+	switch natureOf(err) {
+	case passing:
+		return true
+	case final:
+		return errors.Is(err, rpctypes.ErrNoSpace)
+	}
+	return false
+}
+
+// lookAgain is for a commit that was refused for want of space. Reads are answered then, so the guard tells whether it was made.
+func (c *committer) lookAgain(id commitID, refused error) (snapshot, error) {
+	seen, err := c.s.snapshotNow(c.s.life)
+	switch {
+	case err != nil:
+		return seen, unknownOutcome(refused)
+	case seen.guard.id == id:
+		return seen, nil
+	case seen.guard.commits > c.snap.guard.commits+1:
+		return seen, unknownOutcome(errBuiltOn)
+	}
+	return seen, refused
 }
 
 var errBuiltOn = errors.New("the answer was lost, and other nodes have committed since")

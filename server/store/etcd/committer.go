@@ -12,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 )
 
 // Bounds of one transaction. etcd takes requests up to 1.5 MiB; each write costs its prefix and up to 48 bytes on top.
@@ -20,9 +21,9 @@ const (
 	maxBytes = 1<<20 + 4<<10
 )
 
-// group is what one commit holds: the functions that ran, and what they wrote together.
-type group struct {
-	members []*request
+// unit is what one commit holds: the functions that ran, and what they wrote together.
+type unit struct {
+	members []*group.Request
 	writes  map[string]entry   // what stands after all of them
 	single  []map[string]entry // of each that wrote something
 	ops     int
@@ -35,10 +36,10 @@ type group struct {
 type committer struct {
 	s       *Store
 	leases  leases
-	batch   []*request // taken from the queue, still to be run
-	snap    snapshot   // what the next group reads
-	known   bool       // whether snap can be used: nobody else's commit is known
-	current *group
+	waiting []*group.Request // taken from the queue, still to be run
+	snap    snapshot         // what the next group reads
+	known   bool             // whether snap can be used: nobody else's commit is known
+	current *unit
 	stopped chan struct{} // closed when the goroutine has ended
 }
 
@@ -46,11 +47,11 @@ type committer struct {
 func (c *committer) run() {
 	defer close(c.stopped)
 	defer c.abandon()
-	for range c.s.queue.wake {
+	for range c.s.queue.Wake() {
 		for {
-			taken, closed := c.s.queue.take()
-			c.batch = append(c.batch, taken...)
-			if len(c.batch) == 0 {
+			taken, closed := c.s.queue.Take(nil)
+			c.waiting = append(c.waiting, taken...)
+			if len(c.waiting) == 0 {
 				if closed {
 					return
 				}
@@ -71,12 +72,12 @@ func (c *committer) abandon() {
 	if len(claimed) == 0 {
 		return
 	}
-	c.s.queue.close()
+	c.s.queue.Close()
 	err := fault.New(fault.Unavailable, CodeUnknown, "An update function ended the committer's goroutine. Restart the server.")
 	c.s.broken.Store(err)
-	c.batch, _ = c.s.queue.take()
+	c.waiting, _ = c.s.queue.Take(nil)
 	for _, r := range append(claimed, c.claimAll()...) {
-		r.done <- err
+		r.Answer(err)
 	}
 }
 
@@ -87,7 +88,7 @@ const maxRounds = 32
 func (c *committer) work() {
 	for round := 0; ; round++ {
 		if err := c.refresh(); err != nil {
-			c.answer(&group{members: c.claimAll()}, err)
+			c.answer(&unit{members: c.claimAll()}, err)
 			return
 		}
 		g := c.fill()
@@ -101,9 +102,9 @@ func (c *committer) work() {
 			return
 		}
 		for _, r := range g.members {
-			r.again = true
+			r.Again()
 		}
-		c.batch, c.current = append(g.members, c.batch...), nil
+		c.waiting, c.current = append(g.members, c.waiting...), nil
 		if errors.Is(err, errConflict) {
 			wait(c.s.life, jitter(min(time.Millisecond<<min(round, 6), pauseMost)))
 		}
@@ -127,24 +128,24 @@ func (c *committer) repeats(err error) bool {
 	return false
 }
 
-func (c *committer) answer(g *group, err error) {
+func (c *committer) answer(g *unit, err error) {
 	c.current = nil
 	for _, r := range g.members {
 		if err != nil {
-			r.err = err
+			r.Err = err
 		}
-		r.done <- r.err
+		r.Answer(r.Err)
 	}
 }
 
 // claimAll takes everybody who waits: nobody can be served.
-func (c *committer) claimAll() (claimed []*request) {
-	for _, r := range c.batch {
-		if r.claim() {
+func (c *committer) claimAll() (claimed []*group.Request) {
+	for _, r := range c.waiting {
+		if r.Claim() {
 			claimed = append(claimed, r)
 		}
 	}
-	c.batch = nil
+	c.waiting = nil
 	return claimed
 }
 
@@ -164,16 +165,16 @@ func (c *committer) refresh() error {
 
 // fill runs functions until none waits or the group has reached half of the bounds. One that would need more than what is
 // left of the other half is run again as the first of the next group.
-func (c *committer) fill() *group {
-	g := &group{writes: map[string]entry{}}
+func (c *committer) fill() *unit {
+	g := &unit{writes: map[string]entry{}}
 	c.current = g
-	for len(c.batch) > 0 && g.failed == nil && g.ops < maxOps/2 && g.bytes < maxBytes/2 {
-		r := c.batch[0]
-		c.batch = c.batch[1:]
-		if r.claim() && !c.turn(g, r) {
-			r.again = true
+	for len(c.waiting) > 0 && g.failed == nil && g.ops < maxOps/2 && g.bytes < maxBytes/2 {
+		r := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		if r.Claim() && !c.turn(g, r) {
+			r.Again()
 			g.members = g.members[:len(g.members)-1]
-			c.batch = append([]*request{r}, c.batch...)
+			c.waiting = append([]*group.Request{r}, c.waiting...)
 			break
 		}
 	}
@@ -181,10 +182,10 @@ func (c *committer) fill() *group {
 }
 
 // turn runs one function and keeps or drops its writes. False = others of the group left it too little room.
-func (c *committer) turn(g *group, r *request) bool {
+func (c *committer) turn(g *unit, r *group.Request) bool {
 	g.members = append(g.members, r)
 	w := &writer{s: c.s, ctx: c.s.life, snap: c.snap, group: g, mine: map[string]entry{}}
-	err := c.run1(r.fn, w)
+	err := c.run1(r.Fn, w)
 	w.over = true
 	if w.crowded {
 		return false
@@ -195,7 +196,7 @@ func (c *committer) turn(g *group, r *request) bool {
 		err = w.err
 	}
 	g.failed = w.failed
-	if r.err = err; err == nil {
+	if r.Err = err; err == nil {
 		maps.Copy(g.writes, w.mine)
 		if len(w.mine) > 0 {
 			g.single = append(g.single, w.mine)
@@ -228,7 +229,7 @@ func (c *committer) condition() clientv3.Cmp {
 
 // mayHold is how many bytes the group may come to. One of several transactions also writes a record of them, which is as
 // long at most as what they write.
-func (g *group) mayHold() int {
+func (g *unit) mayHold() int {
 	if g.ops > 0 {
 		return maxBytes / 2
 	}

@@ -55,6 +55,14 @@ func natureOf(err error) nature {
 	return passing
 }
 
+// natureOf knows besides that a user whose token was dropped gets another one at the next attempt.
+func (s *Store) natureOf(err error) nature {
+	if s.cfg.Username != "" && errors.Is(err, rpctypes.ErrUserEmpty) {
+		return passing
+	}
+	return natureOf(err)
+}
+
 func isFinal(err error) bool {
 	for _, e := range []error{rpctypes.ErrNoSpace, rpctypes.ErrTooManyOps, rpctypes.ErrRequestTooLarge, rpctypes.ErrAuthFailed,
 		rpctypes.ErrPermissionDenied, rpctypes.ErrUserEmpty, rpctypes.ErrAuthNotEnabled, rpctypes.ErrCorrupt} {
@@ -63,34 +71,6 @@ func isFinal(err error) bool {
 		}
 	}
 	return false
-}
-
-// explain makes a fault of a call's error, with what to do about it.
-func explain(err error) *fault.Error {
-	code, text := CodeRefused, ""
-	switch {
-	case errors.Is(err, rpctypes.ErrNoSpace):
-		code, text = CodeFull, "etcd has used its space quota up and takes no more changes. Compact and defragment it or raise --quota-backend-bytes, then disarm its alarm."
-	case errors.Is(err, rpctypes.ErrTooManyOps):
-		text = "etcd takes fewer operations in a transaction than its default. Set --max-txn-ops to 128 or more on every member."
-	case errors.Is(err, rpctypes.ErrRequestTooLarge):
-		text = "etcd takes shorter requests than its default. Set --max-request-bytes to 1572864 or more on every member."
-	case errors.Is(err, rpctypes.ErrAuthFailed):
-		text = "etcd refuses the user name or the password of this node's store. Compare username and password_file with etcdctl user list."
-	case errors.Is(err, rpctypes.ErrPermissionDenied), errors.Is(err, rpctypes.ErrUserEmpty):
-		text = "etcd does not let this node read and write under its prefix. Give its user a role with readwrite on the prefix, or set username and password_file."
-	case errors.Is(err, rpctypes.ErrAuthNotEnabled):
-		text = "The store has a user name and etcd's authentication is off. Remove username and password_file, or run etcdctl auth enable."
-	case errors.Is(err, rpctypes.ErrCorrupt):
-		text = "etcd reports that its data is corrupt. Replace the member that etcdctl alarm list names."
-	case errors.Is(err, rpctypes.ErrNoLeader), strings.Contains(err.Error(), "no leader"):
-		code, text = CodeUnavailable, "etcd has no leader: too few of its members can reach one another. Look at etcdctl endpoint health; this node goes on by itself when there is a quorum again."
-	default:
-		code, text = CodeUnavailable, "etcd does not answer. Look at its members and at the way to them; this node goes on by itself when a quorum answers again."
-	}
-	e := fault.New(fault.Unavailable, code, "%s", text)
-	e.Err, e.RetryAfter = err, retryAfter
-	return e
 }
 
 // unknownOutcome is for writes that were sent and not answered.

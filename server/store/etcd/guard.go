@@ -107,19 +107,25 @@ func (s *Store) fly(f *flight) {
 	f.snap, f.err = s.snapshotNow(s.closing)
 }
 
-// claim makes the prefix the owner's, or refuses one that is another's.
+// claim makes the prefix the owner's, or refuses one that is another's. Where it was claimed before nothing is written, so that a
+// node starts on a cluster whose quota is used up.
 func (s *Store) claim(ctx context.Context) error {
 	key := s.cfg.Prefix + "/owner"
 	var owner string
 	err := s.call(ctx, func(ctx context.Context, _ int) error {
-		resp, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
+		resp, err := s.client.Get(ctx, key)
+		if err != nil || len(resp.Kvs) > 0 {
+			owner = valueOf(resp)
+			return err
+		}
+		made, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 			Then(clientv3.OpPut(key, s.cfg.Owner)).Else(clientv3.OpGet(key)).Commit()
 		if err != nil {
 			return err
 		}
 		owner = s.cfg.Owner
-		if !resp.Succeeded {
-			owner = string(resp.Responses[0].GetResponseRange().Kvs[0].Value)
+		if !made.Succeeded {
+			owner = string(made.Responses[0].GetResponseRange().Kvs[0].Value)
 		}
 		return nil
 	})
@@ -127,4 +133,11 @@ func (s *Store) claim(ctx context.Context) error {
 		return fault.New(fault.Conflict, "prefix_in_use", "The prefix %s in etcd belongs to data center %.64q. Give %s a prefix of its own.", s.cfg.Prefix, owner, s.cfg.Owner)
 	}
 	return err
+}
+
+func valueOf(resp *clientv3.GetResponse) string {
+	if resp == nil || len(resp.Kvs) == 0 {
+		return ""
+	}
+	return string(resp.Kvs[0].Value)
 }

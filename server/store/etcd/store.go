@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
+	"github.com/concord-access/terraform-provider-concord/server/store/group"
 	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
@@ -18,10 +20,11 @@ import (
 type Store struct {
 	cfg       Config // normal
 	client    *clientv3.Client
+	links     links
 	base      string // before each of the store's keys
 	guardKey  string
 	recordKey string // of a group's transactions
-	queue     queue
+	queue     *group.Queue
 	committer *committer
 	cache     cache
 	mirror    *mirror.Mirror // nil without a MirrorConfig
@@ -39,13 +42,13 @@ type Store struct {
 	boarding *flight
 	runways  chan struct{}
 
-	trouble, mirrorTrouble, broken atomic.Pointer[fault.Error]
+	trouble, full, mirrorTrouble, broken atomic.Pointer[fault.Error]
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Open connects to the cluster, claims the prefix and starts the committer. A fault of kind Unavailable when no quorum answers
-// within the request's time limit, or when the cluster refuses the node; of kind Conflict with code "prefix_in_use" when the
+// within the request's time limit, or when the cluster refuses the node or its limits are too low; of kind Conflict with code "prefix_in_use" when the
 // prefix belongs to another data center. mirror.ErrUnreadable says that the mirror file is there and no part of it is sound.
 func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if cfg, err = cfg.normal(); err != nil {
@@ -58,10 +61,13 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 			err = fmt.Errorf("open store %s in etcd: %w", cfg.base(), err)
 		}
 	}()
-	if s.client, err = dial(cfg); err != nil {
-		return nil, explain(err)
+	if err = s.connect(ctx); err != nil {
+		return nil, err
 	}
 	if err = s.claim(ctx); err != nil {
+		return nil, err
+	}
+	if err = s.tryTransactions(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.Mirror != nil {
@@ -77,10 +83,9 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{cfg: cfg, base: cfg.base() + "/d/", guardKey: cfg.base() + "/g", recordKey: cfg.base() + "/t", runways: make(chan struct{}, flights)}
+	s := &Store{cfg: cfg, base: cfg.base() + "/d/", guardKey: cfg.base() + "/g", recordKey: cfg.base() + "/t", runways: make(chan struct{}, flights), queue: group.NewQueue()}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
-	s.queue.wake = make(chan struct{}, 1)
 	s.committer = &committer{s: s, leases: leases{s: s, by: map[int64]clientv3.LeaseID{}}, stopped: make(chan struct{})}
 	return s
 }
@@ -169,25 +174,11 @@ func (s *Store) during(ctx context.Context, fn func(context.Context) error) erro
 // goroutine: it must not call Update or Close. A panic in fn becomes its error. The faults of this package are of kind
 // Unavailable; only after CodeUnknown the writes may have been made.
 func (s *Store) Update(ctx context.Context, fn func(store.Writer) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	err := s.queue.Do(ctx, fn)
+	if e := s.broken.Load(); e != nil && errors.Is(err, store.ErrClosed) && !s.closed.Load() {
+		return e
 	}
-	r := &request{fn: fn, done: make(chan error, 1)}
-	if !s.queue.add(r) {
-		if e := s.broken.Load(); e != nil && !s.closed.Load() {
-			return e
-		}
-		return store.ErrClosed
-	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-ctx.Done():
-	}
-	if r.claimed.CompareAndSwap(false, true) {
-		return ctx.Err()
-	}
-	return <-r.done
+	return err
 }
 
 // Limits are the bounds of one transaction: 4,000 writes and a little over 1 MiB, whatever etcd's own settings are as long as they
@@ -216,12 +207,12 @@ func (s *Store) Verify() error {
 	return nil
 }
 
-// Health is nil when the last call was answered, else the fault that it got, or store.ErrClosed.
+// Health is nil when the last call was answered and etcd takes changes, else the fault that it got, or store.ErrClosed.
 func (s *Store) Health() error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	for _, p := range []*atomic.Pointer[fault.Error]{&s.broken, &s.trouble, &s.mirrorTrouble} {
+	for _, p := range []*atomic.Pointer[fault.Error]{&s.broken, &s.full, &s.trouble, &s.mirrorTrouble} {
 		if e := p.Load(); e != nil {
 			return e
 		}
@@ -239,7 +230,7 @@ func (s *Store) Close() error {
 		return store.ErrClosed
 	}
 	s.close()
-	s.queue.close()
+	s.queue.Close()
 	<-s.committer.stopped
 	s.live.Wait()
 	if err := s.release(); err != nil {

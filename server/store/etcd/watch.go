@@ -44,8 +44,15 @@ func (s *Store) Watch(ctx context.Context, prefix []byte, from store.Revision, f
 
 // Revision is a revision at or after the last commit, to watch from.
 func (s *Store) Revision(ctx context.Context) (store.Revision, error) {
+	if !s.enter() {
+		return 0, store.ErrClosed
+	}
+	defer s.live.Done()
 	snap, err := s.snapshot(ctx)
-	return store.Revision(snap.revision)*perRevision + perRevision - 1, err
+	if err != nil {
+		return 0, err
+	}
+	return store.Revision(snap.revision)*perRevision + perRevision - 1, nil
 }
 
 func (s *Store) watch(ctx context.Context, prefix []byte, from store.Revision, fn func([]store.Event) error) error {

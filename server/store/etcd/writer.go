@@ -30,7 +30,7 @@ type writer struct {
 	s        *Store
 	ctx      context.Context
 	snap     snapshot
-	group    *group
+	group    *unit
 	mine     map[string]entry
 	ops      int
 	bytes    int
