@@ -62,6 +62,7 @@ type nodes struct {
 	portal  testkit.Application
 
 	seen       *sightings
+	turn       int // of killUntil
 	operations int // of administrators
 	unknown    int
 	visitors   []*visitor

@@ -22,11 +22,11 @@ const (
 // victims are those of the quick form; the long one has aSleeper too.
 func victims() []string { return []string{aNode, aMember, theWorker, aLeaver} }
 
-// killUntil kills one after the other.
+// killUntil kills one after the other, where it left off.
 func (n *nodes) killUntil(end time.Time) {
-	kinds := append(victims(), aSleeper)
-	for i := rand.IntN(len(kinds)); time.Now().Before(end) && n.s.Context().Err() == nil; i++ {
-		n.killOne(kinds[i%len(kinds)])
+	kinds := []string{aNode, aMember, theWorker, aNode, aMember, aLeaver, aNode, aMember, theWorker, aNode, aMember, aSleeper} // who sleeps takes long
+	for ; time.Now().Before(end) && n.s.Context().Err() == nil; n.turn++ {
+		n.killOne(kinds[n.turn%len(kinds)])
 		n.s.let(between(200*time.Millisecond, 2*time.Second))
 	}
 }

@@ -120,8 +120,8 @@ func TestRotationsSurvive(t *testing.T) {
 // TestLinearizable proves FLT-24 (G-06).
 func TestLinearizable(t *testing.T) { quick(t, "FLT-24") }
 
-// TestNodesUnderKills proves FLT-24, FLT-25, FLT-19, TAM-01 and CAMS-04 with three nodes on three members of etcd: a node, a member and the node that
-// works for all are killed under load.
+// TestNodesUnderKills proves FLT-24, FLT-25, FLT-19, FLT-30, TAM-01 and CAMS-04 with three nodes on three members of etcd: a node, a member and the node that
+// works for all are killed under load, and one is restarted in order.
 func TestNodesUnderKills(t *testing.T) {
 	t.Parallel()
 	nodesKilledOnce(&stage{TB: t, programs: shared, runs: 1})
@@ -131,6 +131,9 @@ func TestNodesUnderKills(t *testing.T) {
 //
 // In part or whole also MSS-L1.
 func TestVersions(t *testing.T) { quick(t, "FLT-27") }
+
+// TestHerd proves FLT-28 with one clone: 500 agents come back to a master that was killed.
+func TestHerd(t *testing.T) { quick(t, "FLT-28") }
 
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.
 func TestModel(t *testing.T) {

@@ -36,5 +36,6 @@ func trials() []trial {
 		{"FLT-24", "not-linearizable", 1, 20, linearizable},
 		{"FLT-24-nodes", "violations", 1, 10, nodesUnderKills}, // a run is a minute
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
+		{"FLT-28", "refused-or-late", 1, 5, herd},
 	}
 }

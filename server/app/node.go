@@ -197,15 +197,30 @@ func (n *Node) verifyPresent(ctx context.Context) error {
 func (n *Node) verifyHead(ctx context.Context) error {
 	head, found := n.state.Mirrored()
 	if found {
-		return n.journal.VerifyHead(ctx, head)
+		return n.journal.VerifyHead(ctx, head, n.shared())
 	}
 	pos, err := n.journal.Position(ctx)
-	if err != nil || pos.Sequence == 0 || n.shared() && !hasNodeID(n.cfg.DataDir) {
+	if err != nil || pos.Sequence == 0 {
 		return err
+	}
+	if n.shared() && !hasNodeID(n.cfg.DataDir) {
+		return n.beginHead(ctx)
 	}
 	return fault.New(fault.Conflict, "state_damaged",
 		"The head record %s is missing, so nothing proves that the state store still has every acknowledged change. Restore the file or a backup, or empty data_dir and copy from another data center.",
 		headFile(n.cfg))
+}
+
+// beginHead gives a new node the head record of the moment, before it joins: it may be killed before its own first change, and would not start
+// again without one.
+func (n *Node) beginHead(ctx context.Context) error {
+	return n.state.Update(ctx, func(w store.Writer) error {
+		position, err := w.Get(journal.PositionKey())
+		if err != nil {
+			return err
+		}
+		return w.Put(journal.PositionKey(), position, 0)
+	})
 }
 
 // verifyCommits refuses a database that lost its last commits, although none of them was a change of the configuration.

@@ -84,6 +84,18 @@ func TestTwoNodes(t *testing.T) {
 	})
 }
 
+// TestNodeKilledBeforeItsFirstChange: a node that has joined and changed nothing yet starts again after a kill (FLT-01, FLT-07).
+func TestNodeKilledBeforeItsFirstChange(t *testing.T) {
+	p := program(t)
+	one := testkit.NewProcess(t, p, "NYDC")
+	one.UseEtcd(members(t).Block("concord/NYDC"))
+	one.Start()
+	two := testkit.NewNode(t, one, "nydc2")
+	two.Start()
+	two.Kill()
+	two.Start()
+}
+
 // TestNodeNameTaken: two nodes of one data center cannot have one name (CAMS-01).
 func TestNodeNameTaken(t *testing.T) {
 	p := program(t)

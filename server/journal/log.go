@@ -68,8 +68,10 @@ func New(ctx context.Context, c Config) (*Log, error) {
 }
 
 // VerifyHead compares the database with the head record that lies beside it. The database may be ahead of it, never
-// behind, and must have the same digest where the head stands. The error is a fault that says what an operator can do (FLT-07).
-func (l *Log) VerifyHead(ctx context.Context, head []byte) error {
+// behind, and must have the same digest where the head stands. shared says that other nodes write to the same store: this one's head stands
+// at its own last change, and the journal may have been pruned past it since, which leaves the sequences to compare. The error is a
+// fault that says what an operator can do (FLT-07).
+func (l *Log) VerifyHead(ctx context.Context, head []byte, shared bool) error {
 	h, err := readPosition(head)
 	if err != nil {
 		return fmt.Errorf("read head record: %w", err)
@@ -90,6 +92,9 @@ func (l *Log) VerifyHead(ctx context.Context, head []byte) error {
 		}
 		if p.Epoch.Less(h.Epoch) {
 			return headFault(fmt.Sprintf("the database stands in epoch %s, %s was acknowledged", p.Epoch, h.Epoch))
+		}
+		if shared && h.Sequence < p.Base {
+			return nil
 		}
 		digest, found, err := (&Snapshot{r: r, l: l, pos: &p}).DigestAt(h.Sequence)
 		if err != nil || !found {

@@ -267,19 +267,19 @@ func TestVerifyHead(t *testing.T) {
 		"database switched copies already": {alter(two, "generation", 0), fault.Internal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := l.VerifyHead(t.Context(), c.head)
+			err := l.VerifyHead(t.Context(), c.head, false)
 			if got := fault.KindOf(err); got != c.kind || (err == nil) != (c.kind == fault.Internal) {
 				t.Errorf("error %v of kind %d, want %d", err, got, c.kind)
 			}
 		})
 	}
-	if err := l.VerifyHead(t.Context(), []byte("{")); err == nil {
+	if err := l.VerifyHead(t.Context(), []byte("{"), false); err == nil {
 		t.Error("an unreadable head was taken")
 	}
 	must(t, s.Update(t.Context(), func(tx store.Writer) error {
 		return tx.Delete([]byte("c/j/\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01"))
 	}))
-	if err := l.VerifyHead(t.Context(), one); !fault.Is(err, fault.Conflict) {
+	if err := l.VerifyHead(t.Context(), one, false); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a lost record was not found: %v", err)
 	}
 }
@@ -294,7 +294,7 @@ func TestVerifyHeadAtASnapshot(t *testing.T) {
 	base := head(t, s)
 	put(t, master, mdc.GroupKind(), group("g2", ""))
 	ship(t, master, clone, 1<<20)
-	must(t, clone.VerifyHead(t.Context(), base))
+	must(t, clone.VerifyHead(t.Context(), base, false))
 	must(t, clone.View(t.Context(), func(v *journal.Snapshot) error {
 		if _, found, err := v.DigestAt(0); found || err != nil {
 			t.Errorf("a digest from before the snapshot: %v, %v", found, err)

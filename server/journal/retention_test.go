@@ -1,11 +1,13 @@
 package journal_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store/badger"
@@ -127,5 +129,28 @@ func TestPruneKeepsHead(t *testing.T) {
 	if n != 20 {
 		t.Errorf("removed %d records", n)
 	}
-	must(t, l.VerifyHead(t.Context(), head))
+	must(t, l.VerifyHead(t.Context(), head, false))
+}
+
+// FLT-07, TAM-01: the head record of a node stands at its own last change. When others have made more than the journal keeps since, the node
+// starts again all the same; one that is ahead of the store does not.
+func TestHeadOfANodeThatWasAway(t *testing.T) {
+	l, s := open(t, "NYDC")
+	put(t, l, mdc.GroupKind(), group("g1", ""))
+	mine := head(t, s)
+	for i := range 5 {
+		put(t, l, mdc.GroupKind(), group(fmt.Sprint("others", i), ""))
+	}
+	ahead := head(t, s)
+	if _, err := l.Prune(t.Context(), journal.Retention{KeepRecords: 2}); err != nil {
+		t.Fatal(err)
+	}
+	must(t, l.VerifyHead(t.Context(), mine, true))
+	if err := l.VerifyHead(t.Context(), mine, false); !fault.Is(err, fault.Conflict) {
+		t.Errorf("of a store that nobody else writes to: %v", err)
+	}
+	ahead = bytes.Replace(ahead, []byte(`"sequence":6`), []byte(`"sequence":7`), 1)
+	if err := l.VerifyHead(t.Context(), ahead, true); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a store that lost the last change: %v", err)
+	}
 }

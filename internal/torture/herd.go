@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
+)
+
+const (
+	herdSize  = 500
+	herdBound = 10 * time.Second
+)
+
+// herd kills a master on which 500 agents, each with a connection of its own, and up to three clones lean, and starts it again: all are
+// back in ten seconds, and who was served once is not refused again (FLT-28).
+func herd(s *stage) {
+	all := testkit.StartProcesses(s, s.program(), []string{"NYDC", "LDC", "PARIS", "SFO"}[:1+min(3, s.runs)]...)
+	var dcs []*testkit.DataCenter
+	for _, p := range all {
+		dcs = append(dcs, &p.DataCenter)
+	}
+	testkit.Link(dcs[0], dcs[1:]...)
+	desk := dcs[0].Application("desk", "https://desk.example")
+	testkit.InStep(dcs...)
+	h := &agents{s: s, desk: desk}
+	stop := h.begin()
+	defer stop()
+	h.all("are served")
+	for range s.runs {
+		all[0].Kill()
+		h.back.Store(0)
+		h.round.Add(1)
+		all[0].Launch()
+		all[0].Within(testkit.Limit, "it listens", all[0].Listens)
+		listens := time.Now()
+		h.all("are served again")
+		if took := time.Since(listens); took > herdBound {
+			s.broke("the last of %d agents was served %s after the master listened", herdSize, took)
+		}
+		testkit.InStep(dcs...)
+	}
+	stop()
+	if n := h.refused.Load(); n > 0 {
+		s.broke("%d requests were refused after their agent had been served again, the first with %v", n, *h.first.Load())
+	}
+}
+
+// agents ask a master all the time.
+type agents struct {
+	s       *stage
+	desk    testkit.Application
+	round   atomic.Int64 // raised by each kill
+	back    atomic.Int64 // agents that were served in this round
+	refused atomic.Int64
+	first   atomic.Pointer[error]
+}
+
+func (h *agents) begin() (stop func()) {
+	ctx, cancel := context.WithCancel(h.s.Context())
+	var group sync.WaitGroup
+	for range herdSize {
+		api := h.desk.At.Agent(h.desk.Agent, h.desk.Secret)
+		group.Go(func() { h.run(ctx, api) })
+	}
+	return sync.OnceFunc(func() { cancel(); group.Wait() })
+}
+
+func (h *agents) run(ctx context.Context, api *client.Client) {
+	served := int64(-1)
+	for ctx.Err() == nil {
+		round := h.round.Load()
+		_, err := api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/session/v1/authorize", Timeout: herdBound,
+			In: wire.AuthorizeRequest{Method: http.MethodGet, Scheme: "https", Host: "desk.example", Target: "/", Navigation: true}})
+		refusal, said := errors.AsType[*client.APIError](err)
+		switch {
+		case ctx.Err() != nil || round != h.round.Load(): // it was killed meanwhile
+		case err == nil && served != round:
+			served = round
+			h.back.Add(1)
+		case said && refusal.Status >= http.StatusInternalServerError && served == round:
+			h.first.CompareAndSwap(nil, &err)
+			h.refused.Add(1)
+		}
+		h.s.let(between(100*time.Millisecond, 300*time.Millisecond)) // about as agents do
+	}
+}
+
+func (h *agents) all(what string) {
+	h.s.Helper()
+	h.desk.At.Within(3*testkit.Limit, "all agents "+what, func() bool { return h.back.Load() == herdSize })
+}
