@@ -37,6 +37,9 @@ func (r *agreementResource) Create(ctx context.Context, req resource.CreateReque
 	defer cancel()
 	var view wire.AgreementView
 	res, err := r.client.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path(r.path...), In: plan.body(nil, false), Out: &view, Retry: true, Timeout: -1})
+	if fault.Is(err, fault.Conflict) {
+		res, err = r.resume(ctx, plan, &view, err, &resp.Diagnostics)
+	}
 	if err != nil {
 		r.refused(creating, plan.key(), req.Plan.Schema, err, &resp.Diagnostics)
 		r.suggestImport(ctx, plan, err, &resp.Diagnostics)
@@ -49,6 +52,36 @@ func (r *agreementResource) Create(ctx context.Context, req resource.CreateReque
 	r.settled(ctx, &view)
 	plan.fill(view)
 	r.keep(ctx, &plan, res.ETag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+}
+
+// resume takes over an agreement that exists and is already what the plan makes of it: an apply that was cut off after the server had
+// made it, whose answer never arrived. What differs in anything is somebody else's and stays refused.
+func (r *agreementResource) resume(ctx context.Context, plan agreementModel, view *wire.AgreementView, exists error, diags *diag.Diagnostics) (client.Response, error) {
+	all, err := client.All[wire.AgreementView](ctx, r.client, client.Path(r.path...), nil)
+	if err != nil {
+		return client.Response{}, exists
+	}
+	for _, a := range all {
+		if !plan.describes(a) {
+			continue
+		}
+		res, err := r.client.Do(ctx, client.Request{Method: http.MethodGet, Path: r.at(a.ID), Out: view})
+		if err != nil {
+			return client.Response{}, exists
+		}
+		r.wasThere(plan.key(), diags)
+		return res, nil
+	}
+	return client.Response{}, exists
+}
+
+// describes says whether an agreement is what the plan would make. Whether it may overwrite counts at its creation alone.
+func (m *agreementModel) describes(a wire.AgreementView) bool {
+	interval, known := m.PollInterval.Span()
+	actual, err := time.ParseDuration(a.PollInterval)
+	return m.Name.ValueString() == a.Name && sameName(m.Source.ValueString(), a.Source) && sameName(m.Target.ValueString(), a.Target) && m.DocumentType.ValueString() == a.DocumentType &&
+		m.Enabled.ValueBool() == (a.Enabled != nil && *a.Enabled) && m.Follow.ValueBool() == (a.Follow != nil && *a.Follow) && m.WaitForSync.ValueBool() == a.WaitForSync &&
+		known && err == nil && interval == actual
 }
 
 // settled waits until the clone has shown the master that it has its copy, so that the state is not outdated at once. The

@@ -31,6 +31,7 @@ type kind struct {
 	members   string   // of a collection: the attribute that holds its members by name
 
 	protects    bool // it has deletion_protection
+	replicates  bool // it is written on the master, and a clone refuses it
 	overridable bool // a data center may lay values of its own over the object; what is declared is what replicates
 
 	by      string            // attribute of the natural name; "" = name
@@ -112,10 +113,14 @@ func (b *base[M, V, P]) resume(ctx context.Context, m P, config *M, view *V, exi
 	}
 	res, err := b.client.Do(ctx, client.Request{Method: http.MethodPut, Path: at, In: m.body(config, true), Out: view, IfMatch: now.ETag})
 	if err == nil {
-		diags.AddWarning(fmt.Sprintf("The %s %q was there already", b.noun, m.key()),
-			"It is what this configuration describes, as after an apply that was cut off, so it is now managed here. If another configuration manages it too, remove it from one of them.")
+		b.wasThere(m.key(), diags)
 	}
 	return res, err
+}
+
+func (k kind) wasThere(id string, diags *diag.Diagnostics) {
+	diags.AddWarning(fmt.Sprintf("The %s %q was there already", k.noun, id),
+		"It is what this configuration describes, as after an apply that was cut off, so it is now managed here. If another configuration manages it too, remove it from one of them.")
 }
 
 // Read fills the state from the server; what is not found leaves the state.
@@ -147,6 +152,7 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 			fmt.Sprintf("The state, or the import, names the %s %q, but the data center at %s has %q. Use the provider alias of the right data center, or import %q.", b.noun, id, b.client.Endpoint(), got, got))
 		return
 	}
+	b.planned.read(b.name+" "+id, etagKey, res.ETag)
 	b.keep(ctx, m, res.ETag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 
@@ -249,15 +255,18 @@ func (b *base[M, V, P]) keep(ctx context.Context, m P, tag string, to kept, diag
 	diags.Append(to.state.Set(ctx, m)...)
 	b.identify(ctx, to.identity, m.ident().ValueString(), diags)
 	if b, err := json.Marshal(tag); err == nil && to.private != nil {
-		diags.Append(to.private.SetKey(ctx, "etag", b)...)
+		diags.Append(to.private.SetKey(ctx, etagKey, b)...)
 	}
 }
+
+// etagKey is where the private state keeps the ETag.
+const etagKey = "etag"
 
 // etag is the one that came with what the state shows; "" when the object was imported by an older version of Terraform.
 func etag(ctx context.Context, private interface {
 	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }, diags *diag.Diagnostics) string {
-	b, d := private.GetKey(ctx, "etag")
+	b, d := private.GetKey(ctx, etagKey)
 	diags.Append(d...)
 	var tag string
 	if len(b) > 0 && json.Unmarshal(b, &tag) != nil {

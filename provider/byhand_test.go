@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,12 @@ type byHand struct {
 
 // required is the block that every configuration run by hand has.
 const required = "terraform {\n  required_providers {\n    concord = { source = \"concord-access/concord\" }\n  }\n}\n"
+
+// aliased writes the second provider of a configuration for acceptance tests as the alias that it is for a Terraform run by hand.
+func aliased(config string) string {
+	config = strings.ReplaceAll(config, `provider "ldc" {`, "provider \"concord\" {\n  alias = \"ldc\"")
+	return required + regexp.MustCompile(`(?m)^(\s+provider\s+= )ldc$`).ReplaceAllString(config, "${1}concord.ldc")
+}
 
 // newByHand is a folder of its own, in which Terraform takes a provider that was just built and asks nobody on the network.
 func newByHand(t *testing.T, config string) *byHand {

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 )
@@ -37,6 +38,7 @@ type collection[E, M, V any, P member[E, M, V]] struct {
 	describe string                   // first sentences of the description
 	single   func() resource.Resource // the resource for one object, whose attributes the entries have
 	client   *client.Client           // nil while the provider block holds unknown values
+	planned  *planned                 // what this run plans; nil where client is
 }
 
 // Metadata names the type.
@@ -54,8 +56,25 @@ func (c *collection[E, M, V, P]) IdentitySchema(_ context.Context, _ resource.Id
 // Configure takes the client over.
 func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	if connected, ok := req.ProviderData.(*connection); ok {
-		c.client = connected.client
+		c.client, c.planned = connected.client, &connected.planned
 	}
+}
+
+// ModifyPlan refuses what the server would refuse at apply.
+func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if c.planned == nil {
+		return
+	}
+	c.planned.recall(ctx, c.name, req, resp)
+	var all, members map[string]tftypes.Value
+	if resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil || !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+		return
+	}
+	for key := range members {
+		c.planned.promise(c.one.name, key)
+	}
+	l := foresight{kind: c.kind, as: c.one.name, prefix: c.members + ".*.", client: c.client, seen: &c.planned.foreseen, schema: req.Plan.Schema}
+	l.foresee(ctx, "", req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
 }
 
 // Create makes every member, and refuses where one exists.
@@ -112,7 +131,9 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 		c.refused(reading, "", req.State.Schema, err, &resp.Diagnostics)
 		return
 	}
-	c.keep(ctx, c.found(was, seen), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	now := c.found(was, seen)
+	c.planned.read(c.name+" "+now.id.ValueString(), etagsKey, now.etags)
+	c.keep(ctx, now, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 
 // found is a state of what was seen, spelled as it was before where that means the same.

@@ -38,10 +38,7 @@ type typed interface{ Type() fwattr.Type }
 // refused turns an error into diagnostics: one for each wrong field, at its attribute where there is one, and the text of
 // the whole. Every text says what to do next and names the request id.
 func (k kind) refused(op operation, id string, schema typed, err error, diags *diag.Diagnostics) {
-	summary := fmt.Sprintf("Cannot %s %s", op, k.noun)
-	if id != "" {
-		summary += fmt.Sprintf(" %q", id)
-	}
+	summary := k.cannot(op, id)
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		diags.AddError(summary, sentence(err.Error()))
@@ -62,6 +59,13 @@ func (k kind) refused(op operation, id string, schema typed, err error, diags *d
 	if placed == 0 || placed < len(f.Fields) {
 		diags.AddError(summary, paragraphs(sentence(f.Error()), next)+tail)
 	}
+}
+
+func (k kind) cannot(op operation, id string) string {
+	if id == "" {
+		return fmt.Sprintf("Cannot %s %s", op, k.noun)
+	}
+	return fmt.Sprintf("Cannot %s %s %q", op, k.noun, id)
 }
 
 // advice is what to do next.

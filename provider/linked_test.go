@@ -112,14 +112,19 @@ func (s site) endAgreement(id string) {
 	s.remove(path)()
 }
 
-// TestWriteOnClone: the refusal of a clone names the master, and says to point the provider alias there.
+// TestWriteOnClone: a plan that would write at a clone is refused with the master's address, and says to point the provider alias there.
 func TestWriteOnClone(t *testing.T) {
 	ny, ldc := twoSites(t)
 	config := linked(ny, ldc) + agreementBlock()
 	group := block(`resource "concord_group" "x"`, `provider = ldc`, `name = "a"`)
+	many := block(`resource "concord_group_collection" "x"`, `provider = ldc`, `groups = { a = {} }`)
+	policy := block(`resource "concord_session_policy" "x"`, `provider = ldc`)
+	refused := func(config string) resource.TestStep {
+		return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(words(`Point this resource's provider alias at the master: endpoint = "` + ny.Endpoint + `"`))}
+	}
 	acceptance(t,
 		resource.TestStep{Config: config},
-		resource.TestStep{Config: config + group, ExpectError: regexp.MustCompile(words(`Point this resource's provider alias at the master`))},
+		refused(config+group), refused(config+many), refused(config+policy),
 		resource.TestStep{Config: config, Check: func(*terraform.State) error {
 			if err := ldc.get("/v1/groups/a", nil); !fault.Is(err, fault.NotFound) {
 				return fmt.Errorf("the group is there: %w", err)

@@ -28,7 +28,8 @@ const maxPackage = 1 << 30
 // ModifyPlan reads the file, so that another content is a change and a missing file is refused before anything is applied.
 func (r *packageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		return // it is to be destroyed, with or without its file
+		r.base.ModifyPlan(ctx, req, resp) // it is to be destroyed, with or without its file
+		return
 	}
 	var source, fileName, format types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("source"), &source)...)
@@ -52,6 +53,7 @@ func (r *packageResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	for name, value := range map[string]any{"sha256": digest, "size": size, "file_name": fileName, "format": format} {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root(name), value)...)
 	}
+	r.foresee(ctx, req, resp)
 }
 
 func or(v types.String, other string) types.String {

@@ -17,6 +17,9 @@ const planWait = 5 * time.Second
 // planned is what one run plans for agents and the session policy, which must fit one another. It stands before what the
 // server has: with depends_on, what is changed together is judged together.
 type planned struct {
+	foreseen
+	looked
+
 	mu     sync.Mutex // guards all below
 	agents map[string]*plannedAgent
 	policy *plannedPolicy

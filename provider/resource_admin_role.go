@@ -28,7 +28,7 @@ type adminRoleResource struct {
 
 func newAdminRole() resource.Resource {
 	r := &adminRoleResource{}
-	r.kind = kind{name: "admin_role", noun: "administrators' role", path: []string{"v1", "admin-roles"}}
+	r.kind = kind{name: "admin_role", noun: "administrators' role", path: []string{"v1", "admin-roles"}, replicates: true}
 	return r
 }
 

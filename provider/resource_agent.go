@@ -33,7 +33,7 @@ type agentResource struct {
 
 func newAgent() resource.Resource {
 	r := &agentResource{}
-	r.kind = kind{name: "agent", noun: "agent", path: []string{"v1", "agents"}, overridable: true}
+	r.kind = kind{name: "agent", noun: "agent", path: []string{"v1", "agents"}, replicates: true, overridable: true}
 	return r
 }
 

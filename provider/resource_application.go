@@ -29,7 +29,7 @@ type applicationResource struct {
 
 func newApplication() resource.Resource {
 	r := &applicationResource{}
-	r.kind = kind{name: "application", noun: "application", path: []string{"v1", "applications"}, overridable: true}
+	r.kind = kind{name: "application", noun: "application", path: []string{"v1", "applications"}, replicates: true, overridable: true}
 	return r
 }
 

@@ -35,7 +35,7 @@ type schemeResource struct {
 
 func newAuthenticationScheme() resource.Resource {
 	r := &schemeResource{}
-	r.kind = kind{name: "authentication_scheme", noun: "authentication scheme", path: []string{"v1", "authentication-schemes"}, overridable: true}
+	r.kind = kind{name: "authentication_scheme", noun: "authentication scheme", path: []string{"v1", "authentication-schemes"}, replicates: true, overridable: true}
 	return r
 }
 

@@ -30,7 +30,7 @@ type policyResource struct {
 
 func newAuthorizationPolicy() resource.Resource {
 	r := &policyResource{}
-	r.kind = kind{name: "authorization_policy", noun: "authorization policy", path: []string{"v1", "authorization-policies"}, overridable: true}
+	r.kind = kind{name: "authorization_policy", noun: "authorization policy", path: []string{"v1", "authorization-policies"}, replicates: true, overridable: true}
 	return r
 }
 

@@ -125,6 +125,9 @@ func (r *dataCenterResource) ModifyPlan(ctx context.Context, req resource.Modify
 	if resp.Diagnostics.HasError() || will.IsUnknown() {
 		return
 	}
+	if r.planned != nil {
+		r.planned.becomes(will.ValueString())
+	}
 	r.peerURL(ctx, req, resp)
 	if open.IsNull() {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("write_enabled"), will.ValueString() != clone)...)

@@ -26,7 +26,7 @@ type groupResource struct {
 
 func newGroup() resource.Resource {
 	r := &groupResource{}
-	r.kind = kind{name: "group", noun: "group", path: []string{"v1", "groups"}}
+	r.kind = kind{name: "group", noun: "group", path: []string{"v1", "groups"}, replicates: true}
 	return r
 }
 

@@ -36,7 +36,7 @@ type identityStoreResource struct {
 
 func newIdentityStore() resource.Resource {
 	r := &identityStoreResource{}
-	r.kind = kind{name: "identity_store", noun: "identity store", path: []string{"v1", "identity-stores"}, overridable: true}
+	r.kind = kind{name: "identity_store", noun: "identity store", path: []string{"v1", "identity-stores"}, replicates: true, overridable: true}
 	return r
 }
 

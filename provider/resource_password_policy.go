@@ -24,7 +24,7 @@ type passwordPolicyResource struct {
 
 func newPasswordPolicy() resource.Resource {
 	r := &passwordPolicyResource{}
-	r.kind = kind{name: "password_policy", noun: "password policy", path: []string{"v1", "password-policy"}, singleton: true}
+	r.kind = kind{name: "password_policy", noun: "password policy", path: []string{"v1", "password-policy"}, replicates: true, singleton: true}
 	return r
 }
 

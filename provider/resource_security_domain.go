@@ -26,7 +26,7 @@ type domainResource struct {
 
 func newSecurityDomain() resource.Resource {
 	r := &domainResource{}
-	r.kind = kind{name: "security_domain", noun: "security domain", path: []string{"v1", "security-domains"}}
+	r.kind = kind{name: "security_domain", noun: "security domain", path: []string{"v1", "security-domains"}, replicates: true}
 	return r
 }
 

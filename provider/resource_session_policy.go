@@ -41,7 +41,7 @@ type sessionPolicyResource struct {
 
 func newSessionPolicy() resource.Resource {
 	r := &sessionPolicyResource{}
-	r.kind = kind{name: "session_policy", noun: "session policy", path: []string{"v1", "session-policy"}, singleton: true, overridable: true}
+	r.kind = kind{name: "session_policy", noun: "session policy", path: []string{"v1", "session-policy"}, replicates: true, singleton: true, overridable: true}
 	return r
 }
 

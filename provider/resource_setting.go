@@ -29,7 +29,7 @@ type settingResource struct {
 
 func newSetting() resource.Resource {
 	r := &settingResource{}
-	r.kind = kind{name: "setting", noun: "setting", path: []string{"v1", "settings"}, overridable: true}
+	r.kind = kind{name: "setting", noun: "setting", path: []string{"v1", "settings"}, replicates: true, overridable: true}
 	return r
 }
 

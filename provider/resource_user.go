@@ -30,7 +30,7 @@ type userResource struct {
 
 func newUser() resource.Resource {
 	r := &userResource{}
-	r.kind = kind{name: "user", noun: "user", path: []string{"v1", "users"}}
+	r.kind = kind{name: "user", noun: "user", path: []string{"v1", "users"}, replicates: true}
 	return r
 }
 

@@ -10,6 +10,7 @@ import (
 type userCollection = collection[userEntry, userModel, wire.UserView, *userModel]
 
 var (
+	_ resource.ResourceWithModifyPlan     = (*userCollection)(nil)
 	_ resource.ResourceWithImportState    = (*userCollection)(nil)
 	_ resource.ResourceWithIdentity       = (*userCollection)(nil)
 	_ resource.ResourceWithValidateConfig = (*userCollection)(nil)
@@ -17,7 +18,7 @@ var (
 
 func newUserCollection() resource.Resource {
 	return &userCollection{folded: true, single: newUser, one: kind{name: "user", noun: "user", members: "users"},
-		kind: kind{name: "user_collection", noun: "user collection", path: []string{"v1", "users"}, members: "users"},
+		kind: kind{name: "user_collection", noun: "user collection", path: []string{"v1", "users"}, members: "users", replicates: true},
 		secrets: []collected[userModel]{
 			{"password_wo", "passwords_wo", passwordLength(), func(m *userModel) *types.String { return &m.Password }},
 			{"imported_hash_wo", "imported_hashes_wo", hashLength(), func(m *userModel) *types.String { return &m.Imported }},

@@ -1,16 +1,27 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// ModifyPlan refuses to destroy what is protected, and plans no change where nothing is left of it: the framework marks computed
-// values as unknown as soon as the configuration differs from the state, also where it only spells the same value in another way.
+// ModifyPlan refuses to destroy what is protected, plans no change where nothing is left of it, and refuses what the server would.
 func (b *base[M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	b.protect(ctx, req, &resp.Diagnostics)
+	b.settle(req, resp)
+	b.foresee(ctx, req, resp)
+	if b.planned != nil {
+		b.planned.recall(ctx, b.name, req, resp)
+	}
+}
+
+// settle plans no change where nothing is left of it: the framework marks computed values as unknown as soon as the configuration
+// differs from the state, also where it only spells the same value in another way.
+func (b *base[M, V, P]) settle(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() || req.State.Raw.IsNull() || len(resp.RequiresReplace) > 0 {
 		return
 	}
@@ -30,6 +41,20 @@ func (b *base[M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		state[protection] = plan[protection]
 	}
 	resp.Plan.Raw = tftypes.NewValue(req.State.Raw.Type(), state)
+}
+
+// foresee refuses what the server would refuse at apply.
+func (b *base[M, V, P]) foresee(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if b.planned == nil || resp.Plan.Raw.IsNull() {
+		return
+	}
+	id := ""
+	mentioned(resp.Plan.Raw, cmp.Or(b.by, "name"), func(name string, _ path.Path) {
+		id = name
+		b.planned.promise(b.name, name)
+	})
+	l := foresight{kind: b.kind, as: b.name, client: b.client, seen: &b.planned.foreseen, schema: req.Plan.Schema}
+	l.foresee(ctx, id, req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
 }
 
 // sameProtection says whether an attribute that a state of an older version lacks stays as it is: not written, it is false.
