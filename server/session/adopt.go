@@ -70,17 +70,17 @@ func (e *Engine) take(ctx context.Context, c *claim, r *resident, o *outcome) (a
 		err := e.confirmed(ctx, c, r, o)
 		return adoption{r, AdoptedFound}, err
 	}
-	s := e.given(c, o)
+	s := e.received(c, o)
 	return e.settle(ctx, s, AdoptedFound, func(w store.Writer) error {
 		if err := w.Delete(keyPending(s.SSOID)); err != nil {
 			return err
 		}
-		return e.tellMembers(w, c, s, s.Members, o.from)
+		return e.tellMembers(w, c, s, s.Members)
 	})
 }
 
-// given is the session that a partner gave, as one of this data center.
-func (e *Engine) given(c *claim, o *outcome) *mdc.Session {
+// received is the session that a partner gave, as one of this data center.
+func (e *Engine) received(c *claim, o *outcome) *mdc.Session {
 	s := e.newSession(c)
 	s.Attributes, s.Groups, s.Level, s.ClientAddress = o.session.Attributes, o.session.Groups, o.session.Level, o.session.ClientAddress
 	s.Scheme, s.Methods = o.session.Scheme, o.session.Methods
@@ -112,7 +112,7 @@ func (e *Engine) fromCookie(ctx context.Context, c *claim, d decision, f *sighte
 	s.Origin = &mdc.Origin{ClusterID: c.Cluster, SessionID: c.ID}
 	s.Members = d.made.asked
 	if d.rule == AdoptedCookie {
-		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellMembers(w, c, s, s.Members, "") })
+		return e.settle(ctx, s, AdoptedCookie, func(w store.Writer) error { return e.tellMembers(w, c, s, s.Members) })
 	}
 	if err := e.degrade(ctx, c, f.record); err != nil {
 		return adoption{}, err
@@ -149,7 +149,9 @@ func (e *Engine) settle(ctx context.Context, s *mdc.Session, rule string, also f
 	if s.DegradedSince != nil {
 		e.pending.Store(true)
 	}
-	e.nudge()
+	if rule != AdoptedFound || len(s.Members) > 1 || e.cfg.Policies.SessionPolicy().Anchored {
+		e.nudge()
+	} // otherwise there is only the one that gave it, which knows unless it has just crashed: to tell it can wait for the next round
 	return adoption{r, rule}, nil
 }
 

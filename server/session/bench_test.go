@@ -2,6 +2,9 @@ package session_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/server/session"
@@ -32,4 +35,30 @@ func benchmarkAuthorize(b *testing.B, domain bool) {
 			}
 		}
 	})
+}
+
+// BenchmarkSignIn makes durable sessions, for one caller and for 64.
+func BenchmarkSignIn(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			w := newWorld(b, "NYDC")
+			c := w.centers["NYDC"]
+			b.ReportAllocs()
+			b.ResetTimer()
+			var next atomic.Int64
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					for next.Add(1) <= int64(b.N) {
+						q := session.SignInRequest{Store: people, Level: 1, ClientAddress: "192.0.2.1", Person: session.Person{Name: "ann", Groups: []string{"staff"}, Enabled: true}}
+						if _, err := c.SignIn(context.Background(), q); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sessions/s")
+		})
+	}
 }

@@ -188,7 +188,7 @@ func (e *Engine) confirmed(ctx context.Context, c *claim, r *resident, o *outcom
 		if err := e.append(ctx, w, confirmedBy(whole, o.from)); err != nil {
 			return err
 		}
-		return e.tellMembers(w, c, whole, e.members(o), o.from)
+		return e.tellMembers(w, c, whole, e.members(o))
 	})
 	e.nudge()
 	return err

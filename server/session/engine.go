@@ -96,6 +96,7 @@ type Engine struct {
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers
+	given     given
 	news      news
 	reserved  reservations
 	places    places

@@ -145,7 +145,7 @@ func (e *Engine) contradict(w store.Writer, from string, ev Event, s *mdc.Sessio
 	}
 	c := claim{Cluster: e.cfg.ClusterID, ID: s.ID, Proof: random128(ev.Proof), SSOID: s.SSOID, User: s.User, Store: s.Store, Level: s.Level, LevelDomain: s.LevelDomain,
 		AuthenticatedAt: s.AuthenticatedAt, ExpiresAt: s.ExpiresAt, Seen: s.LastAccess, Until: s.ExpiresAt}
-	return e.tell(w, KindMoved, &c, s, []string{from}, "")
+	return e.tell(w, KindMoved, &c, s, []string{from})
 }
 
 // entitled says whether a partner may speak about a session: it shows the proof, or it was given the session from here.

@@ -24,23 +24,23 @@ type queued struct {
 
 func outboxOf(partner string) []byte { return []byte("e/" + mdc.FoldName(partner) + "/") }
 
-// tellMembers queues, in the transaction that makes a session or confirms it, the news of it for every member but the one that
-// knows: joined, or with an anchored policy moved, which the one that gave the session must hear too (OAM-19).
-func (e *Engine) tellMembers(w store.Writer, c *claim, s *mdc.Session, members []string, knows string) error {
+// tellMembers queues, in the transaction that makes a session or confirms it, the news of it for every member: joined, or with an
+// anchored policy moved (OAM-19). The one that gave the session hears it too: it may have crashed before its own note was durable.
+func (e *Engine) tellMembers(w store.Writer, c *claim, s *mdc.Session, members []string) error {
 	if e.cfg.Policies.SessionPolicy().Anchored {
-		return e.tell(w, KindMoved, c, s, members, "")
+		return e.tell(w, KindMoved, c, s, members)
 	}
-	return e.tell(w, KindJoined, c, s, members, knows)
+	return e.tell(w, KindJoined, c, s, members)
 }
 
-func (e *Engine) tell(w store.Writer, kind string, c *claim, s *mdc.Session, members []string, knows string) error {
+func (e *Engine) tell(w store.Writer, kind string, c *claim, s *mdc.Session, members []string) error {
 	now := e.now()
 	at := now
 	if kind == KindMoved {
 		at = s.CreatedAt
 	}
 	for _, member := range members {
-		if mdc.SameName(member, knows) || mdc.SameName(member, e.cfg.ClusterID) {
+		if mdc.SameName(member, e.cfg.ClusterID) {
 			continue
 		}
 		claim, err := e.sealClaim(payloadPending, e.pendingAt(), *c)

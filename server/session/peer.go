@@ -223,29 +223,6 @@ func (e *Engine) over(ctx context.Context, s *mdc.Session) (bool, error) {
 	return !found || !p.Enabled, nil
 }
 
-// handOver notes, durably and at once, that a partner has the session and that a code was used; there is false when the
-// session is not there any more.
-func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (used, there bool, err error) {
-	if containsCluster(s.Members, to) && jti == "" {
-		return false, true, nil
-	}
-	r, err := e.held(ctx, s)
-	if err != nil {
-		return false, false, err
-	}
-	joins := false
-	err = e.change(ctx, r, func(s *mdc.Session) bool { joins = join(s, to); return joins }, func(w store.Writer) error {
-		there = true
-		if used, err = markCode(w, jti); err != nil || !joins {
-			return err
-		}
-		given := about(s, actHandOver, ResultFound)
-		given.Actor, given.Detail = "partner:"+to, "to "+to
-		return e.append(ctx, w, given)
-	})
-	return used, there, err
-}
-
 // join adds a member; false when it is one or there is no room.
 func join(s *mdc.Session, cluster string) bool {
 	before := len(s.Members)
@@ -257,7 +234,7 @@ func join(s *mdc.Session, cluster string) bool {
 func (e *Engine) shown(s *mdc.Session, last time.Time) *mdc.Session {
 	c := *s
 	c.ProofHash, c.Index, c.Origin, c.DegradedSince = nil, nil, nil, nil
-	c.LastAccess = e.latestAccess(s.ID, last)
+	c.LastAccess, c.Members = e.latestAccess(s.ID, last), e.given.with(s.SSOID, c.Members)
 	return &c
 }
 

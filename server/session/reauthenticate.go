@@ -37,7 +37,7 @@ func (e *Engine) keepSignOn(ctx context.Context, q SignInRequest, c *claim, o *o
 	s.Attributes, s.Groups, s.Members = q.Person.Attributes, q.Person.Groups, o.asked
 	s.Origin = &mdc.Origin{ClusterID: c.Cluster, SessionID: c.ID}
 	if o.verdict == verdictFound {
-		s = e.given(c, o)
+		s = e.received(c, o)
 	}
 	s.ClientAddress, s.LastAccess = clip(q.ClientAddress, maxAddress), e.now()
 	s.Scheme, s.Methods = q.Scheme, q.Methods
@@ -48,6 +48,6 @@ func (e *Engine) keepSignOn(ctx context.Context, q SignInRequest, c *claim, o *o
 		if err := q.Certificate.remember(w, s, e.now()); err != nil {
 			return err
 		}
-		return e.tellMembers(w, c, s, s.Members, o.from)
+		return e.tellMembers(w, c, s, s.Members)
 	})
 }

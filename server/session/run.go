@@ -26,6 +26,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer wait.Wait()
 	wait.Go(func() { e.flushing(ctx) })
 	wait.Go(func() { e.sweeping(ctx) })
+	wait.Go(func() { e.noting(ctx) })
 	return e.Work(ctx)
 }
 
@@ -36,6 +37,7 @@ func (e *Engine) RunNode(ctx context.Context) error {
 	defer wait.Wait()
 	wait.Go(func() { e.flushing(ctx) })
 	wait.Go(func() { e.sweeping(ctx) })
+	wait.Go(func() { e.noting(ctx) })
 	wait.Go(func() { e.log.Follow(ctx) })
 	wait.Go(func() { e.Follow(ctx) })
 	e.every(ctx, func() time.Duration { return confirmEvery }, e.tellTouches)
