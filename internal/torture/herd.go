@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	herdSize  = 500
+	herdMost  = 500
 	herdBound = 10 * time.Second
 )
 
-// herd kills a master on which 500 agents, each with a connection of its own, and up to three clones lean, and starts it again: all are
+// herd kills a master on which a hundred agents for each run, up to 500, each with a connection of its own, and up to three clones lean, and starts it again: all are
 // back in ten seconds, and who was served once is not refused again (FLT-28).
 func herd(s *stage) {
 	all := testkit.StartProcesses(s, s.program(), []string{"NYDC", "LDC", "PARIS", "SFO"}[:1+min(3, s.runs)]...)
@@ -29,7 +29,7 @@ func herd(s *stage) {
 	testkit.Link(dcs[0], dcs[1:]...)
 	desk := dcs[0].Application("desk", "https://desk.example")
 	testkit.InStep(dcs...)
-	h := &agents{s: s, desk: desk}
+	h := &agents{s: s, desk: desk, size: min(herdMost, 100*s.runs)}
 	stop := h.begin()
 	defer stop()
 	h.all("are served")
@@ -42,7 +42,7 @@ func herd(s *stage) {
 		listens := time.Now()
 		h.all("are served again")
 		if took := time.Since(listens); took > herdBound {
-			s.broke("the last of %d agents was served %s after the master listened", herdSize, took)
+			s.broke("the last of %d agents was served %s after the master listened", h.size, took)
 		}
 		testkit.InStep(dcs...)
 	}
@@ -56,6 +56,7 @@ func herd(s *stage) {
 type agents struct {
 	s       *stage
 	desk    testkit.Application
+	size    int
 	round   atomic.Int64 // raised by each kill
 	back    atomic.Int64 // agents that were served in this round
 	refused atomic.Int64
@@ -65,7 +66,7 @@ type agents struct {
 func (h *agents) begin() (stop func()) {
 	ctx, cancel := context.WithCancel(h.s.Context())
 	var group sync.WaitGroup
-	for range herdSize {
+	for range h.size {
 		api := h.desk.At.Agent(h.desk.Agent, h.desk.Secret)
 		group.Go(func() { h.run(ctx, api) })
 	}
@@ -94,5 +95,5 @@ func (h *agents) run(ctx context.Context, api *client.Client) {
 
 func (h *agents) all(what string) {
 	h.s.Helper()
-	h.desk.At.Within(3*testkit.Limit, "all agents "+what, func() bool { return h.back.Load() == herdSize })
+	h.desk.At.Within(3*testkit.Limit, "all agents "+what, func() bool { return h.back.Load() == int64(h.size) })
 }

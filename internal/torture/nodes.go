@@ -26,7 +26,7 @@ const (
 // again, while eight clients administer it and six people sign in, use an application and sign out, each step at any node. What
 // administrators saw must be linearizable; what was acknowledged of sign-ons must hold at every node (FLT-24, FLT-25, FLT-19). A run is a minute.
 func nodesUnderKills(s *stage) {
-	n := startNodes(s)
+	n := startNodes(s, 2*time.Second)
 	stop := n.visit()
 	for run := range s.runs {
 		for end, part := time.Now().Add(time.Minute), 0; time.Now().Before(end) && s.Context().Err() == nil; part++ {
@@ -40,7 +40,7 @@ func nodesUnderKills(s *stage) {
 
 // nodesKilledOnce is the same with one kill of a node, of a member and of the node that works for all.
 func nodesKilledOnce(s *stage) {
-	n := startNodes(s)
+	n := startNodes(s, 500*time.Millisecond)
 	stop := n.visit()
 	n.round(0, func() {
 		n.after(20)
@@ -62,14 +62,15 @@ type nodes struct {
 	portal  testkit.Application
 
 	seen       *sightings
-	turn       int // of killUntil
-	operations int // of administrators
+	turn       int           // of killUntil
+	gap        time.Duration // at most between two faults, and between a kill and the start
+	operations int           // of administrators
 	unknown    int
 	visitors   []*visitor
 }
 
-func startNodes(s *stage) *nodes {
-	n := &nodes{s: s, seen: newSightings(), members: testkit.NewEtcd(s, s.etcd(), 3, testkit.EtcdOptions{})}
+func startNodes(s *stage, gap time.Duration) *nodes {
+	n := &nodes{s: s, gap: gap, seen: newSightings(), members: testkit.NewEtcd(s, s.etcd(), 3, testkit.EtcdOptions{})}
 	first := testkit.NewProcess(s, s.program(), "NYDC")
 	first.UseEtcd(n.members.Block("concord/NYDC"))
 	first.Start()

@@ -27,7 +27,7 @@ func (n *nodes) killUntil(end time.Time) {
 	kinds := []string{aNode, aMember, theWorker, aNode, aMember, aLeaver, aNode, aMember, theWorker, aNode, aMember, aSleeper} // who sleeps takes long
 	for ; time.Now().Before(end) && n.s.Context().Err() == nil; n.turn++ {
 		n.killOne(kinds[n.turn%len(kinds)])
-		n.s.let(between(200*time.Millisecond, 2*time.Second))
+		n.s.let(between(n.gap/10, n.gap))
 	}
 }
 
@@ -38,7 +38,7 @@ func (n *nodes) killOne(kind string) {
 	case aMember:
 		m := n.members.Members[rand.IntN(len(n.members.Members))]
 		m.Kill()
-		n.s.let(between(200*time.Millisecond, 2*time.Second))
+		n.s.let(between(n.gap/10, n.gap))
 		m.Start()
 		m.AwaitHealthy()
 	case theWorker:
@@ -73,7 +73,7 @@ func (n *nodes) pause(p *testkit.Process) {
 
 func (n *nodes) killNode(p *testkit.Process) {
 	p.Kill()
-	n.s.let(between(200*time.Millisecond, 2*time.Second))
+	n.s.let(between(n.gap/10, n.gap))
 	p.Start()
 }
 

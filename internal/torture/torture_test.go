@@ -132,7 +132,7 @@ func TestNodesUnderKills(t *testing.T) {
 // In part or whole also MSS-L1.
 func TestVersions(t *testing.T) { quick(t, "FLT-27") }
 
-// TestHerd proves FLT-28 with one clone: 500 agents come back to a master that was killed.
+// TestHerd proves FLT-28 with one clone: a hundred agents come back to a master that was killed.
 func TestHerd(t *testing.T) { quick(t, "FLT-28") }
 
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.
