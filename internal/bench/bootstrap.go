@@ -15,6 +15,8 @@ const (
 	slopeRounds     = 3
 	slopeSmall      = 1_000
 	slopeLarge      = 100_000
+	memorySmall     = 250_000 // fills what the store keeps in memory at most
+	memoryLarge     = 750_000
 )
 
 // bootstrap10k measures the first copy: the POST of the agreement, which is answered when it is in force and confirmed.
@@ -65,7 +67,7 @@ func (s *stage) master(ctx context.Context, dc config.DevDataCenter, groups int)
 // copied is what one first copy took.
 type copied struct {
 	took         time.Duration
-	clone, grown float64 // MiB: resident at the clone at most, and by how much the master's most has grown
+	clone, grown float64 // MiB: anonymous memory of the clone at most, and by how much the master's most has grown
 }
 
 // firstCopy makes a fresh data center the clone of a master, and stops it.
@@ -81,15 +83,18 @@ func (s *stage) firstCopy(ctx context.Context, master *admin, source *process, d
 	if err != nil {
 		return c, err
 	}
+	most := p.most()
 	begin := time.Now()
-	if err := follow(ctx, master, clone); err != nil {
+	err = follow(ctx, master, clone)
+	c.took = time.Since(begin)
+	var err1 error
+	c.clone, err1 = most()
+	if err != nil {
 		return c, err
 	}
-	c.took = time.Since(begin)
-	after, err1 := source.peak()
-	c.clone, err = p.peak()
+	after, err2 := source.peak()
 	c.grown = after - before
-	return c, errors.Join(err1, err, p.stop())
+	return c, errors.Join(err1, err2, p.stop())
 }
 
 // bootstrapSlope compares the time that one object of a first copy takes among many with that among few. What a copy of
@@ -121,5 +126,31 @@ func bootstrapSlope(ctx context.Context, s *stage) error {
 	s.report.note(judge("bootstrap-slope/memory-clone", "MiB", clones, goal{}))
 	s.report.note(judge("bootstrap-slope/memory-master-growth", "MiB", grown, goal{}))
 	s.report.add(judge("bootstrap-slope", "us", slope, goal{false, 1.1}))
+	return nil
+}
+
+// bootstrapMemory compares the most that master and clone have resident with a first copy of many objects with that of a third of
+// them.
+func bootstrapMemory(ctx context.Context, s *stage) error {
+	sizes := []int{memorySmall, memoryLarge}
+	dcs, err := s.layOut(ctx, names("NY0,NY1", len(sizes)), 2*len(sizes))
+	if err != nil {
+		return err
+	}
+	var c [2]copied
+	for i, size := range sizes {
+		master, source, err := s.master(ctx, dcs[i], size)
+		if err != nil {
+			return err
+		}
+		if c[i], err = s.firstCopy(ctx, master, source, dcs[len(sizes)+i]); err != nil {
+			return err
+		}
+		if err := source.stop(); err != nil {
+			return err
+		}
+	}
+	s.report.note(judge("bootstrap-memory/master-growth", "MiB", []pair{{c[1].grown, c[0].grown}}, goal{}))
+	s.report.note(judge("bootstrap-memory", "MiB", []pair{{c[1].clone, c[0].clone}}, goal{}))
 	return nil
 }

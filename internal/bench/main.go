@@ -17,7 +17,7 @@ const overall = 20 * time.Minute
 func benchmarks() []benchmark {
 	return []benchmark{{"authorize", authorize}, {"authorize-full", authorizeFull}, {"authorize-sessions-slope", authorizeSlope}, {"sign-in", signIn}, {"create-session", createSession}, {"authorize-etcd", withEtcd("authorize-etcd", authorizeEtcd)}, {"sign-in-etcd", withEtcd("sign-in-etcd", signInEtcd)}, {"nodes-watch", withEtcd("nodes-watch", nodes)},
 		{"adopt", adopt}, {"memory-per-session", memoryPerSession}, {"cold-start", coldStart}, {"recovery", recovery}, {"follow-lag", followLag}, {"follow-lag-far", followFar}, {"live-10k", live10k}, {"catch-up-10k", catchUp10k},
-		{"bootstrap-10k", bootstrap10k}, {"bootstrap-slope", bootstrapSlope}, {"issue-certificate", issueCertificate}, {"mtls-handshake", mtlsHandshake}, {"decide-policies-slope", decideSlope}, {"apply-1000", apply1000}, {"apply-collection-1000", applyCollection1000}, {"peer-openldap", peerOpenLDAP}}
+		{"bootstrap-10k", bootstrap10k}, {"bootstrap-slope", bootstrapSlope}, {"bootstrap-memory", bootstrapMemory}, {"issue-certificate", issueCertificate}, {"mtls-handshake", mtlsHandshake}, {"decide-policies-slope", decideSlope}, {"apply-1000", apply1000}, {"apply-collection-1000", applyCollection1000}, {"peer-openldap", peerOpenLDAP}}
 }
 
 type benchmark struct {

@@ -102,6 +102,32 @@ func (p *process) peak() (float64, error) {
 // resident is the memory that a process has resident now, in bytes, without the files that it maps.
 func (p *process) resident() (float64, error) { return p.memory("RssAnon:") }
 
+// most watches what resident gives; the answer ends that and is the most that was seen, in MiB. The files that a process maps are
+// left out: the system takes their pages back when it needs them.
+func (p *process) most() func() (float64, error) {
+	stop, seen := make(chan struct{}), make(chan float64, 1)
+	var failed error
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		most := 0.0
+		for {
+			select {
+			case <-stop:
+				seen <- most / (1 << 20)
+				return
+			case <-tick.C:
+				bytes, err := p.resident()
+				most, failed = max(most, bytes), errors.Join(failed, err)
+			}
+		}
+	}()
+	return func() (float64, error) {
+		close(stop)
+		return <-seen, failed
+	}
+}
+
 func (p *process) memory(field string) (float64, error) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "status"))
 	if err != nil {
