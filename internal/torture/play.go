@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -72,7 +73,11 @@ func (p *play) TempDir() string {
 		p.Fatal(err)
 	}
 	p.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	inner := filepath.Join(dir, "dir") // as of a test, beside which there may be more
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		p.Fatal(err)
+	}
+	return inner
 }
 
 func (p *play) Fail() {

@@ -84,20 +84,9 @@ func TestTwoNodes(t *testing.T) {
 	})
 }
 
-// TestNodeKilledBeforeItsFirstChange: a node that has joined and changed nothing yet starts again after a kill (FLT-01, FLT-07).
-func TestNodeKilledBeforeItsFirstChange(t *testing.T) {
-	p := program(t)
-	one := testkit.NewProcess(t, p, "NYDC")
-	one.UseEtcd(members(t).Block("concord/NYDC"))
-	one.Start()
-	two := testkit.NewNode(t, one, "nydc2")
-	two.Start()
-	two.Kill()
-	two.Start()
-}
-
-// TestNodeNameTaken: two nodes of one data center cannot have one name (CAMS-01).
-func TestNodeNameTaken(t *testing.T) {
+// TestNodeJoins: two nodes of one data center cannot have one name (CAMS-01), and one that has joined and changed nothing yet starts again after a
+// kill (FLT-01, FLT-07).
+func TestNodeJoins(t *testing.T) {
 	p := program(t)
 	one := testkit.NewProcess(t, p, "NYDC")
 	one.UseEtcd(members(t).Block("concord/NYDC"))
@@ -107,4 +96,8 @@ func TestNodeNameTaken(t *testing.T) {
 	if code := two.Exit(); code != 1 || !strings.Contains(two.Log(), "Another node nydc1 of this data center is alive") {
 		t.Errorf("exit code %d:\n%s", code, two.Log())
 	}
+	three := testkit.NewNode(t, one, "nydc3")
+	three.Start()
+	three.Kill()
+	three.Start()
 }

@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -12,12 +13,12 @@ import (
 )
 
 // perTransaction is how many operations one transaction of etcd has at most when another one holds it: etcd's default of 128
-// counts along each path from the outermost transaction, so that one with 64 operations can hold 64 of 63 each: maxOps, the guard
-// and the record of a group fit.
+// counts along each path from the outermost transaction, so that one with 64 operations can hold 64 of 63 each: maxOps, the guard,
+// the record of a group and the end of a turn fit.
 const (
 	alone          = 120
 	perTransaction = 63
-	outermost      = (maxOps + 2 + perTransaction - 1) / perTransaction
+	outermost      = (maxOps + 3 + perTransaction - 1) / perTransaction
 )
 
 // commit writes the group under the condition. A group that wrote nothing asks for the condition alone: what its functions
@@ -38,6 +39,9 @@ func (c *committer) commit(g *unit) error {
 	if len(g.single) > 1 {
 		ops = append(ops, clientv3.OpPut(c.s.recordKey, string(recordOf(g.single))))
 	}
+	if len(ops) > 0 && c.holds != 0 {
+		ops = append(ops, clientv3.OpDelete(c.s.turnKey))
+	}
 	seen, err := c.send(nested(ops), next.id)
 	if err != nil {
 		return err
@@ -46,10 +50,11 @@ func (c *committer) commit(g *unit) error {
 		return nil
 	}
 	if seen.guard.id != next.id {
-		c.snap = seen
+		c.snap, c.holds = seen, 0 // a turn would have kept others back
 		c.s.cache.follow(seen.guard.revision)
 		return errConflict
 	}
+	c.holds = 0 // the turn went with the commit
 	c.s.cache.move(c.snap.guard.revision, seen.guard.revision, g.writes)
 	c.snap = snapshot{revision: seen.guard.revision, guard: guard{seen.guard.revision, next.commits, next.id}}
 	c.s.mirrorGroup(next.commits, g.writes)
@@ -91,27 +96,20 @@ func nested(ops []clientv3.Op) (outer []clientv3.Op) {
 }
 
 // send commits ops under the condition and gives the guard after it: with our id when it was made, by this attempt or by an
-// earlier one whose answer was lost. With no ops it gives the guard as it is.
+// earlier one whose answer was lost. With no ops it gives the guard as it is. While it is another node's turn the same commit is sent again: one
+// that is still on its way could be made later, beside a new one.
 func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err error) {
 	lost := false // an answer that may have been that it was made
-	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
-		resp, err := c.s.client.Txn(ctx).If(c.condition()).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
-		if err != nil {
-			lost = lost || mayBeMade(err)
-			return err
+	for begin := time.Now(); ; {
+		seen, err = c.sendOnce(ops, id, &lost)
+		if err != nil || len(ops) == 0 || seen.guard.revision != c.snap.guard.revision {
+			break
 		}
-		seen.revision = resp.Header.Revision
-		switch {
-		case !resp.Succeeded:
-			seen.guard, err = decodeGuard(resp.Responses[0].GetResponseRange().Kvs)
-			return err
-		case len(ops) == 0:
-			seen.guard = c.snap.guard
-		default:
-			seen.guard = guard{revision: resp.Header.Revision, id: id}
+		if time.Since(begin) > c.s.cfg.RequestTimeout || !wait(c.s.life, jitter(pauseLeast)) {
+			err = contended()
+			break
 		}
-		return nil
-	})
+	}
 	if err != nil && len(ops) > 0 && fault.CodeOf(err) == CodeFull {
 		seen, err = c.lookAgain(id, err)
 	}
@@ -130,6 +128,29 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 	if f, ok := errors.AsType[*fault.Error](err); ok && lost && len(ops) > 0 && f.Code != CodeUnknown && f.Code != CodeFull {
 		return seen, unknownOutcome(err)
 	}
+	return seen, err
+}
+
+// sendOnce sets lost when an attempt was not answered that may have been made.
+func (c *committer) sendOnce(ops []clientv3.Op, id commitID, lost *bool) (seen snapshot, err error) {
+	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
+		resp, err := c.s.client.Txn(ctx).If(c.condition(len(ops) > 0)...).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
+		if err != nil {
+			*lost = *lost || mayBeMade(err)
+			return err
+		}
+		seen.revision = resp.Header.Revision
+		switch {
+		case !resp.Succeeded:
+			seen.guard, err = decodeGuard(resp.Responses[0].GetResponseRange().Kvs)
+			return err
+		case len(ops) == 0:
+			seen.guard = c.snap.guard
+		default:
+			seen.guard = guard{revision: resp.Header.Revision, id: id}
+		}
+		return nil
+	})
 	return seen, err
 }
 

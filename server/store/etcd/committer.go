@@ -39,6 +39,7 @@ type committer struct {
 	waiting []*group.Request // taken from the queue, still to be run
 	snap    snapshot         // what the next group reads
 	known   bool             // whether snap can be used: nobody else's commit is known
+	holds   clientv3.LeaseID // of the key that makes it this node's turn; 0 = it is not
 	current *unit
 	stopped chan struct{} // closed when the goroutine has ended
 }
@@ -81,11 +82,10 @@ func (c *committer) abandon() {
 	}
 }
 
-// maxRounds is how often a group is run again because another node committed first.
-const maxRounds = 32
-
-// work makes one group of what waits, and answers it.
+// work makes one group of what waits, and answers it. It goes on for as long as a call may take while other nodes commit first.
 func (c *committer) work() {
+	defer c.giveTurn()
+	begin := time.Now()
 	for round := 0; ; round++ {
 		if err := c.refresh(); err != nil {
 			c.answer(&unit{members: c.claimAll()}, err)
@@ -97,7 +97,7 @@ func (c *committer) work() {
 		case err == nil || !c.repeats(err):
 			c.answer(g, err)
 			return
-		case round == maxRounds:
+		case time.Since(begin) > c.s.cfg.RequestTimeout:
 			c.answer(g, contended())
 			return
 		}
@@ -105,9 +105,18 @@ func (c *committer) work() {
 			r.Again()
 		}
 		c.waiting, c.current = append(g.members, c.waiting...), nil
-		if errors.Is(err, errConflict) {
-			wait(c.s.life, jitter(min(time.Millisecond<<min(round, 6), pauseMost)))
-		}
+		c.rest(round, err)
+	}
+}
+
+// rest waits before the next round, as others were first. After some rounds it asks for a turn.
+func (c *committer) rest(round int, err error) {
+	switch {
+	case !errors.Is(err, errConflict):
+	case round < patientRounds:
+		wait(c.s.life, jitter(time.Millisecond<<round))
+	default:
+		c.takeTurn()
 	}
 }
 
@@ -222,9 +231,13 @@ func newCommit() (id commitID) {
 	return id
 }
 
-// condition is that nobody committed since the snapshot.
-func (c *committer) condition() clientv3.Cmp {
-	return clientv3.Compare(clientv3.ModRevision(c.s.guardKey), "=", c.snap.guard.revision)
+// condition is that nobody committed since the snapshot; of a commit that writes also that it is nobody else's turn.
+func (c *committer) condition(writes bool) []clientv3.Cmp {
+	all := []clientv3.Cmp{clientv3.Compare(clientv3.ModRevision(c.s.guardKey), "=", c.snap.guard.revision)}
+	if writes && c.holds == 0 {
+		all = append(all, clientv3.Compare(clientv3.CreateRevision(c.s.turnKey), "=", 0))
+	}
+	return all
 }
 
 // mayHold is how many bytes the group may come to. One of several transactions also writes a record of them, which is as

@@ -1,9 +1,11 @@
 package etcd_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,6 +127,56 @@ func TestNodesMeet(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNobodyStarves: a node whose function takes so long that others always commit first gets its turn all the same, and so do several at once
+// (FLT-24).
+func TestNobodyStarves(t *testing.T) {
+	c := cluster(t)
+	busy := open(t, c, etcd.Config{})
+	var commits atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for i := range 4 {
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				if err := busy.Update(t.Context(), putting(fmt.Sprint("busy", i), "1")); err != nil {
+					t.Error(err)
+					return
+				}
+				commits.Add(1)
+			}
+		})
+	}
+	var slow sync.WaitGroup
+	for i := range 2 {
+		s := open(t, c, etcd.Config{})
+		slow.Go(func() {
+			for round := range 3 {
+				err := s.Update(t.Context(), func(w store.Writer) error {
+					waitForMore(&commits)
+					return w.Put(fmt.Appendf(nil, "slow%d-%d", i, round), nil, 0)
+				})
+				if err != nil {
+					t.Errorf("a slow node: %v", err)
+				}
+			}
+		})
+	}
+	slow.Wait()
+	stop()
+	writers.Wait()
+	if n := count(t, busy, "slow"); n != 6 {
+		t.Errorf("%d of 6 changes of slow nodes were made", n)
+	}
+}
+
+// waitForMore waits until somebody else has committed, or nobody does.
+func waitForMore(commits *atomic.Int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	for from := commits.Load(); commits.Load() < from+8 && waitFor(ctx, time.Millisecond); {
+	}
 }
 
 // TestOwner: the prefix of one data center is refused to another.
