@@ -42,7 +42,10 @@ func (c *committer) commit(g *unit) error {
 	if err != nil {
 		return err
 	}
-	if seen.guard.revision == c.snap.guard.revision { // nothing was written, and nobody else did
+	if seen.guard.revision == c.snap.guard.revision { // nobody wrote, and neither did we
+		if len(ops) > 0 {
+			return errTurn
+		}
 		return nil
 	}
 	if seen.guard.id != next.id {
@@ -95,7 +98,7 @@ func nested(ops []clientv3.Op) (outer []clientv3.Op) {
 func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err error) {
 	lost := false // an answer that may have been that it was made
 	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
-		resp, err := c.s.client.Txn(ctx).If(c.condition()).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
+		resp, err := c.s.client.Txn(ctx).If(c.conditions(len(ops) > 0)...).Then(ops...).Else(clientv3.OpGet(c.s.guardKey), clientv3.OpGet(c.s.turnKey)).Commit()
 		if err != nil {
 			lost = lost || mayBeMade(err)
 			return err
@@ -103,6 +106,7 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 		seen.revision = resp.Header.Revision
 		switch {
 		case !resp.Succeeded:
+			c.due.meet(markIn(resp.Responses[1].GetResponseRange().Kvs))
 			seen.guard, err = decodeGuard(resp.Responses[0].GetResponseRange().Kvs)
 			return err
 		case len(ops) == 0:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
-	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -39,6 +38,7 @@ type committer struct {
 	waiting []*group.Request // taken from the queue, still to be run
 	snap    snapshot         // what the next group reads
 	known   bool             // whether snap can be used: nobody else's commit is known
+	due     turn
 	current *unit
 	stopped chan struct{} // closed when the goroutine has ended
 }
@@ -86,6 +86,7 @@ const maxRounds = 32
 
 // work makes one group of what waits, and answers it.
 func (c *committer) work() {
+	defer c.yield()
 	for round := 0; ; round++ {
 		if err := c.refresh(); err != nil {
 			c.answer(&unit{members: c.claimAll()}, err)
@@ -105,8 +106,8 @@ func (c *committer) work() {
 			r.Again()
 		}
 		c.waiting, c.current = append(g.members, c.waiting...), nil
-		if errors.Is(err, errConflict) {
-			wait(c.s.life, jitter(min(time.Millisecond<<min(round, 6), pauseMost)))
+		if errors.Is(err, errConflict) || errors.Is(err, errTurn) {
+			c.again(round)
 		}
 	}
 }
@@ -116,7 +117,7 @@ var errConflict = errors.New("commit group: another node committed first")
 // repeats says whether a failed commit is worth another round, on a newer snapshot.
 func (c *committer) repeats(err error) bool {
 	switch {
-	case errors.Is(err, errConflict):
+	case errors.Is(err, errConflict), errors.Is(err, errTurn):
 		return true
 	case natureOf(err) == compacted:
 		c.known = false
@@ -222,9 +223,13 @@ func newCommit() (id commitID) {
 	return id
 }
 
-// condition is that nobody committed since the snapshot.
-func (c *committer) condition() clientv3.Cmp {
-	return clientv3.Compare(clientv3.ModRevision(c.s.guardKey), "=", c.snap.guard.revision)
+// conditions are that nobody committed since the snapshot, and of who writes that it is nobody else's turn.
+func (c *committer) conditions(writes bool) []clientv3.Cmp {
+	since := clientv3.Compare(clientv3.ModRevision(c.s.guardKey), "=", c.snap.guard.revision)
+	if !writes {
+		return []clientv3.Cmp{since}
+	}
+	return []clientv3.Cmp{since, c.free()}
 }
 
 // mayHold is how many bytes the group may come to. One of several transactions also writes a record of them, which is as

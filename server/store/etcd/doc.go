@@ -7,7 +7,7 @@
 // revision that the transaction read. So whatever was read, ranges and what was absent included, is what it was: no phantom
 // and no deletion escapes, and neither the number of reads nor that of nodes adds a condition. The price is that of two nodes
 // that commit at the same moment one has to run again; nearly every transaction of Concord moves the head of a chain, so they
-// would meet there anyhow.
+// would meet there anyhow. Who loses again and again gets a turn, so that a busy node starves nobody.
 //
 // Guarantees beyond those of package store: one goroutine, the committer, runs queued update functions one after another and
 // commits what they wrote as one etcd transaction, whose answer is that of a quorum; only then does each caller get its own.

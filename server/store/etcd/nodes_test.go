@@ -1,6 +1,7 @@
 package etcd_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -125,6 +126,39 @@ func TestNodesMeet(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBusyNodeStarvesNobody: a node commits all the time what another one reads before it commits. The other one's commits are made all
+// the same, each of them (FLT-24, FLT-30).
+func TestBusyNodeStarvesNobody(t *testing.T) {
+	c := cluster(t)
+	busy, other := open(t, c, etcd.Config{}), open(t, c, etcd.Config{})
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				if err := busy.Update(ctx, putting(fmt.Sprint("busy", i), fmt.Sprint(n))); err != nil && ctx.Err() == nil {
+					t.Errorf("the busy node: %v", err)
+				}
+			}
+		})
+	}
+	for n := range 40 {
+		err := other.Update(t.Context(), func(w store.Writer) error {
+			for i := range 4 {
+				if _, err := w.Get([]byte(fmt.Sprint("busy", i))); err != nil && !errors.Is(err, store.ErrNotFound) {
+					return err
+				}
+			}
+			return w.Put([]byte("other"), []byte(fmt.Sprint(n)), 0)
+		})
+		if err != nil {
+			t.Errorf("commit %d of the other node: %v", n, err)
+		}
+	}
+	stop()
+	all.Wait()
 }
 
 // TestOwner: the prefix of one data center is refused to another.

@@ -24,6 +24,7 @@ type Store struct {
 	base      string // before each of the store's keys
 	guardKey  string
 	recordKey string // of a group's transactions
+	turnKey   string // of whose turn it is, see turn
 	queue     *group.Queue
 	committer *committer
 	cache     cache
@@ -83,7 +84,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 }
 
 func newStore(cfg Config) *Store {
-	s := &Store{cfg: cfg, base: cfg.base() + "/d/", guardKey: cfg.base() + "/g", recordKey: cfg.base() + "/t", runways: make(chan struct{}, flights), queue: group.NewQueue()}
+	s := &Store{cfg: cfg, base: cfg.base() + "/d/", guardKey: cfg.base() + "/g", recordKey: cfg.base() + "/t", turnKey: cfg.base() + "/w", runways: make(chan struct{}, flights), queue: group.NewQueue()}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.committer = &committer{s: s, leases: leases{s: s, by: map[int64]clientv3.LeaseID{}}, stopped: make(chan struct{})}
