@@ -46,10 +46,10 @@ func (t *turn) meet(there int64) {
 }
 
 func markIn(kvs []*mvccpb.KeyValue) int64 {
-	for _, kv := range kvs {
-		return kv.ModRevision
+	if len(kvs) == 0 {
+		return 0
 	}
-	return 0
+	return kvs[0].ModRevision
 }
 
 // again is what to do between two rounds.
