@@ -15,7 +15,7 @@ import (
 
 // Balancer is a real load balancer, set up as examples/load-balancer says.
 type Balancer struct {
-	*WebServer        // the runtime listener's
+	*WebServer         // the runtime listener's
 	Admin, Peer string // host:port
 
 	t    testing.TB
@@ -62,7 +62,7 @@ func HAProxy(t testing.TB, one, two *Process) *Balancer {
 func nginxWithStream(t testing.TB, b *Balancer) *exec.Cmd {
 	t.Helper()
 	program := Tool(t, "apt-get install nginx-light", "nginx", "/usr/sbin/nginx")
-	Tool(t, "apt-get install libnginx-mod-stream", "/usr/lib/nginx/modules/ngx_stream_module.so")
+	needFile(t, "apt-get install libnginx-mod-stream", "/usr/lib/nginx/modules/ngx_stream_module.so")
 	return nginx(t, program, b.dir, b.file)
 }
 

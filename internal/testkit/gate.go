@@ -31,16 +31,37 @@ type Gate struct {
 // lives for ttl at first.
 func StartGate(t testing.TB, program string, d *DataCenter, agent, ttl, upstream string) *Gate {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddress(t)
+	return startGate(t, program, d, wire.Agent{Name: agent}, ttl, upstream, d.CACertPEM)
+}
+
+// StartGateOver is StartGate with an agent that is registered with servers: the nodes of its data center, the first of which is in its
+// file, and of others that are asked when none of those answers.
+func StartGateOver(t testing.TB, program, agent, upstream string, nodes, others []*DataCenter) *Gate {
+	t.Helper()
+	a, roots := wire.Agent{Name: agent}, nodes[0].CACertPEM
+	for _, d := range nodes {
+		a.Primary = append(a.Primary, d.cfg.NodeName+"="+d.RuntimeURL)
+	}
+	for _, d := range others {
+		a.Secondary = append(a.Secondary, d.ClusterID+"/"+d.cfg.NodeName+"="+d.RuntimeURL)
+		roots += d.CACertPEM
+	}
+	return startGate(t, program, nodes[0], a, "24h", upstream, roots)
+}
+
+func startGate(t testing.TB, program string, d *DataCenter, a wire.Agent, ttl, upstream, roots string) *Gate {
+	t.Helper()
+	dir, address, agent := t.TempDir(), freeAddress(t), a.Name
 	g := &Gate{Origin: "https://" + address, t: t, certFile: filepath.Join(dir, "agent.pem"), log: filepath.Join(dir, "log")}
-	d.Put(client.Path("v1", "agents", agent), wire.Agent{Name: agent, Hosts: []string{g.Origin}, CertificateIdentities: []string{"spiffe://" + strings.ToLower(d.ClusterID) + "/agent/" + agent}})
+	a.Hosts, a.CertificateIdentities = []string{g.Origin}, []string{"spiffe://" + strings.ToLower(d.ClusterID) + "/agent/" + agent}
+	d.Put(client.Path("v1", "agents", agent), a)
 	d.Put(client.Path("v1", "applications", agent), wire.Application{Name: agent, Hosts: []string{address}, Resources: map[string]wire.Resource{"all": {Paths: []string{"/**"}}}})
 	shown := d.Certify("agent", agent, ttl)
 	var own wire.IssuedCertificate
 	if _, err := d.Do(client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "web_server", SANs: []string{"127.0.0.1"}, TTL: "24h"}, Out: &own}); err != nil {
 		t.Fatalf("certify the gate's listener: %v", err)
 	}
-	for name, text := range map[string]string{"agent.pem": shown.CertPEM, "agent.key": shown.KeyPEM, "own.pem": own.CertificatePEM + own.ChainPEM, "own.key": own.PrivateKeyPEM, "ca.pem": d.CACertPEM, "gate.hcl": g.file(d, agent, address, upstream)} {
+	for name, text := range map[string]string{"agent.pem": shown.CertPEM, "agent.key": shown.KeyPEM, "own.pem": own.CertificatePEM + own.ChainPEM, "own.key": own.PrivateKeyPEM, "ca.pem": roots, "gate.hcl": g.file(d, agent, address, upstream)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

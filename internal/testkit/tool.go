@@ -15,9 +15,22 @@ func Tool(t testing.TB, install string, names ...string) (program string) {
 			return program
 		}
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing: %s", names[0], install)
-	}
-	t.Skipf("%s is missing: %s", names[0], install)
+	missing(t, install, names[0])
 	return ""
+}
+
+// needFile is Tool for a file that a program loads.
+func needFile(t testing.TB, install, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		missing(t, install, path)
+	}
+}
+
+func missing(t testing.TB, install, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: %s", what, install)
+	}
+	t.Skipf("%s is missing: %s", what, install)
 }

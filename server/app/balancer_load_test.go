@@ -19,6 +19,7 @@ import (
 // caller goes through a balancer again and again, without repeating what failed.
 type caller struct {
 	name   string
+	tied   bool // to the node that a connection leads to
 	rounds atomic.Int64
 
 	mu     sync.Mutex // guards failed
@@ -30,6 +31,7 @@ type failure struct {
 	err       error
 	began     time.Time // when the request was made
 	connected time.Time // when its connection was; zero = in an earlier round
+	tied      bool      // whether its connection may lead to one node
 }
 
 // crowd is several callers.
@@ -54,9 +56,9 @@ func (c *crowd) end() {
 	c.group.Wait()
 }
 
-// join adds a caller who does round until the end.
-func (c *crowd) join(name string, round func(testing.TB)) {
-	who := &caller{name: name}
+// join adds a caller who does round until the end. Who is tied loses what is sent over a connection that leads to a dead node.
+func (c *crowd) join(name string, tied bool, round func(testing.TB)) {
+	who := &caller{name: name, tied: tied}
 	c.all = append(c.all, who)
 	c.group.Go(func() {
 		for c.ctx.Err() == nil {
@@ -83,7 +85,7 @@ func (w *caller) once(t *testing.T, round func(testing.TB)) {
 	err := testkit.Try(ctx, t, round)
 	mu.Lock()
 	defer mu.Unlock()
-	if last.err = err; err != nil {
+	if last.err, last.tied = err, w.tied; err != nil {
 		w.mu.Lock()
 		w.failed = append(w.failed, last)
 		w.mu.Unlock()
@@ -118,9 +120,9 @@ func (c *crowd) failures(underWay func(failure) bool) (out []string) {
 
 func nothing(failure) bool { return false }
 
-// killed are requests that were made before a node was dead, or over a connection that led to it.
+// killed are requests that were made before a node was dead, or over a connection that may have led to it.
 func killed(dead time.Time) func(failure) bool {
-	return func(f failure) bool { return !f.began.After(dead) || f.connected.Before(dead) }
+	return func(f failure) bool { return !f.began.After(dead) || f.tied && f.connected.Before(dead) }
 }
 
 // person signs in, opens an application, goes on and signs out, each of it wherever the balancer sends it.

@@ -79,6 +79,7 @@ func TestDataCenterOnEtcd(t *testing.T) {
 	if err := put(); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a change without a quorum = %v; want a fault of kind Unavailable", err)
 	}
+	master.Within(testkit.Limit, "says that it wants no users", func() bool { return len(master.Unhealthy()) > 0 })
 	c.Members[1].Start()
 	c.Members[2].Start()
 	c.Members[1].AwaitHealthy()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -111,7 +112,7 @@ func TestNothingAcknowledgedIsLostByAKill(t *testing.T) {
 }
 
 // TestTermFinishesWhatIsUnderWay: SIGTERM makes the node say that it is not ready while it still answers; no request that
-// was taken fails, and it ends by itself with exit code 0 (FLT-30).
+// was taken fails, and it ends by itself with exit code 0; whoever speaks HTTP/1.1 is told to use another connection (FLT-30).
 func TestTermFinishesWhatIsUnderWay(t *testing.T) {
 	all := linked(t, "NYDC", "LDC") // the clone's long poll must not hold up the end
 	master := all[0]
@@ -121,10 +122,15 @@ func TestTermFinishesWhatIsUnderWay(t *testing.T) {
 	}
 	w := write(t, &master.DataCenter)
 	w.reached(&master.DataCenter, 50)
+	old := &http.Transport{TLSClientConfig: master.TLS()} // HTTP/1.1, as load balancers speak it
+	defer old.CloseIdleConnections()
+	if parts(t, master, old) {
+		t.Error("a node that stays wants no connection kept")
+	}
 	master.Signal(syscall.SIGTERM)
 	master.Within(testkit.Limit, "says that it is stopping, and answers", func() bool {
 		p := b.Get(master.RuntimeURL + "/v1/health")
-		return p.Status == http.StatusServiceUnavailable && p.Header.Get("Retry-After") != ""
+		return p.Status == http.StatusServiceUnavailable && p.Header.Get("Retry-After") != "" && parts(t, master, old)
 	})
 	if code := master.Exit(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -139,6 +145,24 @@ func TestTermFinishesWhatIsUnderWay(t *testing.T) {
 	master.Start()
 	w.check(t, &master.DataCenter)
 	testkit.InStep(centers(all)...)
+}
+
+// parts says whether the node wants the connection of an answer closed.
+func parts(t *testing.T, p *testkit.Process, pool *http.Transport) bool {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.RuntimeURL+"/v1/health", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := pool.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.ProtoMajor != 1 {
+		t.Errorf("%s: %v", answer.Proto, err)
+	}
+	return answer.Close
 }
 
 // TestAPausedMasterIsFollowedAgain: a master that stops answering without closing anything is stale for the clone, which

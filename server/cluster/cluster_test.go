@@ -290,6 +290,69 @@ func (c *cut) Update(ctx context.Context, fn func(store.Writer) error) error {
 	return c.Store.Update(ctx, fn)
 }
 
+// CAMS-01: a node that writes its signs of life, and hears of nothing, does not keep up: it would decide by what is no longer so.
+func TestDeafNodeSaysSo(t *testing.T) {
+	s := &deaf{Store: open(t)}
+	now := clock.NewManual(time.Now())
+	m, err := cluster.New(cluster.Config{Store: s, Clock: now, Logger: slog.New(slog.DiscardHandler), ClusterID: "NYDC",
+		Self: cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0"}, Gap: gap, Every: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	beats, done, watched := make(chan bool), make(chan error, 1), make(chan error, 1)
+	go func() {
+		watched <- s.Store.Watch(ctx, []byte("y/n/"), 0, func([]store.Event) error {
+			select {
+			case beats <- true:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+	}()
+	go func() { done <- m.Run(ctx) }()
+	well := func(want bool) {
+		t.Helper()
+		for range 500 {
+			<-beats // our own signs of life, which are written all the time
+			if (m.Health() == nil) == want {
+				return
+			}
+			if !want {
+				now.Advance(time.Millisecond)
+			}
+		}
+		t.Fatalf("health is %v", m.Health())
+	}
+	well(true)
+	s.on.Store(true)
+	well(false)
+	s.on.Store(false)
+	well(true)
+	cancel()
+	if err := errors.Join(<-done, <-watched); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deaf is a store whose watch can go silent without an end.
+type deaf struct {
+	store.Store
+	on atomic.Bool
+}
+
+func (d *deaf) Watch(ctx context.Context, prefix []byte, after store.Revision, fn func([]store.Event) error) error {
+	return d.Store.Watch(ctx, prefix, after, func(e []store.Event) error {
+		if d.on.Load() {
+			return nil
+		}
+		return fn(e)
+	})
+}
+
 // gap compares minor versions of major version 1.
 func gap(a, b string) (int, bool) {
 	var x, y int
