@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 )
 
@@ -147,6 +148,19 @@ func (c *Chromium) Where() (address string) {
 	c.t.Helper()
 	c.Do(chromedp.Location(&address))
 	return address
+}
+
+// Cookies are all that the browser keeps, as a Cookie header would carry them.
+func (c *Chromium) Cookies() (pairs []string) {
+	c.t.Helper()
+	c.Do(chromedp.ActionFunc(func(ctx context.Context) error {
+		all, err := storage.GetCookies().Do(ctx)
+		for _, one := range all {
+			pairs = append(pairs, one.Name+"="+one.Value)
+		}
+		return err
+	}))
+	return pairs
 }
 
 // Text is what the page says.

@@ -12,7 +12,7 @@ import (
 type Proxy struct {
 	Address string // where it listens, host:port
 
-	target   string
+	target   atomic.Pointer[string]
 	accepted atomic.Int64
 	open     atomic.Int64
 	peak     atomic.Int64
@@ -33,7 +33,8 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatalf("make proxy: %v", err)
 	}
-	p := &Proxy{Address: l.Addr().String(), target: target, conns: map[net.Conn]bool{}}
+	p := &Proxy{Address: l.Addr().String(), conns: map[net.Conn]bool{}}
+	p.target.Store(&target)
 	p.live.Go(func() { p.accept(l) })
 	t.Cleanup(func() {
 		_ = l.Close()
@@ -55,6 +56,12 @@ func (p *Proxy) Silence(forth, back bool) {
 	if was && !forth && !back {
 		p.Reset()
 	}
+}
+
+// Lead passes connections on to another target from now on, as a load balancer does, and resets those that are open.
+func (p *Proxy) Lead(target string) {
+	p.target.Store(&target)
+	p.Reset()
 }
 
 // Refuse closes every new connection at once, and those that are open.
@@ -94,7 +101,7 @@ func (p *Proxy) accept(l net.Listener) {
 
 func (p *Proxy) pass(c net.Conn) {
 	defer p.drop(c)
-	to, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	to, err := net.DialTimeout("tcp", *p.target.Load(), 5*time.Second)
 	if err != nil || !p.keep(to) {
 		if err == nil {
 			_ = to.Close()
