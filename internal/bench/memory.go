@@ -21,10 +21,12 @@ import (
 const (
 	memoryRounds = 3
 	memoryStart  = 500
-	memoryInUse  = 20_000  // these and those before stay decoded, with their opened cookies and the answers about them
-	memoryFull   = 80_000  // more than there is room for in those forms, so that from here on each takes another's place
-	memoryTurns  = 4       // over all of these: the collector has then left as much room as it ever will
-	memoryMore   = 100_000 // sessions that are measured
+	memoryInUse  = 20_000 // these and those before stay decoded, with their opened cookies and the answers about them
+	memoryFull   = 81_920 // more than there is room for in those forms: from here on each takes another's place
+	memoryMore   = 65_536 // sessions that are measured: as many as there is room for, so that as many of the others are decoded before and after
+
+	memoryTime = 28 * time.Second // a round that takes longer has last accesses written before its end, and is made again
+	memoryMost = 6                // rounds altogether
 
 	// redisRecord is what redis takes for a record of 512 bytes, in bytes, where it is not installed: its own figure.
 	redisRecord = 735
@@ -45,7 +47,7 @@ func memoryPerSession(ctx context.Context, s *stage) error {
 		return err
 	}
 	var more, inUse []pair
-	for n := range memoryRounds {
+	for n := 0; len(more) < memoryRounds; n++ {
 		floor, err := s.redis(ctx, n)
 		if err != nil {
 			return err
@@ -53,6 +55,9 @@ func memoryPerSession(ctx context.Context, s *stage) error {
 		g, err := s.growth(ctx, dcs[0], requests)
 		if err != nil {
 			return err
+		}
+		if g.took > memoryTime && n+memoryRounds-len(more) < memoryMost {
+			continue
 		}
 		more, inUse = append(more, pair{g.more, floor}), append(inUse, pair{g.inUse, floor})
 	}
@@ -62,10 +67,14 @@ func memoryPerSession(ctx context.Context, s *stage) error {
 }
 
 // growth is bytes a session.
-type growth struct{ inUse, more float64 }
+type growth struct {
+	inUse, more float64
+	took        time.Duration // from the start of the process
+}
 
 // growth starts the data center anew and asks about one session after another.
 func (s *stage) growth(ctx context.Context, dc config.DevDataCenter, requests [][]byte) (g growth, err error) {
+	began := time.Now()
 	t, err := s.warm(ctx, dc, requests[:memoryStart])
 	if err != nil {
 		return g, err
@@ -80,15 +89,13 @@ func (s *stage) growth(ctx context.Context, dc config.DevDataCenter, requests []
 	if err != nil {
 		return g, err
 	}
-	var full float64
-	for range memoryTurns {
-		if full, err = t.grow(ctx, requests[:memoryFull]); err != nil {
-			return g, err
-		}
+	full, err := t.grow(ctx, requests[:memoryFull])
+	if err != nil {
+		return g, err
 	}
 	last, err := t.grow(ctx, requests[memoryFull:])
 	t.process.profileFromNow()
-	return growth{inUse: (used - start) / (memoryInUse - memoryStart), more: (last - full) / memoryMore}, err
+	return growth{inUse: (used - start) / (memoryInUse - memoryStart), more: (last - full) / memoryMore, took: time.Since(began)}, err
 }
 
 // grow asks and gives the memory that the process has then.

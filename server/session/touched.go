@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -26,10 +27,10 @@ type stripe struct {
 
 // unwritten has no pointer, so that the collector does not look at a million of them.
 type unwritten struct {
-	last    int64 // Unix milliseconds
-	expires int64 // absolute expiry of the session, likewise
-	used    bool  // by a request here, and not only told of
-	members bool  // other data centers have the sign-on too
+	last    int64  // Unix milliseconds
+	expires uint32 // absolute expiry of the session, Unix seconds, not before it
+	used    bool   // by a request here, and not only told of
+	members bool   // other data centers have the sign-on too
 }
 
 func (u unwritten) with(other unwritten) unwritten {
@@ -41,7 +42,7 @@ func (t *touched) stripe(id *random128) *stripe { return &t.stripes[id[1]%64] }
 // note adds what a resident knows.
 func (t *touched) note(r *resident) {
 	s := r.session.Load()
-	t.add(r.id, unwritten{last: r.last.Load(), expires: s.ExpiresAt.UnixMilli(), used: r.used.Load(), members: len(s.Members) > 0})
+	t.add(r.id, unwritten{last: r.last.Load(), expires: uint32(min(max(s.ExpiresAt.Unix()+1, 0), math.MaxUint32)), used: r.used.Load(), members: len(s.Members) > 0})
 }
 
 func (t *touched) add(id random128, u unwritten) {
@@ -164,7 +165,7 @@ func (e *Engine) flush(ctx context.Context, s *stripe, all []touch) error {
 	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
 		for i := range all {
 			t := &all[i]
-			expires := time.UnixMilli(t.expires)
+			expires := time.Unix(int64(t.expires), 0)
 			if s.ended(t.id) || !expires.After(now) {
 				continue
 			}
