@@ -91,7 +91,6 @@ type Engine struct {
 	opened    *cache[string, *opened]
 	residents *cache[mdc.SessionID, *resident]
 	packed    *slab.Map     // of sessions: as the store has them
-	deletions atomic.Uint64 // of sessions that Follow has told of
 	touched   touched
 	flights   singleflight.Group // adoptions, by sso id
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
