@@ -90,7 +90,7 @@ type Engine struct {
 	calls     *backchannel.Book // nil = no agent is told
 	opened    *cache[string, *opened]
 	residents *cache[mdc.SessionID, *resident]
-	packed    *slab.Map     // of sessions: as the store has them
+	packed    *slab.Map // of sessions: as the store has them
 	touched   touched
 	flights   singleflight.Group // adoptions, by sso id
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
