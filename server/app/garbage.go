@@ -27,17 +27,17 @@ func LeaveRoom() (end func()) {
 
 // availableMemory is what this process may use at most, in bytes: its control group's limit on Linux, or what the machine has. Where neither can be read
 // it is taken to be plenty.
-func availableMemory() int {
-	least := 1 << 40
+func availableMemory() int64 {
+	least := int64(1) << 40
 	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
-		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil { // "max" is no limit
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is no limit
 			least = min(least, n)
 		}
 	}
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		fields := strings.Fields(string(text))
 		if len(fields) > 1 && fields[0] == "MemTotal:" {
-			if n, err := strconv.Atoi(fields[1]); err == nil {
+			if n, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
 				least = min(least, n<<10)
 			}
 		}

@@ -96,7 +96,7 @@ type Engine struct {
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
 	users     atomic.Uint64      // counts UsersChanged
 	stores    atomic.Uint64      // counts StoresChanged
-	ends      atomic.Uint64      // counts ends of sessions that the store's watch told of
+	ends      atomic.Uint64      // counts ends of sessions that the store's watch told of, and its beginnings
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers

@@ -29,6 +29,7 @@ func (e *Engine) Follow(ctx context.Context) {
 
 // refresh lets every session in memory be read anew at its next use. What is not written yet of its last access stays.
 func (e *Engine) refresh(context.Context) error {
+	e.ends.Add(1) // who has read a session, and keeps it behind this, reads it again: see holdRead
 	e.packed.Clear()
 	e.residents.clear()
 	e.pending.Store(true)
@@ -87,6 +88,9 @@ func (e *Engine) holdRead(ctx context.Context, r *resident, ends uint64) (*resid
 		return nil, false, fmt.Errorf("read session %s again: %w", id, err)
 	case now == nil:
 		e.gone(&mdc.Session{ID: id})
+	default:
+		e.keep(now, now.LastAccess)
+		r.session.Store(now)
 	}
 	return r, now != nil, nil
 }

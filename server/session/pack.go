@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -71,7 +72,7 @@ func (p *exactPacker) since(begin, t time.Time) {
 	if !begin.IsZero() {
 		ms -= begin.UnixMilli()
 	}
-	p.number(int(ms))
+	p.b = binary.AppendVarint(p.b, ms)
 }
 
 // unpackSession reads what packSession wrote; nil when that is damaged.
