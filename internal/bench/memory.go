@@ -14,51 +14,96 @@ import (
 	"strings"
 	"time"
 
+	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 const (
-	memoryRounds   = 3
-	memoryWarm     = 500
-	memorySessions = 30_000 // as many as surely stay in memory
+	memoryRounds = 3
+	memoryStart  = 500
+	memoryInUse  = 20_000 // these and those before stay decoded, with their opened cookies and the answers about them
+	memoryFull   = 81_920 // more than there is room for in those forms: from here on each takes another's place
+	memoryMore   = 65_536 // sessions that are measured: as many as there is room for, so that as many of the others are decoded before and after
+
+	memoryTime = 28 * time.Second // a round that takes longer has last accesses written before its end, and is made again
+	memoryMost = 6                // rounds altogether
 
 	// redisRecord is what redis takes for a record of 512 bytes, in bytes, where it is not installed: its own figure.
 	redisRecord = 735
 )
 
-// memoryPerSession measures by how many bytes a server grows for a session that it holds in memory, with its opened cookie and the answer
-// about it, beside redis with the same records.
+// memoryPerSession measures by how many bytes a server grows for each further session that is asked about and stays in memory, when what
+// it keeps of the sessions in use has reached its bound; beside redis with the same records. Last accesses wait in memory: all is
+// asked within the half minute before they are written for the first time, and the store's memtable, which has a bound too, does not
+// grow. The note is what a session in use takes before the bounds are reached.
 func memoryPerSession(ctx context.Context, s *stage) error {
 	dcs, err := s.layOut(ctx, "NYDC", 1)
 	if err != nil {
 		return err
 	}
-	requests, err := s.prepare(ctx, dcs[0], declare, crowd{sessions: memoryWarm + memorySessions, cookies: memoryWarm + memorySessions})
+	const all = memoryFull + memoryMore
+	requests, err := s.prepare(ctx, dcs[0], declare, crowd{sessions: all, cookies: all})
 	if err != nil {
 		return err
 	}
-	var rounds []pair
-	for n := range memoryRounds {
+	var more, inUse []pair
+	for n := 0; len(more) < memoryRounds; n++ {
 		floor, err := s.redis(ctx, n)
 		if err != nil {
 			return err
 		}
-		t, err := s.warm(ctx, dcs[0], requests[:memoryWarm])
+		g, err := s.growth(ctx, dcs[0], requests)
 		if err != nil {
 			return err
 		}
-		before, err1 := t.process.resident()
-		err2 := t.each(ctx, requests[memoryWarm:])
-		after, err3 := t.process.resident()
-		t.process.profileFromNow()
-		t.close()
-		if err := errors.Join(err1, err2, err3, t.process.stop()); err != nil {
-			return err
+		if g.took > memoryTime && n+memoryRounds-len(more) < memoryMost {
+			continue
 		}
-		rounds = append(rounds, pair{(after - before) / memorySessions, floor})
+		more, inUse = append(more, pair{g.more, floor}), append(inUse, pair{g.inUse, floor})
 	}
-	s.report.add(judge("memory-per-session", "bytes", rounds, goal{false, 0.5}))
+	s.report.note(judge("memory-per-session/in-use", "bytes", inUse, goal{}))
+	s.report.add(judge("memory-per-session", "bytes", more, goal{false, 0.5}))
 	return nil
+}
+
+// growth is bytes a session.
+type growth struct {
+	inUse, more float64
+	took        time.Duration // from the start of the process
+}
+
+// growth starts the data center anew and asks about one session after another.
+func (s *stage) growth(ctx context.Context, dc config.DevDataCenter, requests [][]byte) (g growth, err error) {
+	began := time.Now()
+	t, err := s.warm(ctx, dc, requests[:memoryStart])
+	if err != nil {
+		return g, err
+	}
+	defer t.close()
+	defer func() { err = errors.Join(err, t.process.stop()) }()
+	start, err := t.grow(ctx, requests[:memoryStart])
+	if err != nil {
+		return g, err
+	}
+	used, err := t.grow(ctx, requests[memoryStart:memoryInUse])
+	if err != nil {
+		return g, err
+	}
+	full, err := t.grow(ctx, requests[:memoryFull])
+	if err != nil {
+		return g, err
+	}
+	last, err := t.grow(ctx, requests[memoryFull:])
+	t.process.profileFromNow()
+	return growth{inUse: (used - start) / (memoryInUse - memoryStart), more: (last - full) / memoryMore, took: time.Since(began)}, err
+}
+
+// grow asks and gives the memory that the process has then.
+func (t *target) grow(ctx context.Context, requests [][]byte) (float64, error) {
+	if err := t.each(ctx, requests); err != nil {
+		return 0, err
+	}
+	return t.process.resident()
 }
 
 // redis gives the bytes that redis grows by for a session's record; its own figure where it is not installed.
@@ -86,22 +131,32 @@ func (s *stage) redis(ctx context.Context, round int) (float64, error) {
 		return 0, err
 	}
 	defer c.Close()
-	if err := fillRedis(c, 0, memoryWarm); err != nil {
+	if err := fillRedis(c, 0, memoryFull); err != nil {
 		return 0, err
 	}
 	before, err := p.resident()
 	if err != nil {
 		return 0, err
 	}
-	if err := fillRedis(c, memoryWarm, memorySessions); err != nil {
+	if err := fillRedis(c, memoryFull, memoryMore); err != nil {
 		return 0, err
 	}
 	after, err := p.resident()
-	return (after - before) / memorySessions, err
+	return (after - before) / memoryMore, err
 }
 
-// fillRedis sets records as sessions have them.
+// fillRedis sets records as sessions have them, some at a time, so that redis keeps neither questions nor answers for long.
 func fillRedis(c net.Conn, from, count int) error {
+	const batch = 1000
+	for ; count > 0; from, count = from+batch, count-batch {
+		if err := setRedis(c, from, min(batch, count)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setRedis(c net.Conn, from, count int) error {
 	var b bytes.Buffer
 	for i := from; i < from+count; i++ {
 		record, err := json.Marshal(redisSession(i))

@@ -45,6 +45,7 @@ func serveProfiled(file string) error {
 			}
 		}
 	}()
+	defer app.LeaveRoom()()
 	err = app.Run(ctx, n, app.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "bench"})
 	signal.Stop(again)
 	close(again)

@@ -14,11 +14,14 @@ func (m *model) SessionPolicy() *mdc.SessionPolicy {
 	p, err := m.policy.get(func() (*mdc.SessionPolicy, error) {
 		return loadOne[mdc.SessionPolicy](context.Background(), m.log, mdc.SessionPolicyKind(), mdc.SingletonName)
 	})
-	if err == nil {
-		m.lastPolicy.Store(p)
-		return p
+	last := m.lastPolicy.Load()
+	if err != nil {
+		return last
 	}
-	return m.lastPolicy.Load()
+	if p != last { // each request asks: one that writes would take the line from the other processors
+		m.lastPolicy.Store(p)
+	}
+	return p
 }
 
 // prime reads what must never be missing, so that a later failure has a last good value to fall back on.

@@ -104,6 +104,7 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	serving.Go(func() error { return n.publisher.Run(open) })
 	serving.Go(func() error { return n.feed.Run(open) }) // its end lets long polls go, which would hold up the drain
+	n.listeners[1].mark = n.handlers.RuntimeConnection
 	for i, h := range []http.Handler{n.handlers.Admin(), n.handlers.Runtime(), n.handlers.Peer()} {
 		serving.Go(func() error { return n.listeners[i].serve(open, n.parting(n.still.before(h)), n.log) })
 	}

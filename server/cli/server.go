@@ -35,6 +35,7 @@ func (p *program) server() *cobra.Command {
 			private()
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
+			defer app.LeaveRoom()()
 			level := new(slog.LevelVar)
 			level.Set(n.Log.Level)
 			log := logger(p.stderr, n.Log.Format, level)

@@ -51,7 +51,7 @@ func (s *Server) notePassed(c *call, user, scheme string, step, of int, method s
 
 // decided counts an answer to an agent.
 func (s *Server) decided(c *call, a *mdc.Agent, in *wire.AuthorizeRequest, out *wire.AuthorizeAnswer) {
-	s.figures.decisions.WithLabelValues(out.Decision, out.Reason).Inc()
+	s.figures.decided(out.Decision, out.Reason)
 	if out.Decision != wire.DecisionAllow {
 		c.Set(notedKey, true)
 	}

@@ -68,12 +68,14 @@ func (c *call) read(limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Invalid, Code: "body_cut_off", Message: "The body could not be read to its end.", Err: err}
 	}
-	limitBodyTime(c.Writer, time.Time{})
+	if c.route == nil || !c.route.brief {
+		limitBodyTime(c.Writer, time.Time{})
+	}
 	return b, nil
 }
 
 // limitBodyTime lets reading the request fail after end; the zero time takes the limit away. begin sets it before anything
-// looks at the request, and only a body that was read to its end lifts it: net/http discards what a handler leaves, and
+// looks at the request, and only a body that was read to its end lifts it, but at brief routes: net/http discards what a handler leaves, and
 // would wait for ever for one that never comes (SEC-64). A limit for the whole server would cut long polls off too.
 func limitBodyTime(w http.ResponseWriter, end time.Time) {
 	_ = http.NewResponseController(w).SetReadDeadline(end) // a connection that is gone, or a test's recorder, has no deadlines

@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -17,6 +19,30 @@ type figures struct {
 	signIns   *prometheus.CounterVec
 	retrieves *prometheus.CounterVec
 	serve     http.Handler
+
+	// counters are those of decisions that there are: to look one up by its labels costs several times as much. Replaced, never changed.
+	counters atomic.Pointer[map[answer]prometheus.Counter]
+}
+
+// answer is what decisions are counted by.
+type answer struct{ result, rule string }
+
+func (f *figures) decided(result, rule string) {
+	var known map[answer]prometheus.Counter
+	if m := f.counters.Load(); m != nil {
+		known = *m
+	}
+	c, ok := known[answer{result, rule}]
+	if !ok { // of two that do so at once one may be overtaken, and looks again the next time
+		c = f.decisions.WithLabelValues(result, rule)
+		next := maps.Clone(known)
+		if next == nil {
+			next = map[answer]prometheus.Counter{}
+		}
+		next[answer{result, rule}] = c
+		f.counters.Store(&next)
+	}
+	c.Inc()
 }
 
 func (s *Server) newFigures() *figures {

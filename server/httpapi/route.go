@@ -23,6 +23,7 @@ type route struct {
 	public  bool
 	needs   need // what the admin listener asks of the administrator; public routes need nothing
 	hidden  bool // served, but a person's page rather than an operation: described without schemas
+	brief   bool // answers within bodyTimeout of its beginning, or may be broken off then: the limit on the body's time is not lifted, which takes time itself
 	query   []string
 	handle  func(*call) error
 }

@@ -32,7 +32,7 @@ func (s *Server) declareRuntime() {
 	o.add(
 		route{method: http.MethodGet, path: "/v1/health", summary: "Whether this data center should get users", public: true, out: wire.Health{}, also: notReady(), handle: s.health},
 		route{method: http.MethodPost, path: "/session/v1/authenticate", summary: "Sign in with a password, for programs", public: true, in: wire.AuthenticateRequest{}, out: wire.AuthenticateAnswer{}, handle: s.authenticate},
-		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
+		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", brief: true, in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
 		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},
 		route{method: http.MethodPost, path: "/session/v1/logout", summary: "End a sign-on in every data center", in: wire.LogoutRequest{}, out: wire.LogoutAnswer{}, handle: s.logoutByAgent},
 		route{method: http.MethodGet, path: "/session/v1/agent", summary: "How the agent that asks is registered here", out: wire.AgentRegistration{}, handle: s.registration},
@@ -72,6 +72,10 @@ func (s *Server) agent(g *gin.Context) {
 		s.certifiedAgent(g)
 		return
 	}
+	if a := s.shownBefore(g); a != nil {
+		g.Set(agentKey, a)
+		return
+	}
 	c := &call{Context: g}
 	name, secret, ok := g.Request.BasicAuth()
 	if !ok || !mdc.ValidAgentName(name) {
@@ -90,6 +94,7 @@ func (s *Server) agent(g *gin.Context) {
 		c.fail(err)
 		return
 	}
+	remember(g, a)
 	g.Set(agentKey, a)
 }
 

@@ -42,6 +42,17 @@ func (c *cache[K, V]) get(k K) (v V, ok bool) {
 	return v, ok
 }
 
+// peek is get for who does not use what it looks at.
+func (c *cache[K, V]) peek(k K) (v V, ok bool) {
+	s := c.shard(k)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if v, ok = s.young[k]; !ok {
+		v, ok = s.old[k]
+	}
+	return v, ok
+}
+
 func (c *cache[K, V]) promote(s *shard[K, V], k K) (v V, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

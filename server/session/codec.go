@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session/slab"
 )
 
 // random128 is an id or a proof: 128 random bits.
@@ -17,6 +18,9 @@ func newRandom() (r random128) {
 	_, _ = rand.Read(r[:]) // never fails: the runtime ends the process instead
 	return r
 }
+
+// slab is the same bits as an id of what is packed.
+func (r random128) slab() slab.ID { return slab.ID(r) }
 
 // text is the spelling of ids: base64url without padding, 22 characters.
 func (r random128) text() string { return base64.RawURLEncoding.EncodeToString(r[:]) }

@@ -14,6 +14,8 @@
 // who took it over, and says so with the proof, ends it elsewhere, and of several takers the latest wins everywhere. Last access
 // is kept in memory and written in batches: a kill loses at most 30 s of it, which only shortens a session. A session whose last
 // request took it from cookie to answer through memory reads no store.
+// In memory sessions have two forms, of which packed.go tells: some are decoded and in use (resident.go), all others packed (slab). touched.go keeps
+// the last accesses that are to be written.
 // Several nodes on one store: RunNode follows what others write, so what one node ends, the others refuse as soon as their watch
 // tells them; Work is for one of them at a time.
 //

@@ -15,6 +15,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/session/backchannel"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
 	"github.com/concord-access/terraform-provider-concord/server/session/seal"
+	"github.com/concord-access/terraform-provider-concord/server/session/slab"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
@@ -68,6 +69,7 @@ type Config struct {
 
 	Insecure     bool               // cookies of http origins go without Secure and prefix (development)
 	CacheEntries int                // opened cookies, and resident sessions; 0 = 65,536 each
+	PackedBytes  int                // memory for sessions that are packed; 0 = 256 MiB
 	ReceiptWait  time.Duration      // how long SignOut waits for partners; 0 = 1 s, negative = not at all
 	Calls        backchannel.Caller // tells agents of ended sign-ons; nil = none is told
 	Audit        Recorder           // nil = none
@@ -77,6 +79,7 @@ type Config struct {
 
 const (
 	defaultCache   = 65_536
+	defaultPacked  = 256 << 20 // room for some 1.2 million sessions
 	defaultReceipt = time.Second
 )
 
@@ -87,12 +90,13 @@ type Engine struct {
 	calls     *backchannel.Book // nil = no agent is told
 	opened    *cache[string, *opened]
 	residents *cache[mdc.SessionID, *resident]
+	packed    *slab.Map // of sessions: as the store has them
 	touched   touched
 	flights   singleflight.Group // adoptions, by sso id
 	writing   [1024]sync.Mutex   // by sso id: held over a write to the store and to what is resident, so more than there are writers at once
 	users     atomic.Uint64      // counts UsersChanged
 	stores    atomic.Uint64      // counts StoresChanged
-	ends      atomic.Uint64      // counts ends of sessions that the store's watch told of
+	ends      atomic.Uint64      // counts ends of sessions that the store's watch told of, and its beginnings
 	pending   atomic.Bool        // there may be sessions to confirm
 	turns     turns
 	callers   callers
@@ -111,12 +115,16 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.CacheEntries == 0 {
 		cfg.CacheEntries = defaultCache
 	}
+	if cfg.PackedBytes == 0 {
+		cfg.PackedBytes = defaultPacked
+	}
 	if cfg.ReceiptWait == 0 {
 		cfg.ReceiptWait = defaultReceipt
 	}
 	e := &Engine{cfg: cfg}
 	e.opened = newCache(cfg.CacheEntries, func(text string) byte { return text[len(text)/2] }, func(*opened) {})
-	e.residents = newCache(cfg.CacheEntries, func(id mdc.SessionID) byte { return id[0] ^ id[1] }, func(r *resident) { r.held.Store(false) })
+	e.residents = newCache(cfg.CacheEntries, func(id mdc.SessionID) byte { return id[0] ^ id[1] }, e.letGo)
+	e.packed = slab.New(cfg.PackedBytes)
 	e.pending.Store(true) // what an earlier process left
 	var err error
 	e.log, err = revocation.Open(context.Background(), revocation.Config{ClusterID: cfg.ClusterID, State: cfg.State, Partners: cfg.Partners,

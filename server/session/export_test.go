@@ -1,6 +1,10 @@
 package session
 
-import "context"
+import (
+	"context"
+
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
 
 // MaxInVain is how many sessions one round of confirmations asks for in vain.
 const MaxInVain = maxInVain
@@ -18,3 +22,18 @@ func (e *Engine) WithoutCalls() { e.calls = nil }
 
 // Ends is how many ends of sessions the store's watch told of.
 func (e *Engine) Ends() uint64 { return e.ends.Load() }
+
+// ForgetDecoded drops the sessions that are in use from memory, as many others would: those that are packed stay.
+func (e *Engine) ForgetDecoded() { e.residents.clear(); e.opened.clear() }
+
+// Packed says how many sessions are packed.
+func (e *Engine) Packed() int { return e.packed.Stats().Records }
+
+// Repacked packs a session and unpacks it; ok is false when that would lose something.
+func Repacked(s *mdc.Session) (again *mdc.Session, length int, ok bool) {
+	b, ok := packSession(nil, s)
+	return unpackSession(s.ID, b), len(b), ok
+}
+
+// SweepMemory forgets what has expired, as Run does.
+func (e *Engine) SweepMemory() { e.sweep(context.Background()) }

@@ -52,12 +52,14 @@ func (e *Engine) local(ctx context.Context, c *claim) (r *resident, rule string,
 	return r, rule, err
 }
 
-// read takes it from the store, under the sign-on's lock so that a session that is being ended is not held again.
+// read unpacks it or takes it from the store, under the sign-on's lock so that a session that is being ended is not held again.
 func (e *Engine) read(ctx context.Context, c *claim) (r *resident, rule string, err error) {
 	defer e.lock(c.SSOID)()
-	var s *mdc.Session
-	var last time.Time
-	ends := e.ends.Load()
+	ends, before := e.ends.Load(), e.unwritten(c.ID) // looked at first: what is written meanwhile is read
+	s, last, packed := e.kept(c.ID)
+	if packed && c.fits(s) {
+		return e.stands(ctx, newResident(s, latest(last, before)), FoundLocal, ends)
+	}
 	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error {
 		if s, rule, err = readAny(r, c.ID, c.SSOID); err != nil || s == nil {
 			return err
@@ -74,11 +76,24 @@ func (e *Engine) read(ctx context.Context, c *claim) (r *resident, rule string, 
 	if !c.fits(s) {
 		return nil, ChallengeMismatch, nil
 	}
-	r, stands, err := e.holdRead(ctx, newResident(s, last), ends)
+	e.keep(s, last)
+	return e.stands(ctx, newResident(s, latest(last, before)), rule, ends)
+}
+
+// stands holds what read has found, unless it has ended since.
+func (e *Engine) stands(ctx context.Context, found *resident, rule string, ends uint64) (*resident, string, error) {
+	r, stands, err := e.holdRead(ctx, found, ends)
 	if err != nil || !stands {
 		return nil, "", err
 	}
 	return r, rule, nil
+}
+
+func latest(last, other time.Time) time.Time {
+	if other.After(last) {
+		return other
+	}
+	return last
 }
 
 // readAny looks by id, by index, by sign-on.
@@ -99,6 +114,7 @@ func (e *Engine) held(ctx context.Context, s *mdc.Session) (*resident, error) {
 		return r, nil
 	}
 	defer e.lock(s.SSOID)()
+	before := e.unwritten(s.ID)
 	var last time.Time
 	current, ends := s, e.ends.Load()
 	err := e.cfg.Sessions.View(ctx, func(r store.Reader) (err error) {
@@ -114,7 +130,8 @@ func (e *Engine) held(ctx context.Context, s *mdc.Session) (*resident, error) {
 	if current == nil { // ended meanwhile: a change of it does nothing
 		return newResident(s, s.LastAccess), nil
 	}
-	r, _, err := e.holdRead(ctx, newResident(current, last), ends)
+	e.keep(current, last)
+	r, _, err := e.holdRead(ctx, newResident(current, latest(last, before)), ends)
 	return r, err
 }
 

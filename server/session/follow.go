@@ -29,6 +29,8 @@ func (e *Engine) Follow(ctx context.Context) {
 
 // refresh lets every session in memory be read anew at its next use. What is not written yet of its last access stays.
 func (e *Engine) refresh(context.Context) error {
+	e.ends.Add(1) // who has read a session, and keeps it behind this, reads it again: see holdRead
+	e.packed.Clear()
 	e.residents.clear()
 	e.pending.Store(true)
 	e.nudge()
@@ -82,9 +84,13 @@ func (e *Engine) holdRead(ctx context.Context, r *resident, ends uint64) (*resid
 	switch {
 	case err != nil:
 		e.residents.remove(id)
+		e.unkeep(id)
 		return nil, false, fmt.Errorf("read session %s again: %w", id, err)
 	case now == nil:
 		e.gone(&mdc.Session{ID: id})
+	default:
+		e.keep(now, now.LastAccess)
+		r.session.Store(now)
 	}
 	return r, now != nil, nil
 }
@@ -97,32 +103,43 @@ func (e *Engine) toldSession(ctx context.Context, id mdc.SessionID, v []byte) er
 		return fmt.Errorf("decode session %s: %w", id, err)
 	}
 	defer e.lock(told.SSOID)() // before looking: who reads the store for it holds what was read under the same lock
-	r, ok := e.residents.get(id)
-	if !ok {
+	s, r := e.inMemory(id)
+	if s == nil {
 		return nil
 	}
-	have, err := encodeSession(r.session.Load())
+	have, err := encodeSession(s)
 	if err != nil || bytes.Equal(have, v) {
 		return err
+	}
+	if r == nil {
+		e.unkeep(id)
+		return nil
 	}
 	var now *mdc.Session
 	err = e.cfg.Sessions.View(ctx, func(r store.Reader) error { now, err = readSession(r, id); return err })
 	if err != nil || now == nil { // its end is an event of its own
 		return err
 	}
+	e.keep(now, now.LastAccess)
 	r.session.Store(now)
 	return nil
 }
 
+// inMemory gives what is held or packed of a session; r is nil when it is not held, s when it is neither.
+func (e *Engine) inMemory(id mdc.SessionID) (s *mdc.Session, r *resident) {
+	if r, ok := e.residents.peek(id); ok {
+		return r.session.Load(), r
+	}
+	s, _, _ = e.kept(id)
+	return s, nil
+}
+
 // toldAccess raises the last access of a session in memory; it is written already.
 func (e *Engine) toldAccess(id mdc.SessionID, ms int64) {
-	r, ok := e.residents.get(id)
-	if !ok {
-		return
+	if key, ok := parse128(string(id)); ok {
+		e.packed.Raise(key.slab(), ms)
 	}
-	for last := r.last.Load(); last < ms; last = r.last.Load() {
-		if r.last.CompareAndSwap(last, ms) {
-			return
-		}
+	if r, ok := e.residents.peek(id); ok {
+		e.raiseOnly(r, ms)
 	}
 }

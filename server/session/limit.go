@@ -264,6 +264,7 @@ func (e *Engine) reserveAtPartners(ctx context.Context, q request, release bool,
 // sweep forgets what has expired.
 func (e *Engine) sweep(ctx context.Context) {
 	e.log.Sweep()
+	e.packed.Sweep(e.now().Unix())
 	e.reserved.sweepAll(e.now())
 	if err := e.recount(ctx); err != nil && ctx.Err() == nil {
 		e.cfg.Logger.Error("sessions cannot be counted; the former count stays", "error", err)

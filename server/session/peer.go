@@ -239,16 +239,10 @@ func (e *Engine) shown(s *mdc.Session, last time.Time) *mdc.Session {
 }
 
 func (e *Engine) latestAccess(id mdc.SessionID, last time.Time) time.Time {
-	r, ok := e.residents.get(id)
-	if !ok {
-		if r = e.touched.get(id); r == nil {
-			return last
-		}
+	if r, ok := e.residents.peek(id); ok {
+		return latest(last, time.UnixMilli(r.last.Load()).UTC())
 	}
-	if t := time.UnixMilli(r.last.Load()).UTC(); t.After(last) {
-		return t
-	}
-	return last
+	return latest(last, e.unwritten(id))
 }
 
 // markCode marks a code used; used says that it was before. "" is no code.

@@ -45,6 +45,7 @@ func TestNoResurrection(t *testing.T) {
 			"sync":      r.sync,
 			"policy":    r.policy,
 			"restart":   r.restart,
+			"forget":    func(rt *rapid.T) { w.centers[r.at(rt)].ForgetDecoded() },
 			"time": func(rt *rapid.T) {
 				w.clock.Advance(time.Duration(rapid.IntRange(1, 5000).Draw(rt, "ms")) * time.Millisecond)
 			},

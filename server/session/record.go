@@ -164,6 +164,7 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
+	e.keep(kept, last)
 	r, _, err := e.holdRead(ctx, newResident(kept, last), ends) // one that has ended since is no session at its next use
 	return r, err
 }
@@ -193,6 +194,7 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writ
 		e.places.free()
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
+	e.keep(s, s.LastAccess)
 	return e.hold(newResident(s, s.LastAccess)), nil
 }
 
@@ -221,8 +223,13 @@ func (e *Engine) change(ctx context.Context, r *resident, edit func(*mdc.Session
 	if err != nil {
 		return fmt.Errorf("change session %s: %w", id, err)
 	}
-	if after != nil {
-		r.session.Store(after)
+	if after == nil {
+		return nil
+	}
+	e.keep(after, after.LastAccess) // a later one that is packed stays
+	r.session.Store(after)
+	if other, ok := e.residents.peek(id); ok { // r may have left memory since the caller got it
+		other.session.Store(after)
 	}
 	return nil
 }
@@ -274,11 +281,13 @@ func (e *Engine) remove(w store.Writer, s *mdc.Session) (freed bool, err error) 
 
 // gone forgets in memory what is deleted. The caller holds the sign-on's lock.
 func (e *Engine) gone(s *mdc.Session) {
-	if r, ok := e.residents.remove(s.ID); ok {
-		r.ended.Store(true)
+	e.unkeep(s.ID)
+	if r, ok := e.residents.peek(s.ID); ok {
+		r.ended.Store(true) // before it is let go
+		e.residents.remove(s.ID)
 	}
-	if r := e.touched.get(s.ID); r != nil {
-		r.ended.Store(true)
+	if id, ok := parse128(string(s.ID)); ok {
+		e.touched.forget(id)
 	}
 }
 

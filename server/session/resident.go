@@ -2,29 +2,27 @@ package session
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session/revocation"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // resident is a session in memory. There is one for a session, so that all its cookies share one last access.
 type resident struct {
 	session atomic.Pointer[mdc.Session] // never changed in place
+	id      random128
 	userKey string
 
 	held  atomic.Bool  // false once dropped from memory or ended; who holds a pointer looks it up again
 	ended atomic.Bool  // its last access is not written any more
 	last  atomic.Int64 // last access, Unix milliseconds
-	dirty atomic.Bool  // last is newer than the store's and the resident is in touched
+	dirty atomic.Bool  // last is newer than the store's and the session is in touched
 	used  atomic.Bool  // it was used here since members were told
 
 	revocations atomic.Uint64 // Log.Changes when it was last found not denied, and 1
@@ -35,6 +33,7 @@ type resident struct {
 
 func newResident(s *mdc.Session, lastAccess time.Time) *resident {
 	r := &resident{userKey: revocation.UserKey(s.Store, s.User)}
+	r.id, _ = parse128(string(s.ID)) // ids are made here, of 128 bits
 	r.session.Store(s)
 	r.last.Store(lastAccess.UnixMilli())
 	r.held.Store(true)
@@ -46,21 +45,38 @@ func (r *resident) stale(now time.Time, maxAge time.Duration) bool {
 	return stale(r.session.Load().DegradedSince, now, maxAge)
 }
 
-// hold makes r the resident of its session, or gives the one that is. What was dropped but is not written yet comes back,
-// with its last access. The caller holds the sign-on's lock, so that what ends meanwhile is not held again.
+// hold makes r the resident of its session, or gives the one that is. The last access that is not written yet counts. The caller holds
+// the sign-on's lock, so that what ends meanwhile is not held again.
 func (e *Engine) hold(r *resident) *resident {
-	id := r.session.Load().ID
-	if unwritten := e.touched.get(id); unwritten != nil && !unwritten.ended.Load() {
-		r = unwritten
-		r.held.Store(true) // before it can be dropped again
-	}
-	return e.residents.add(id, r)
+	e.raiseOnly(r, e.touched.get(r.id))
+	return e.residents.add(r.session.Load().ID, r)
 }
 
-// admit is admitHere, but for a session that is idle here its members are asked before.
+// raiseOnly raises the last access of a resident; whoever calls knows that it is written, or waits to be.
+func (e *Engine) raiseOnly(r *resident, ms int64) {
+	for last := r.last.Load(); last < ms; last = r.last.Load() {
+		if r.last.CompareAndSwap(last, ms) {
+			return
+		}
+	}
+}
+
+// admit is admitHere, but for a session that is idle here the store is read, where another node may have written a use, and then its
+// members are asked.
 func (e *Engine) admit(ctx context.Context, r *resident, seen, now time.Time) (rule string, err error) {
 	p := e.cfg.Policies.SessionPolicy()
 	rule, err = e.admitHere(ctx, r, p, seen, now)
+	if rule == ChallengeIdle {
+		last, err := e.lastOf(ctx, r.session.Load())
+		if err != nil {
+			return "", err
+		}
+		e.raiseOnly(r, last.UnixMilli())
+		rule, err = e.admitHere(ctx, r, p, seen, now)
+		if err != nil {
+			return "", err
+		}
+	}
 	if rule == ChallengeIdle && e.usedElsewhere(ctx, r, p.IdleTimeout.D(), now) {
 		return e.admitHere(ctx, r, p, seen, now)
 	}
@@ -88,7 +104,7 @@ func (e *Engine) admitHere(ctx context.Context, r *resident, p *mdc.SessionPolic
 	if ok, err := e.userStands(ctx, r, s, p.IdentityRecheck.D().Milliseconds(), ms); err != nil || !ok {
 		return ChallengeUser, err
 	}
-	e.touch(r, s.ID, ms)
+	e.touch(r, ms)
 	return "", nil
 }
 
@@ -154,31 +170,16 @@ func (e *Engine) update(ctx context.Context, r *resident, s *mdc.Session, p Pers
 	}, alone)
 }
 
-// touched are the residents whose last access is not in the store yet, striped by id.
-type touched struct {
-	stripes [16]struct {
-		mu sync.Mutex // guards by
-		by map[mdc.SessionID]*resident
-	}
-}
-
-func (t *touched) get(id mdc.SessionID) *resident {
-	s := &t.stripes[id[0]%16]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.by[id]
-}
-
 // touch notes a use.
-func (e *Engine) touch(r *resident, id mdc.SessionID, ms int64) {
+func (e *Engine) touch(r *resident, ms int64) {
 	if !r.used.Load() {
 		r.used.Store(true)
 	}
-	e.raise(r, id, ms)
+	e.raise(r, ms)
 }
 
 // raise raises the last access. Only the first time after a write takes a lock.
-func (e *Engine) raise(r *resident, id mdc.SessionID, ms int64) {
+func (e *Engine) raise(r *resident, ms int64) {
 	for {
 		last := r.last.Load()
 		if last >= ms {
@@ -188,82 +189,18 @@ func (e *Engine) raise(r *resident, id mdc.SessionID, ms int64) {
 			break
 		}
 	}
-	if !r.dirty.CompareAndSwap(false, true) {
+	if first := r.dirty.CompareAndSwap(false, true); !first && r.held.Load() {
 		return
 	}
-	s := &e.touched.stripes[id[0]%16]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.by == nil {
-		s.by = make(map[mdc.SessionID]*resident)
+	if !r.ended.Load() { // asked after held: who ends a session says so first
+		e.touched.note(r)
 	}
-	s.by[id] = r
 }
 
-// maxFlush is how many last accesses one transaction writes.
-const maxFlush = 2000
-
-// Flush writes the last accesses that are in memory only. Run calls it; app calls it once more after Run has ended.
-func (e *Engine) Flush(ctx context.Context) error {
-	for i := range e.touched.stripes {
-		s := &e.touched.stripes[i]
-		s.mu.Lock()
-		all := make([]*resident, 0, len(s.by))
-		for _, r := range s.by {
-			all = append(all, r)
-		}
-		s.mu.Unlock()
-		for len(all) > 0 {
-			n := min(len(all), maxFlush)
-			if err := e.flush(ctx, all[:n]); err != nil {
-				return fmt.Errorf("write last accesses: %w", err)
-			}
-			e.spread(usedOf(all[:n]))
-			s.mu.Lock()
-			for _, r := range all[:n] {
-				if !r.dirty.Load() || r.ended.Load() {
-					delete(s.by, r.session.Load().ID)
-				}
-			}
-			s.mu.Unlock()
-			all = all[n:]
-		}
+// letGo is called when a resident leaves memory. Who still has it may raise its last access a moment longer, and sees that it is not held.
+func (e *Engine) letGo(r *resident) {
+	r.held.Store(false)
+	if r.dirty.Load() && !r.ended.Load() {
+		e.touched.note(r)
 	}
-	return nil
-}
-
-// usedOf gives those that were used here, and of which members may not know.
-func usedOf(all []*resident) (used []*resident) {
-	for _, r := range all {
-		if r.used.Swap(false) && !r.ended.Load() && len(r.session.Load().Members) > 0 {
-			used = append(used, r)
-		}
-	}
-	return used
-}
-
-func (e *Engine) flush(ctx context.Context, all []*resident) error {
-	now := e.now()
-	for _, r := range all {
-		r.dirty.Store(false) // before last is read: a touch in between comes again
-	}
-	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
-		for _, r := range all {
-			s := r.session.Load()
-			if r.ended.Load() || !s.ExpiresAt.After(now) {
-				continue
-			}
-			v := binary.BigEndian.AppendUint64(nil, uint64(r.last.Load()))
-			if err := w.Put(keyAccess(s.ID), v, ttl(s, now)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		for _, r := range all {
-			r.dirty.Store(true)
-		}
-	}
-	return err
 }

@@ -53,18 +53,6 @@ func (n *news) take(partner string) (events []Event) {
 	return events
 }
 
-// spread notes for the members what was used here since the last time.
-func (e *Engine) spread(used []*resident) {
-	for _, r := range used {
-		s := r.session.Load()
-		for _, member := range s.Members {
-			if e.registered(member) {
-				e.news.add(member, s.SSOID, r.last.Load())
-			}
-		}
-	}
-}
-
 // sendTouches tells a partner the last accesses that wait for it.
 func (e *Engine) sendTouches(ctx context.Context, partner string) error {
 	for {
@@ -109,7 +97,7 @@ func (e *Engine) receiveTouches(ctx context.Context, from string, events []Event
 func (e *Engine) raiseAll(ctx context.Context, latest map[*mdc.Session]int64, now time.Time) error {
 	for s, ms := range latest {
 		if r, ok := e.residents.get(s.ID); ok {
-			e.raise(r, s.ID, ms)
+			e.raise(r, ms)
 			delete(latest, s)
 		}
 	}
@@ -140,6 +128,11 @@ func (e *Engine) raiseAll(ctx context.Context, latest map[*mdc.Session]int64, no
 	})
 	if err != nil {
 		return fmt.Errorf("write touched sessions: %w", err)
+	}
+	for s, ms := range latest {
+		if id, ok := parse128(string(s.ID)); ok {
+			e.packed.Raise(id.slab(), ms)
+		}
 	}
 	return nil
 }
@@ -208,7 +201,7 @@ func (e *Engine) askMembers(ctx context.Context, r *resident, members []string, 
 				return
 			}
 			if !last[0].After(now.Add(revocation.Skew)) {
-				e.raise(r, s.ID, min(last[0].UnixMilli(), now.UnixMilli()))
+				e.raise(r, min(last[0].UnixMilli(), now.UnixMilli()))
 			}
 			if fresh() {
 				cancel() // one is enough
