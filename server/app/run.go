@@ -123,7 +123,7 @@ func (n *Node) parts() []func(context.Context) error {
 	if !n.shared() { // this node is all there is, so it does the work without a lease
 		return append(append(parts, n.oneNode()...), n.engine.Run)
 	}
-	return append(parts, n.engine.RunNode, n.follower.Follow, n.feed.Follow, n.followJournal, n.authority.Follow, n.still.Run, n.work)
+	return append(parts, n.engine.RunNode, n.follower.Follow, n.feed.Follow, n.followJournal, n.authority.Follow, n.followRoots, n.publisher.Follow, n.still.Run, n.work)
 }
 
 // eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.
