@@ -236,7 +236,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model, n.directories}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls, Certificates: withdrawn{n}})
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Shared: n.shared(), Calls: n.calls, Certificates: withdrawn{n}})
 	return err
 }
 

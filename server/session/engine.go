@@ -73,6 +73,7 @@ type Config struct {
 	Audit        Recorder           // nil = none
 	Certificates Certificates       // what was revoked; nil = nothing
 	Capacity     func() int         // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
+	Shared       bool               // other nodes use the same stores: what is counted is counted there
 }
 
 const (

@@ -18,3 +18,6 @@ func (e *Engine) WithoutCalls() { e.calls = nil }
 
 // Ends is how many ends of sessions the store's watch told of.
 func (e *Engine) Ends() uint64 { return e.ends.Load() }
+
+// CountAgain counts all sessions in use, as Work does each minute.
+func (e *Engine) CountAgain(ctx context.Context) error { return e.recount(ctx) }
