@@ -101,6 +101,7 @@ type Engine struct {
 	news      news
 	reserved  reservations
 	places    places
+	followed  store.Standing // see Follow
 }
 
 // New checks the wiring and loads the revocations that are in force.
