@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -16,7 +18,8 @@ import (
 )
 
 func (n *Node) wireBlobs(context.Context) (err error) {
-	n.fetcher, err = blob.NewFetcher(blob.FetchConfig{Store: n.blobs, Wanted: n.model.blobs, Sources: n.feed.Counterparts, Ask: blobSources{replicationSources{n.links, n.identities.Secret}, n.feed.Subscription}.ask,
+	n.fetcher, err = blob.NewFetcher(blob.FetchConfig{Store: n.blobs, Wanted: n.model.blobs, Sources: n.contentSources,
+		Ask:   blobSources{replicationSources{n.links, n.identities.Secret}, n.feed.Subscription, n.neighbours}.ask,
 		Clock: n.opts.Clock, Logger: n.log})
 	return err
 }
@@ -43,7 +46,7 @@ func (n *Node) contentIsHere(_ *journal.Tx, _, will mdc.Object) error {
 	case err != nil:
 		return err
 	case !found:
-		return fault.New(fault.Conflict, "blob_missing", "The content of the package %q is not in this data center. Upload it first: PUT /v1/blobs/%s.", p.Name, p.SHA256)
+		return n.absent(p)
 	}
 	var wrong []fault.Field
 	if p.Size != b.Size {
@@ -55,24 +58,22 @@ func (n *Node) contentIsHere(_ *journal.Tx, _, will mdc.Object) error {
 	return fault.InvalidFields("The package cannot be accepted.", wrong)
 }
 
-// blobSources asks other data centers for blobs over the links; its master under the identity of their agreement (OAM-50).
+// blobSources asks for blobs: other data centers over the links, its master under the identity of their agreement (OAM-50), and other nodes.
 type blobSources struct {
 	replicationSources
 	subscription func(ctx context.Context, source string) (agreement string, err error) // "" = source is no master of this one
+	neighbours   *neighbours
 }
 
 func (s blobSources) ask(ctx context.Context, source, sha256 string, from int64) (io.ReadCloser, int64, error) {
-	agreement, err := s.subscription(ctx, source)
-	if err != nil {
-		return nil, 0, err
+	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-", from)}, "Accept": {"application/octet-stream, application/problem+json"}}
+	var res *http.Response
+	var err error
+	if strings.HasPrefix(source, neighbourPrefix) {
+		res, err = s.neighbours.stream(ctx, source, sha256, header)
+	} else {
+		res, err = s.stream(ctx, source, sha256, header)
 	}
-	header, err := s.shown(ctx, agreement)
-	if err != nil {
-		return nil, 0, err
-	}
-	header.Set("Range", fmt.Sprintf("bytes=%d-", from))
-	header.Set("Accept", "application/octet-stream, application/problem+json")
-	res, err := s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: client.Path("peer", "v1", "blobs", sha256), Header: header})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -84,4 +85,17 @@ func (s blobSources) ask(ctx context.Context, source, sha256 string, from int64)
 		}
 	}
 	return res.Body, start, nil
+}
+
+func (s blobSources) stream(ctx context.Context, source, sha256 string, header http.Header) (*http.Response, error) {
+	agreement, err := s.subscription(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := s.shown(ctx, agreement)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(header, shown)
+	return s.links.stream(ctx, source, client.Request{Method: http.MethodGet, Path: client.Path("peer", "v1", "blobs", sha256), Header: header})
 }

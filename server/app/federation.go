@@ -140,8 +140,32 @@ func (r rotating) Step(ctx context.Context, name string) (err error) {
 	default:
 		return fault.New(fault.Invalid, "invalid_input", "There is no step %.40q of a rotation.", name)
 	}
-	if wrote := writeFile(r.n.cfg.CAFile(), []byte(r.n.authority.RootsPEM()), 0o644); wrote != nil {
-		r.n.log.Error("the roots cannot be written; the next start tries again", "file", r.n.cfg.CAFile(), "error", wrote)
-	}
+	r.n.writeRoots()
 	return err
+}
+
+func (n *Node) writeRoots() {
+	if err := writeFile(n.cfg.CAFile(), []byte(n.authority.RootsPEM()), 0o644); err != nil {
+		n.log.Error("the roots cannot be written; the next start tries again", "file", n.cfg.CAFile(), "error", err)
+	}
+}
+
+// followRoots does what goes with a step of a rotation that another node made: ca.pem, connections under the former leaf, and callers under
+// a retired root. What this node's own steps did is done once more.
+func (n *Node) followRoots(ctx context.Context) error {
+	was := n.authority.Rotation()
+	for {
+		changed := n.authority.Changed()
+		if now := n.authority.Rotation(); now.Phase != was.Phase || now.Sequence != was.Sequence {
+			was = now
+			n.writeRoots()
+			n.links.drop()
+			n.reloadTrust()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }

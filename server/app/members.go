@@ -34,7 +34,10 @@ func (n *Node) openMembers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return n.members.Join(ctx)
+	if err := n.members.Join(ctx); err != nil {
+		return err
+	}
+	return n.lonely(ctx)
 }
 
 // aloneEvery is the interval of signs of life of a node that shares its store with no other one.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
+	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/passphrase"
@@ -91,6 +92,15 @@ func (n *Node) modeGuard(tx *journal.Tx, was, will mdc.Object) error {
 	d, ok := will.(*mdc.DataCenter)
 	if !ok || d == nil {
 		return nil
+	}
+	if d.SecurityMode == mdc.ModeOpen && n.shared() {
+		others, err := cluster.AliveIn(tx.Writer(), n.members.Self().ID)
+		if err == nil {
+			err = n.aloneInOpen(others)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if d.SecurityMode == mdc.ModeOpen && !n.cfg.AllowOpen {
 		f := fault.New(fault.Conflict, "open_not_allowed", "Mode open, without TLS between the data centers, is refused: the file of this node does not allow it. Use simple or cert; or, in a network that nobody else can read, write allow_open = true into the file and start the node again.")

@@ -86,6 +86,7 @@ type Node struct {
 	rotation    *federation.Rotation
 	dialer      *outbound.Dialer // every connection to another machine is opened by it
 	links       *links
+	neighbours  *neighbours
 	callers     callers
 	refusals    *refusals
 	validator   *topology.Validator
@@ -295,8 +296,6 @@ func (n *Node) openListeners(ctx context.Context) error {
 			return err
 		}
 	}
-	at := n.Addresses()
-	n.members.At(at.Admin, at.Runtime, at.Peer)
 	return nil
 }
 

@@ -2,10 +2,14 @@ package app_test
 
 import (
 	"net/http"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
@@ -84,20 +88,105 @@ func TestTwoNodes(t *testing.T) {
 	})
 }
 
-// TestNodeJoins: two nodes of one data center cannot have one name (CAMS-01), and one that has joined and changed nothing yet starts again after a
-// kill (FLT-01, FLT-07).
-func TestNodeJoins(t *testing.T) {
+// TestNodesOfOneStore: two nodes of one data center cannot have one name (CAMS-01). What else the two of a store share: contents of packages, the
+// root, and that mode open is refused to both.
+func TestNodesOfOneStore(t *testing.T) {
 	p := program(t)
 	one := testkit.NewProcess(t, p, "NYDC")
 	one.UseEtcd(members(t).Block("concord/NYDC"))
+	allowOpen(t, one)
 	one.Start()
-	two := testkit.NewNode(t, one, "NYDC1")
+	wrong := testkit.NewNode(t, one, "NYDC1")
+	wrong.Launch()
+	if code := wrong.Exit(); code != 1 || !strings.Contains(wrong.Log(), "Another node nydc1 of this data center is alive") {
+		t.Errorf("exit code %d:\n%s", code, wrong.Log())
+	}
+	two := testkit.NewNode(t, one, "nydc2")
+	allowOpen(t, two)
+	two.Start()
+	two.Kill() // it has joined and changed nothing yet, and starts again all the same (FLT-01, FLT-07)
+	two.Start()
+	t.Run("contents", func(t *testing.T) { sharedContents(t, one, two) })
+	t.Run("root", func(t *testing.T) { sharedRoot(t, one, two) })
+	t.Run("open", func(t *testing.T) { aloneInOpen(t, one.Fresh(), two) })
+}
+
+func allowOpen(t *testing.T, p *testkit.Process) {
+	t.Helper()
+	text, err := os.ReadFile(p.ConfigFile)
+	if err == nil {
+		err = os.WriteFile(p.ConfigFile, append([]byte("allow_open = true\n"), text...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sharedContents: a content that was uploaded at one node may be declared at the other, and comes to the other one where it is declared at the first
+// (MSS-11, TAM-01). A stranger, and a partner, get nothing at the neighbours' route: see the routes' own test.
+func sharedContents(t *testing.T, one, two *testkit.Process) {
+	first, second := content(1, 3_000_000), content(2, 5000)
+	sum, err := one.Upload(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two.Put("/v1/packages/setup", wire.Package{Name: "setup", SHA256: sum, Size: int64(len(first))})
+	if got := filesIn(t, two, "whole"); !slices.Equal(got, []string{sum + ".raw"}) {
+		t.Errorf("the node that the package was declared at has %v", got)
+	}
+	made := two.Package(wire.Package{Name: "tool"}, second)
+	one.Within(testkit.Limit, "the content at the other node", func() bool {
+		return slices.Contains(filesIn(t, one, "whole"), made.SHA256+".raw")
+	})
+	_, err = two.Do(client.Request{Method: http.MethodPut, Path: "/v1/packages/none", In: wire.Package{Name: "none", SHA256: strings.Repeat("0", 64), Size: 1}})
+	if fault.CodeOf(err) != "blob_missing" {
+		t.Errorf("a package whose content no node has: %v", err)
+	}
+}
+
+// sharedRoot: each step of a rotation is made at another node than the one before, and counts at both without a restart: ca.pem, and what the
+// listeners show (FLT-21).
+func sharedRoot(t *testing.T, one, two *testkit.Process) {
+	was := one.Rotation().Roots[0].FingerprintSHA256
+	for i, step := range []string{"publish", "switch", "retire"} {
+		at, other := one, two
+		if i%2 == 1 {
+			at, other = two, one
+		}
+		at.Within(testkit.Limit, step+" is ready", func() bool { return at.Rotation().Ready })
+		if _, err := at.Rotate(step, false); err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+		want := at.Rotation()
+		file := at.Fresh().CACertPEM
+		other.Within(testkit.Limit, step+" at the other node", func() bool {
+			if other.Fresh().CACertPEM != file {
+				return false
+			}
+			now := other.Rotation() // over a connection that believes the new file alone
+			return now.Phase == want.Phase && now.Sequence == want.Sequence
+		})
+	}
+	for _, p := range []*testkit.Process{one, two} {
+		if now := p.Rotation(); len(now.Roots) != 1 || now.Roots[0].FingerprintSHA256 == was {
+			t.Errorf("%s: %+v", p.ConfigFile, now)
+		}
+	}
+}
+
+// aloneInOpen: mode open is refused while two nodes are alive, and a second node where it is in force (SEC-40).
+func aloneInOpen(t *testing.T, one *testkit.DataCenter, two *testkit.Process) {
+	open := client.Request{Method: http.MethodPut, Path: "/v1/data-center", In: wire.DataCenter{ClusterID: "NYDC", SecurityMode: "open"}}
+	if _, err := one.Do(open); fault.CodeOf(err) != "open_needs_one_node" || !strings.Contains(err.Error(), "nydc2") {
+		t.Errorf("mode open with two nodes: %v", err)
+	}
+	two.Signal(syscall.SIGTERM)
+	two.Exit()
+	if _, err := one.Do(open); err != nil {
+		t.Fatal(err)
+	}
 	two.Launch()
-	if code := two.Exit(); code != 1 || !strings.Contains(two.Log(), "Another node nydc1 of this data center is alive") {
+	if code := two.Exit(); code != 1 || !strings.Contains(two.Log(), "Security mode open is for a data center of one node") {
 		t.Errorf("exit code %d:\n%s", code, two.Log())
 	}
-	three := testkit.NewNode(t, one, "nydc3")
-	three.Start()
-	three.Kill()
-	three.Start()
 }

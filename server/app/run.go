@@ -79,6 +79,9 @@ func (n *Node) reasons() []string {
 	if err := n.members.Health(); err != nil && n.shared() {
 		out = append(out, err.Error())
 	}
+	if err := n.engine.Following(); err != nil {
+		out = append(out, fmt.Sprintf("the sessions of the other nodes are not followed: %v", err))
+	}
 	out = append(out, n.certificateReasons()...)
 	for name, s := range map[string]interface{ Health() error }{"state": n.state, "sessions": n.sessions} {
 		if err := s.Health(); err != nil {
@@ -124,7 +127,7 @@ func (n *Node) parts() []func(context.Context) error {
 	if !n.shared() { // this node is all there is, so it does the work without a lease
 		return append(append(parts, n.oneNode()...), n.engine.Run)
 	}
-	return append(parts, n.engine.RunNode, n.follower.Follow, n.feed.Follow, n.followJournal, n.authority.Follow, n.still.Run, n.work)
+	return append(parts, n.engine.RunNode, n.follower.Follow, n.feed.Follow, n.followJournal, n.authority.Follow, n.followRoots, n.publisher.Follow, n.pairings.Follow, n.still.Run, n.work)
 }
 
 // eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.

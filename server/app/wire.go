@@ -117,6 +117,11 @@ func (n *Node) verifyCaller(cs *tls.ConnectionState) error {
 		return errFormerMode // whatever goes over TLS is of the mode before
 	}
 	_, err := n.trust.Verify(cs, x509.ExtKeyUsageClientAuth)
+	if err != nil && n.shared() {
+		if _, none := n.trust.VerifyNeighbour(cs, x509.ExtKeyUsageClientAuth); none == nil {
+			return nil
+		}
+	}
 	return err
 }
 
@@ -136,7 +141,7 @@ func (n *Node) wireTrust(ctx context.Context) error {
 		return err
 	}
 	n.trust, err = trust.New(ctx, trust.Config{ClusterID: n.cfg.ClusterID, Source: trustSource{n.model, n.pairings}, Certificate: n.authority.PeerCertificate,
-		Learned: n.book.Learned, Roots: n.authority.Roots, Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.notePeer})
+		Learned: n.book.Learned, Roots: n.authority.Roots, Neighbours: n.shared(), Revoked: n.revoked, Clock: n.opts.Clock, Logger: n.log, Refused: n.refusals.notePeer})
 	if err != nil {
 		return err
 	}
@@ -152,6 +157,9 @@ func (n *Node) wireTrust(ctx context.Context) error {
 	}
 	n.links = &links{partners: n.model, config: n.trust.ClientTLS, verify: n.trust.VerifyServer, until: n.chainExpires, mode: n.modes.now, gate: n.gate, dialer: n.dialer, logger: n.log,
 		label: label{clusterID: n.cfg.ClusterID, version: n.opts.Version, clock: n.opts.Clock, epoch: n.epochs.Epoch}}
+	at := n.Addresses() // the peer listener has its TLS only now
+	n.members.At(at.Admin, at.Runtime, at.Peer)
+	n.neighbours = &neighbours{members: n.members, trust: n.trust, dialer: n.dialer, label: n.links.label, logger: n.log}
 	n.trust.OnChange(n.trustChanged)
 	return n.wireFederation(ctx)
 }
@@ -236,7 +244,7 @@ func (n *Node) wireSessions(ctx context.Context) error {
 	n.calls = newLogoutCalls(n.cfg.ClusterID, n.model, n.assertions, n.opts.Clock, n.dialer, n.authority.Roots)
 	n.engine, err = session.New(session.Config{ClusterID: n.cfg.ClusterID, Sessions: n.sessions, State: n.state, Keys: &n.ring.Ring,
 		Policies: n.model, Directory: directory{n.model, n.directories}, Partners: partnerIDs{n.model, n.log}, Peers: sessionPeers{n.links}, Clock: n.opts.Clock, Logger: n.log,
-		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Calls: n.calls, Certificates: withdrawn{n}})
+		SignInURL: n.model.runtimeURL, Ready: n.knows, Audit: n.events, Insecure: n.listeners[1].tls == nil, Capacity: n.capacity, Shared: n.shared(), Calls: n.calls, Certificates: withdrawn{n}})
 	return err
 }
 

@@ -56,7 +56,8 @@ type Fetcher struct {
 
 	mu     sync.Mutex // guards all below
 	absent map[string]*absence
-	retry  bool // pauses are over
+	retry  bool            // pauses are over
+	busy   map[string]bool // what is being brought; no fetch of it may run beside
 }
 
 // absence is one blob to fetch.
@@ -77,7 +78,7 @@ func NewFetcher(c FetchConfig) (*Fetcher, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Fetcher{c: c, wake: make(chan struct{}, 1), absent: map[string]*absence{}}, nil
+	return &Fetcher{c: c, wake: make(chan struct{}, 1), absent: map[string]*absence{}, busy: map[string]bool{}}, nil
 }
 
 // Refresh makes Run look at the packages again. It does not block.
@@ -202,7 +203,7 @@ func (f *Fetcher) dueNow(ctx context.Context, next *time.Duration) (out []job) {
 	for _, a := range f.absent {
 		left := time.Until(a.due)
 		switch {
-		case a.cancel != nil || a.dropped || running == fetches && left <= 0:
+		case a.cancel != nil || a.dropped || f.busy[a.SHA256] || running == fetches && left <= 0:
 		case left > 0:
 			*next = min(*next, left)
 		default:
@@ -264,6 +265,30 @@ func (j job) fetch(ctx context.Context, f *Fetcher) error {
 		errs = append(errs, fmt.Errorf("from %s: %w", source, err))
 	}
 	return errors.Join(errs...)
+}
+
+// Bring fetches one blob from one source now, whether a package refers to it or not: one is about to. It is then claimed. fault.Conflict when
+// it is being fetched already.
+func (f *Fetcher) Bring(ctx context.Context, source, digest string, size int64) error {
+	f.mu.Lock()
+	a := f.absent[digest]
+	if f.busy[digest] || a != nil && a.cancel != nil {
+		f.mu.Unlock()
+		return fault.New(fault.Conflict, "blob_under_way", "The content is being fetched; try again.")
+	}
+	f.busy[digest] = true
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.busy, digest)
+		f.mu.Unlock()
+		f.Refresh()
+	}()
+	if err := f.from(ctx, source, digest, size); err != nil {
+		return err
+	}
+	_, _, err := f.c.Store.Claim(digest)
+	return err
 }
 
 // from gets what is left of a blob from one data center.

@@ -10,8 +10,8 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// Follow brings into force here what other nodes on the same store revoke, and gives out the list that they made, until ctx
-// ends. It gives nil. What this node revoked itself comes again and changes nothing.
+// Follow brings into force here what other nodes on the same store revoke and each step that they make of the rotation of the root, and gives
+// out the list that they made, until ctx ends. It gives nil. What this node revoked itself comes again and changes nothing.
 func (a *Authority) Follow(ctx context.Context) error {
 	store.Follow(ctx, a.config.Store, []byte("ca/"), a.Reread, func(events []store.Event) error {
 		var ends []Revocation
@@ -25,6 +25,14 @@ func (a *Authority) Follow(ctx context.Context) error {
 					return fmt.Errorf("decode revocation: %w", err)
 				}
 				ends = append(ends, end)
+			case key == identityKey:
+				if err := a.toldRoots(ctx); err != nil {
+					return err
+				}
+			case strings.HasPrefix(key, recordPrefix), strings.HasPrefix(key, leafPrefix):
+				if err := a.toldRecord(key, ev.Value); err != nil {
+					return err
+				}
 			case key == listKey:
 				if err := a.toldList(ev.Value); err != nil {
 					return err
@@ -33,7 +41,7 @@ func (a *Authority) Follow(ctx context.Context) error {
 		}
 		return a.toldRevoked(ctx, ends)
 	}, func(err error) {
-		a.config.Logger.WarnContext(ctx, "revocations of other nodes are not followed; trying again", "error", err)
+		a.config.Logger.WarnContext(ctx, "revocations and roots of other nodes are not followed; trying again", "error", err)
 	})
 	return nil
 }
@@ -42,6 +50,9 @@ func (a *Authority) Follow(ctx context.Context) error {
 func (a *Authority) Reread(ctx context.Context) error {
 	var ends []Revocation
 	var list []byte
+	if err := a.toldRoots(ctx); err != nil { // first: a list may be signed under the new root
+		return err
+	}
 	err := a.config.Store.View(ctx, func(r store.Reader) (err error) {
 		if list, err = r.Get([]byte(listKey)); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err

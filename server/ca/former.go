@@ -24,7 +24,7 @@ type formers struct {
 }
 
 // LastFormer gives the end of the longest life among the certificates under the former root that are still good, and how many
-// there are. This node's own leaves do not count: they were renewed at the switch.
+// there are. This node's own leaves do not count: they were renewed at the switch. Of another node those count that it still uses.
 func (a *Authority) LastFormer(ctx context.Context) (end time.Time, count int, err error) {
 	a.formers.mu.Lock()
 	defer a.formers.mu.Unlock()
@@ -70,10 +70,16 @@ func (a *Authority) readFormers(ctx context.Context, id *identity) error {
 				return nil
 			}
 			former, err := f.under(id, rec, func(i int) ([]byte, error) { return r.Get([]byte(issuerPrefix + rec.Issuers[i])) })
-			if former {
-				f.ends[rec.Serial] = rec.NotAfter
+			if err != nil || !former {
+				return err
 			}
-			return err
+			if rec.Node != "" { // another node's own: what it renewed at the switch does not count either
+				if gone, err := replaced(r, rec); err != nil || gone {
+					return err
+				}
+			}
+			f.ends[rec.Serial] = rec.NotAfter
+			return nil
 		})
 	})
 	if err != nil {

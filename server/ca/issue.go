@@ -232,6 +232,9 @@ func (a *Authority) produce(ctx context.Context, rec Record, s shape, r *x509.Ce
 // intend records that a certificate is about to be signed.
 func (a *Authority) intend(ctx context.Context, rec Record, t act) error {
 	err := a.config.Store.Update(ctx, func(w store.Writer) error {
+		if err := a.inForce(w); err != nil {
+			return err
+		}
 		if err := a.permitted(w, rec, t); err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 const (
 	peerName    = "peer"
 	webLeafName = "web"
+	leafPrefix  = "ca/leaf/" // node, /, peer or web -> sealedPair
 
 	// startLimit is how long a start waits for an external authority, for each leaf, before it goes on with what it has.
 	startLimit = 3 * time.Second
@@ -43,8 +44,10 @@ func webLeaf(c Config) ownLeaf {
 
 // leafKey is where the leaf l of this node is kept, with its key, so that a restart goes on with it.
 func (a *Authority) leafKey(l ownLeaf) string {
-	return "ca/leaf/" + strings.ToLower(a.config.NodeName) + "/" + l.name
+	return leafKeyOf(a.config.NodeName, l.name)
 }
+
+func leafKeyOf(node, leaf string) string { return leafPrefix + strings.ToLower(node) + "/" + leaf }
 
 func (a *Authority) leafPlace(l ownLeaf) string {
 	return "leaf/" + strings.ToLower(a.config.NodeName) + "/" + l.name

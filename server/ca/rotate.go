@@ -100,13 +100,7 @@ func (a *Authority) Retire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.issuing.Lock()
-	defer a.issuing.Unlock()
-	for _, l := range a.own {
-		held := *a.current(l).Load()
-		held.Certificate = chain(signer{cert: held.Leaf}, a.backend.Issuers()).Certificate
-		a.current(l).Store(&held)
-	}
+	a.rechain()
 	return a.freshenList(ctx)
 }
 

@@ -281,13 +281,19 @@ func each(r store.Reader, visit func(Node) error) error {
 // Alive gives the nodes on a store that gave a sign of life lately and have not left, but the one whose id is but.
 func Alive(ctx context.Context, s store.Store, but string) (names []string, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		names = nil
-		return each(r, func(n Node) error {
-			if n.ID != but && n.State != Leaving {
-				names = append(names, n.Name)
-			}
-			return nil
-		})
+		names, err = AliveIn(r, but)
+		return err
+	})
+	return names, err
+}
+
+// AliveIn is Alive in a transaction.
+func AliveIn(r store.Reader, but string) (names []string, err error) {
+	err = each(r, func(n Node) error {
+		if n.ID != but && n.State != Leaving {
+			names = append(names, n.Name)
+		}
+		return nil
 	})
 	return names, err
 }

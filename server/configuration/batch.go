@@ -68,6 +68,9 @@ func (p *pass) all(ops []Operation) (results []Result, fit int, err error) {
 			continue
 		}
 		res, err := p.apply(i, op)
+		if w, ok := errors.AsType[*Wanting](err); ok && !p.done[w.Key] {
+			return nil, i, err // all is judged again
+		}
 		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.Internal {
 			p.failed[at] = true
 			refused.add(i, op, f)

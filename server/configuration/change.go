@@ -76,11 +76,11 @@ var (
 // refused is refused before anything is hashed.
 func (s *Service) perform(ctx context.Context, actor Actor, dryRun bool, work func(*pass) error) error {
 	known, done := hashes{}, map[string]bool{}
-	for range 6 { // one pass for the hashes, one for the hooks, unless a change gives other secrets each time
+	for tries := 0; tries < 6; tries++ { // one pass for the hashes, one for the hooks, unless a change gives other secrets each time
 		var missing []secret
 		var first []prior
 		err := s.c.Log.Update(ctx, func(tx *journal.Tx) error {
-			p := &pass{s: s, tx: tx, actor: actor, hashes: known}
+			p := &pass{s: s, tx: tx, actor: actor, hashes: known, done: done}
 			err := work(p)
 			missing, first = p.missing, p.undone(done)
 			switch {
@@ -106,6 +106,15 @@ func (s *Service) perform(ctx context.Context, actor Actor, dryRun bool, work fu
 				continue
 			}
 		}
+		if w, ok := errors.AsType[*Wanting](err); ok && !done[w.Key] {
+			done[w.Key] = true
+			if err = w.Do(ctx); err == nil {
+				tries-- // a batch may want many
+				continue
+			}
+		} else if ok {
+			err = w.Err
+		}
 		if errors.Is(err, errRehearse) {
 			return nil
 		}
@@ -120,6 +129,7 @@ type pass struct {
 	tx      *journal.Tx
 	actor   Actor
 	hashes  hashes
+	done    map[string]bool // hooks that have run and wants that were looked after
 	missing []secret
 	prior   []prior          // changes with a hook of their kind, in order
 	uses    map[string]uses  // of a batch: who refers to what, by the kind that is referred to; nil for one operation

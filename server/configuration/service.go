@@ -42,6 +42,20 @@ type Before struct {
 	Do func(ctx context.Context, was, will mdc.Object) error
 }
 
+// Wanting is a guard's refusal that something outside of the transaction may lift: Do is called once for each Key, and the change is judged again. Then,
+// and for who knows no better, it is Err.
+type Wanting struct {
+	Key string
+	Do  func(ctx context.Context) error
+	Err error
+}
+
+// Error is Err's.
+func (w *Wanting) Error() string { return w.Err.Error() }
+
+// Unwrap gives Err.
+func (w *Wanting) Unwrap() error { return w.Err }
+
 // Service is the one way to change configuration.
 type Service struct{ c Config }
 

@@ -33,6 +33,7 @@ func (s *Server) declarePeer() {
 		also: map[int]any{http.StatusPartialContent: octets{}}, handle: s.peerBlob})
 	o.add(route{method: http.MethodGet, path: "/peer/v1/bundle", public: true, summary: "This data center's roots as a SPIFFE bundle; no certificate is needed", out: json.RawMessage{}, handle: s.peerBundle})
 	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, handle: s.peerPair})
+	o.add(s.peerNeighbourRoutes()...)
 	o.add(s.peerEnrolRoutes()...)
 	o.add(s.peerTrustRoutes()...)
 	o.add(route{method: http.MethodGet, path: "/peer/v1/assertion-keys", summary: "Keys that this data center signs assertions with", out: wire.KeySet{}, handle: s.peerKeys})

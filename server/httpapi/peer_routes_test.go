@@ -66,6 +66,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"POST", one + "/pull", "/peer/v1/replication/agreements/FAKE-NYDC-1/pull", "{}", 409},
 		{"POST", one + "/verify", "/peer/v1/replication/agreements/FAKE-NYDC-1/verify", "{}", 409},
 		{"GET", "/peer/v1/blobs/{sha256}", "/peer/v1/blobs/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "", 403},
+		{"GET", "/peer/v1/neighbours/blobs/{sha256}", "/peer/v1/neighbours/blobs/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "", 403},
 		{"POST", "/peer/v1/replication/digests", "", "{}", 403},
 		{"POST", "/peer/v1/replication/objects", "", "{}", 400},
 		{"GET", "/peer/v1/replication/conflicts", "", "", 200},

@@ -15,7 +15,7 @@ import (
 // errFull says that this data center holds as many sessions as it may.
 var errFull = errors.New("session: at capacity")
 
-// places counts the sessions of this data center that are in use, while there is a limit (CAMS-10): all of them when the
+// places counts the sessions in use of a data center that is this one node, while there is a limit (CAMS-10): all of them when the
 // first one is made and every minute from then on, and one by one in between. A session that is over frees its place when it
 // is deleted or, where it only ran out, with the next count.
 type places struct {
@@ -52,19 +52,49 @@ func (e *Engine) capacity() int {
 	return e.cfg.Capacity()
 }
 
-// takePlace gives free = false when this data center is full. The caller calls done when the session is made, or is not.
-func (e *Engine) takePlace(ctx context.Context) (free bool, done func(), err error) {
+// place is one that a session is about to take.
+type place struct {
+	e      *Engine
+	free   bool
+	taken  bool   // in memory
+	shared int    // the limit that the transaction compares; 0 = none, or it was compared in memory
+	done   func() // when the session is made, or is not
+}
+
+// takePlace gives one that is not free when this data center is full.
+func (e *Engine) takePlace(ctx context.Context) (place, error) {
 	limit, err := e.limit(ctx)
 	if err != nil {
-		return false, nil, err
+		return place{}, err
+	}
+	if e.cfg.Shared {
+		return place{e: e, free: true, shared: limit, done: func() {}}, nil
 	}
 	e.places.changing.RLock()
-	return limit == 0 || e.places.take(limit), e.places.changing.RUnlock, nil
+	taken := limit > 0 && e.places.take(limit)
+	return place{e: e, free: limit == 0 || taken, taken: taken, done: e.places.changing.RUnlock}, nil
+}
+
+// giveBack is for a session that was not made.
+func (p place) giveBack() {
+	if p.taken {
+		p.e.places.free()
+	}
+}
+
+// freed is for a session that is deleted.
+func (e *Engine) freed() {
+	if !e.cfg.Shared {
+		e.places.free()
+	}
 }
 
 // limit gives the capacity, 0 for none, and sees to it that sessions are counted.
 func (e *Engine) limit(ctx context.Context) (int, error) {
 	limit := e.capacity()
+	if e.cfg.Shared { // see occupying
+		return limit, nil
+	}
 	e.places.mu.Lock()
 	e.places.counted = e.places.counted && limit > 0 // what is made without a limit is not counted
 	counted := e.places.counted
@@ -81,6 +111,10 @@ func (e *Engine) Occupancy(ctx context.Context) (used, capacity int, err error) 
 	if capacity, err = e.limit(ctx); err != nil || capacity == 0 {
 		return 0, 0, err
 	}
+	if e.cfg.Shared {
+		used, err = e.taken(ctx)
+		return used, capacity, err
+	}
 	e.places.mu.Lock()
 	defer e.places.mu.Unlock()
 	return e.places.n, capacity, nil
@@ -96,6 +130,9 @@ func (e *Engine) inUse(s *mdc.Session, last time.Time) bool {
 func (e *Engine) recount(ctx context.Context) error {
 	e.places.counting.Lock()
 	defer e.places.counting.Unlock()
+	if e.cfg.Shared {
+		return e.recountShared(ctx)
+	}
 	if e.capacity() == 0 {
 		e.places.mu.Lock()
 		e.places.counted = false
@@ -107,19 +144,10 @@ func (e *Engine) recount(ctx context.Context) error {
 	e.places.changing.Lock()
 	defer begin()
 	e.places.changed = 0
-	err := e.cfg.Sessions.View(ctx, func(r store.Reader) error {
+	err := e.cfg.Sessions.View(ctx, func(r store.Reader) (err error) {
 		begin() // what r shows is fixed now
-		return r.Range(store.Span{Prefix: []byte("s/")}, func(_, v []byte) error {
-			s := new(mdc.Session)
-			if err := json.Unmarshal(v, s); err != nil {
-				return fmt.Errorf("decode session: %w", err)
-			}
-			last, err := readAccess(r, s)
-			if err == nil && e.inUse(s, last) {
-				n++
-			}
-			return errors.Join(err, ctx.Err())
-		})
+		n, err = e.countInUse(ctx, r)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("count sessions: %w", err)
@@ -128,4 +156,19 @@ func (e *Engine) recount(ctx context.Context) error {
 	defer e.places.mu.Unlock()
 	e.places.counted, e.places.n = true, n+e.places.changed
 	return nil
+}
+
+func (e *Engine) countInUse(ctx context.Context, r store.Reader) (n int, err error) {
+	err = r.Range(store.Span{Prefix: []byte("s/")}, func(_, v []byte) error {
+		s := new(mdc.Session)
+		if err := json.Unmarshal(v, s); err != nil {
+			return fmt.Errorf("decode session: %w", err)
+		}
+		last, err := readAccess(r, s)
+		if err == nil && e.inUse(s, last) {
+			n++
+		}
+		return errors.Join(err, ctx.Err())
+	})
+	return n, err
 }

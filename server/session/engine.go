@@ -75,6 +75,7 @@ type Config struct {
 	Audit        Recorder           // nil = none
 	Certificates Certificates       // what was revoked; nil = nothing
 	Capacity     func() int         // sessions that this data center may hold (CAMS-10), asked whenever one is made; nil or 0 = no limit
+	Shared       bool               // other nodes use the same stores: what is counted is counted there
 }
 
 const (
@@ -104,6 +105,7 @@ type Engine struct {
 	news      news
 	reserved  reservations
 	places    places
+	followed  store.Standing // see Follow
 }
 
 // New checks the wiring and loads the revocations that are in force.

@@ -37,3 +37,6 @@ func Repacked(s *mdc.Session) (again *mdc.Session, length int, ok bool) {
 
 // SweepMemory forgets what has expired, as Run does.
 func (e *Engine) SweepMemory() { e.sweep(context.Background()) }
+
+// CountAgain counts all sessions in use, as Work does each minute.
+func (e *Engine) CountAgain(ctx context.Context) error { return e.recount(ctx) }

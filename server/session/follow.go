@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,7 @@ func (e *Engine) Follow(ctx context.Context) {
 		}
 		return nil
 	}, func(err error) {
+		e.followed.Failed(err)
 		e.cfg.Logger.Warn("sessions of other nodes are not followed; trying again", "error", err)
 	})
 }
@@ -34,6 +36,7 @@ func (e *Engine) refresh(context.Context) error {
 	e.residents.clear()
 	e.pending.Store(true)
 	e.nudge()
+	e.followed.Well()
 	return nil
 }
 
@@ -45,6 +48,9 @@ func (e *Engine) Reread(ctx context.Context) error {
 	}
 	return e.refresh(ctx)
 }
+
+// Following is why what other nodes do to sessions, or the sign-ons that they end, do not count here at once; nil = they do.
+func (e *Engine) Following() error { return errors.Join(e.followed.Health(), e.log.Following()) }
 
 // told takes one change of the store over.
 func (e *Engine) told(ctx context.Context, ev store.Event) error {

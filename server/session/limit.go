@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -59,12 +60,11 @@ func (e *Engine) Reserve(ctx context.Context, from string, q ReserveRequest) (a 
 	}
 	user := revocation.UserKey(q.Store, q.User)
 	if q.Release {
-		e.reserved.drop(from, user, q.SSOID)
-		return a, nil
+		return a, e.release(ctx, from, user, q.SSOID)
 	}
-	before, ok := e.reserved.add(from, user, &Held{q.SSOID, q.At}, false, now)
-	if !ok {
-		return a, errReserving()
+	before, err := e.reserve(ctx, from, user, &Held{q.SSOID, q.At}, false)
+	if err != nil {
+		return a, err
 	}
 	if a.Live, err = e.liveOf(ctx, q.Store, q.User); err != nil {
 		return a, err
@@ -114,14 +114,14 @@ func (e *Engine) place(ctx context.Context, q request) (granted bool, err error)
 		return true, nil
 	}
 	user, own := revocation.UserKey(q.Store, q.User), Held{q.SSOID, q.At}
-	before, ok := e.reserved.add(e.cfg.ClusterID, user, &own, !q.adopting, e.now())
-	if !ok {
-		return false, errReserving()
+	before, err := e.reserve(ctx, e.cfg.ClusterID, user, &own, !q.adopting)
+	if err != nil {
+		return false, err
 	}
 	q.At = own.At
 	granted, err = e.decidePlace(ctx, q, own, before, p)
 	if !granted {
-		e.reserved.drop(e.cfg.ClusterID, user, q.SSOID)
+		err = errors.Join(err, e.release(ctx, e.cfg.ClusterID, user, q.SSOID))
 		e.reserveAtPartners(ctx, q, true, p) // whom it does not reach forgets it in ten seconds
 	}
 	return granted, err
@@ -262,10 +262,13 @@ func (e *Engine) reserveAtPartners(ctx context.Context, q request, release bool,
 }
 
 // sweep forgets what has expired.
-func (e *Engine) sweep(ctx context.Context) {
+func (e *Engine) sweep(context.Context) {
 	e.log.Sweep()
 	e.packed.Sweep(e.now().Unix())
 	e.reserved.sweepAll(e.now())
+}
+
+func (e *Engine) countAgain(ctx context.Context) {
 	if err := e.recount(ctx); err != nil && ctx.Err() == nil {
 		e.cfg.Logger.Error("sessions cannot be counted; the former count stays", "error", err)
 	}

@@ -122,7 +122,7 @@ func (e *Engine) moved(ctx context.Context, from string, ev Event) error {
 		e.gone(ended)
 	}
 	if freed {
-		e.places.free()
+		e.freed()
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package session_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,4 +117,64 @@ func TestEndedWhileRead(t *testing.T) {
 	if d := b.authorize("shop", "NYDC#2"); d.Session != nil {
 		t.Error("the second node goes on with a session that has ended")
 	}
+}
+
+// CAMS-10, OAM-L2: what counts sessions counts them over the nodes of a data center: of many who sign in at once at both, no more get in than
+// session_capacity; of one user's sign-ins at once at both, no more than max_sessions_per_user; and who leaves at one node makes room at the other.
+func TestNodesCountTogether(t *testing.T) {
+	w := newWorld(t, "NYDC")
+	w.secondNode("NYDC")
+	nodes := []string{"NYDC", "NYDC#2"}
+	const tries, limit = 24, 5
+	capacity := func(n int64) {
+		for _, at := range nodes {
+			w.centers[at].capacity.Store(n)
+		}
+	}
+	crowd := func(user func(i int) string, refused string) (in []*browser) {
+		t.Helper()
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		for i := range tries {
+			b := w.browser()
+			all.Go(func() {
+				code := b.trySignIn(nodes[i%2], user(i))
+				mu.Lock()
+				defer mu.Unlock()
+				switch code {
+				case "":
+					in = append(in, b)
+				case refused:
+				default:
+					t.Errorf("refused with %s", code)
+				}
+			})
+		}
+		all.Wait()
+		return in
+	}
+	leave := func(in []*browser) {
+		t.Helper()
+		for i, b := range in {
+			_, err := w.centers[nodes[i%2]].SignOut(t.Context(), b.sso())
+			must(t, err)
+		}
+	}
+	for range 2 { // the second time there is room for as many again
+		capacity(limit)
+		in := crowd(func(i int) string { return fmt.Sprint("user-", i) }, "at_capacity")
+		want(t, "sessions", len(in), limit)
+		used, _, err := w.centers[nodes[0]].Occupancy(t.Context())
+		must(t, err)
+		want(t, "counted", used, limit)
+		leave(in)
+		capacity(0)
+		must(t, w.centers[nodes[0]].CountAgain(t.Context()))
+	}
+	w.set(limited(limit, mdc.SessionsDeny, mdc.PartitionedLocal))
+	in := crowd(func(int) string { return "ann" }, "too_many_sessions")
+	want(t, "sign-ons of one user", len(in), limit)
+	leave(in[:1])
+	want(t, "after a sign-out at another node", w.browser().trySignIn(nodes[1], "ann"), "")
+	want(t, "one more", w.browser().trySignIn(nodes[0], "ann"), "too_many_sessions")
 }

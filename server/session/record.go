@@ -129,16 +129,16 @@ func deleteSession(w store.Writer, s *mdc.Session) error {
 // create keeps s unless this data center has a session of the sign-on already; it gives the one that is kept. also joins
 // its own writes to the transaction. errFull when this data center has no place for another.
 func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
-	free, done, err := e.takePlace(ctx)
+	p, err := e.takePlace(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer p.done()
 	defer e.lock(s.SSOID)()
 	now, ends := e.now(), e.ends.Load()
 	var kept *mdc.Session
 	var last time.Time
-	err = e.cfg.Sessions.Update(ctx, func(w store.Writer) (err error) {
+	err = e.occupying(ctx, func(w store.Writer) (err error) {
 		if kept, err = readVia(w, keySSO(s.SSOID)); err != nil {
 			return err
 		}
@@ -146,8 +146,8 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 			last, err = readAccess(w, kept)
 			return err
 		}
-		if !free {
-			return errFull
+		if err := p.occupy(w); err != nil {
+			return err
 		}
 		kept, last = s, s.LastAccess
 		if err := returns(w, s); err != nil {
@@ -158,8 +158,8 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 		}
 		return also(w)
 	})
-	if free && (err != nil || kept != s) {
-		e.places.free()
+	if err != nil || kept != s {
+		p.giveBack()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
@@ -171,19 +171,22 @@ func (e *Engine) create(ctx context.Context, s *mdc.Session, also func(store.Wri
 
 // begin is create for a new sign-on: its ids are random, so nothing can be there that it would have to look for.
 func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writer) error) (*resident, error) {
-	free, done, err := e.takePlace(ctx)
+	p, err := e.takePlace(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	if !free {
+	defer p.done()
+	if !p.free {
 		return nil, errFull
 	}
 	defer e.lock(s.SSOID)()
 	now := e.now()
 	v, err := encodeSession(s)
 	if err == nil {
-		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
+		err = e.occupying(ctx, func(w store.Writer) error {
+			if err := p.occupy(w); err != nil {
+				return err
+			}
 			if err := writeEncoded(w, s, v, now); err != nil {
 				return err
 			}
@@ -191,7 +194,7 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writ
 		})
 	}
 	if err != nil {
-		e.places.free()
+		p.giveBack()
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
 	e.keep(s, s.LastAccess)
@@ -262,7 +265,7 @@ func (e *Engine) end(ctx context.Context, s *mdc.Session, reason string) error {
 	})
 	e.gone(s)
 	if freed && err == nil {
-		e.places.free()
+		e.freed()
 	}
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", s.ID, err)
@@ -276,7 +279,10 @@ func (e *Engine) remove(w store.Writer, s *mdc.Session) (freed bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	return e.inUse(s, last), deleteSession(w, s)
+	if freed = e.inUse(s, last); freed {
+		err = e.vacate(w)
+	}
+	return freed, errors.Join(err, deleteSession(w, s))
 }
 
 // gone forgets in memory what is deleted. The caller holds the sign-on's lock.

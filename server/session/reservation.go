@@ -12,7 +12,8 @@ const (
 	maxReserving = 10_000           // sign-ins under way of one data center, of some 300 bytes each
 )
 
-// reservations are the sign-ins under way, here and at partners, in memory: they last ten seconds.
+// reservations are the sign-ins under way, here and at partners, in memory: they last ten seconds. Where several nodes share the stores they
+// bound what this node may write, and those in the store count.
 type reservations struct {
 	mu   sync.Mutex // guards all below
 	by   map[string]map[mdc.SSOID]reserved

@@ -44,7 +44,7 @@ func (e *Engine) RunNode(ctx context.Context) error {
 	return nil
 }
 
-// Work pushes what partners have not acknowledged, tells agents and confirms degraded sessions,
+// Work pushes what partners have not acknowledged, tells agents, confirms degraded sessions and counts sessions anew,
 // until ctx ends. One node at a time does it.
 func (e *Engine) Work(ctx context.Context) error {
 	var wait sync.WaitGroup
@@ -53,6 +53,7 @@ func (e *Engine) Work(ctx context.Context) error {
 		wait.Go(func() { _ = e.calls.Run(ctx) }) // it ends with ctx alone
 	}
 	wait.Go(func() { e.every(ctx, func() time.Duration { return certifiedEvery }, e.endingUncertified) })
+	wait.Go(func() { e.every(ctx, func() time.Duration { return sweepEvery }, e.countAgain) })
 	e.partners(ctx)
 	return nil
 }
@@ -77,7 +78,7 @@ func (e *Engine) tellTouches(ctx context.Context) {
 
 func (e *Engine) flushing(ctx context.Context) { e.every(ctx, e.flushEvery, e.flushOnce) }
 
-// sweeping forgets what has expired in this node's memory, and counts its sessions anew.
+// sweeping forgets what has expired in this node's memory.
 func (e *Engine) sweeping(ctx context.Context) {
 	e.every(ctx, func() time.Duration { return sweepEvery }, e.sweep)
 }

@@ -87,6 +87,9 @@ func (e *Engine) SignIn(ctx context.Context, q SignInRequest) (Found, error) {
 		}
 		return e.append(ctx, w, ev)
 	})
+	if err != nil && e.cfg.Policies.SessionPolicy().MaxSessionsPerUser > 0 {
+		err = errors.Join(err, e.release(ctx, e.cfg.ClusterID, revocation.UserKey(q.Store, q.Person.Name), c.SSOID))
+	}
 	if errors.Is(err, errFull) {
 		return Found{}, &fault.Error{Kind: fault.Unavailable, Code: "at_capacity", RetryAfter: time.Minute,
 			Message: "This data center holds as many sessions as it may. Try again later."}

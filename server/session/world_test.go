@@ -54,6 +54,7 @@ type center struct {
 	told            *receiver
 	log             *audit.Log
 	recorder        *audit.Recorder
+	shared          bool // there is another node
 	unrecorded      bool // nothing can be recorded, from the next open on
 	ready           atomic.Bool
 	retrievals      atomic.Int64
@@ -137,7 +138,7 @@ func (c *center) engine(recorder session.Recorder, receipt time.Duration) {
 	w, id := c.w, c.id
 	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: viewing{c.sessions, &c.viewed}, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
-		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Capacity: func() int { return int(c.capacity.Load()) }})
+		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Shared: c.shared, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
 	c.Engine = e
 }
@@ -146,7 +147,9 @@ func (c *center) engine(recorder session.Recorder, receipt time.Duration) {
 // test ends.
 func (w *world) secondNode(id string) {
 	first := w.centers[id]
-	second := &center{w: w, id: id, told: first.told, sessions: first.sessions, state: first.state, log: first.log, recorder: first.recorder}
+	first.shared = true
+	first.engine(first.recorder, -1)
+	second := &center{w: w, id: id, shared: true, told: first.told, sessions: first.sessions, state: first.state, log: first.log, recorder: first.recorder}
 	second.engine(second.recorder, -1)
 	second.ready.Store(true)
 	w.centers[id+"#2"] = second

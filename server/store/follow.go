@@ -3,11 +3,29 @@ package store
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
 // followPause is how long Follow waits before it begins anew.
 const followPause = 500 * time.Millisecond
+
+// Standing is how something that follows stands, for readiness: who does not hear of others decides by what they knew. The zero value is well.
+type Standing struct{ trouble atomic.Pointer[error] }
+
+// Failed enters what Follow's trouble is told.
+func (s *Standing) Failed(err error) { s.trouble.Store(&err) }
+
+// Well says that the state was read anew.
+func (s *Standing) Well() { s.trouble.Store(nil) }
+
+// Health is what stands in the way since it was read last; nil = nothing.
+func (s *Standing) Health() error {
+	if err := s.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Follow keeps what somebody has in memory of the keys under prefix in step with a store that others write to. It calls
 // refresh, which reads the state anew, and then tell with the events of each later transaction; and both again whenever the

@@ -31,6 +31,7 @@ type Config struct {
 	Source      Source                     // read by New and Reload only
 	Certificate func() *tls.Certificate    // our own peer leaf with its chain, asked for each handshake
 	Roots       func() []*x509.Certificate // our own roots, for the certificates that clients of ours show; nil = none
+	Neighbours  bool                       // other nodes of our own data center may call too, and are no partners
 	Clock       clock.Clock                // decides validity; nil = the machine's clock
 	Logger      *slog.Logger               // nil = silent
 

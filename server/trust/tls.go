@@ -32,7 +32,7 @@ func (s *Store) verifyClient(cs tls.ConnectionState) error {
 	if len(cs.PeerCertificates) == 0 {
 		return nil
 	}
-	_, err := s.Verify(&cs, x509.ExtKeyUsageClientAuth)
+	err := s.knows(&cs)
 	if err == nil {
 		return nil
 	}

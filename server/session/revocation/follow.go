@@ -15,6 +15,7 @@ import (
 func (l *Log) Follow(ctx context.Context) {
 	store.Follow(ctx, l.cfg.State, []byte("r/"), l.Reread, func(events []store.Event) error { return l.told(ctx, events) },
 		func(err error) {
+			l.followed.Failed(err)
 			l.cfg.Logger.Warn("ended sign-ons of other nodes are not followed; trying again", "error", err)
 		})
 }
@@ -34,8 +35,15 @@ func (l *Log) Reread(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read revocations: %w", err)
 	}
-	return l.inForce(ctx, live)
+	if err := l.inForce(ctx, live); err != nil {
+		return err
+	}
+	l.followed.Well()
+	return nil
 }
+
+// Following is why ended sign-ons of other nodes do not count here at once; nil = they do.
+func (l *Log) Following() error { return l.followed.Health() }
 
 func (l *Log) told(ctx context.Context, events []store.Event) error {
 	var fresh []Entry

@@ -39,8 +39,9 @@ type Config struct {
 
 // Log keeps and spreads revocations. Safe for concurrent use.
 type Log struct {
-	cfg   Config
-	table *table
+	cfg      Config
+	table    *table
+	followed store.Standing // see Follow
 
 	mu    sync.Mutex        // guards have and links
 	have  map[string]uint64 // by folded origin; durable

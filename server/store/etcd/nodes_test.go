@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/etcd"
 )
@@ -284,4 +285,68 @@ func TestCompacted(t *testing.T) {
 	if !errors.Is(err, store.ErrCompacted) {
 		t.Errorf("watch = %v; want ErrCompacted", err)
 	}
+	t.Run("a refused watch", func(t *testing.T) { refusedWatch(t, c, raw) }) // last: it turns authentication on
+}
+
+// refusedWatch: where etcd's permissions let a node read and write and not watch, its health says so, and it hears of others as soon as it may.
+func refusedWatch(t *testing.T, c *testkit.Etcd, raw *clientv3.Client) {
+	const prefix = "test/guarded"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	grant := func(key string, all bool) {
+		t.Helper()
+		end := ""
+		if all {
+			end = clientv3.GetPrefixRangeEnd(key)
+		}
+		_, err := raw.RoleGrantPermission(ctx, "concord", key, end, clientv3.PermissionType(clientv3.PermReadWrite))
+		must(err)
+	}
+	for _, user := range []string{"root", "concord"} {
+		_, err := raw.RoleAdd(ctx, user)
+		must(err)
+		_, err = raw.UserAdd(ctx, user, "secret")
+		must(err)
+		_, err = raw.UserGrantRole(ctx, user, user)
+		must(err)
+	}
+	for _, key := range []string{"/owner", "/state/g", "/state/t"} {
+		grant(prefix+key, false)
+	}
+	grant(prefix+"/state/d/", true)
+	_, err := raw.AuthEnable(ctx)
+	must(err)
+	root, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints(), DialTimeout: 5 * time.Second, Username: "root", Password: "secret"})
+	must(err)
+	raw = root
+	defer root.Close()
+	s := open(t, c, etcd.Config{Prefix: prefix, Username: "concord", Password: "secret"})
+	watching, stop := context.WithCancel(ctx)
+	seen, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		ended <- s.Watch(watching, nil, 0, func([]store.Event) error {
+			select {
+			case seen <- struct{}{}:
+			default:
+			}
+			return nil
+		})
+	}()
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	testkit.Eventually(soon, t, "the refusal in the store's health", func() bool {
+		must(s.Update(ctx, putting("a", "1"))) // all else works
+		return fault.CodeOf(s.Health()) == etcd.CodeRefused
+	})
+	grant(prefix+"/", true)
+	testkit.Eventually(soon, t, "the watch", func() bool { return s.Health() == nil })
+	must(s.Update(ctx, putting("a", "2")))
+	<-seen
+	stop()
+	must(<-ended)
 }

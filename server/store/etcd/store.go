@@ -42,6 +42,7 @@ type Store struct {
 	mu       sync.Mutex     // guards boarding, and live against Close
 	boarding *flight
 	runways  chan struct{}
+	watches  watches
 
 	trouble, full, mirrorTrouble, broken atomic.Pointer[fault.Error]
 }
@@ -208,7 +209,8 @@ func (s *Store) Verify() error {
 	return nil
 }
 
-// Health is nil when the last call was answered and etcd takes changes, else the fault that it got, or store.ErrClosed.
+// Health is nil when the last call was answered, etcd takes changes and no watch is refused or fails for five seconds, else the fault that it
+// got, or store.ErrClosed.
 func (s *Store) Health() error {
 	if s.closed.Load() {
 		return store.ErrClosed
@@ -217,6 +219,9 @@ func (s *Store) Health() error {
 		if e := p.Load(); e != nil {
 			return e
 		}
+	}
+	if e := s.watches.health(); e != nil {
+		return e
 	}
 	return nil
 }

@@ -56,6 +56,8 @@ func (s *Store) Revision(ctx context.Context) (store.Revision, error) {
 }
 
 func (s *Store) watch(ctx context.Context, prefix []byte, from store.Revision, fn func([]store.Event) error) error {
+	w := s.watches.begin(s)
+	defer s.watches.end(w)
 	pause := pauseLeast
 	for {
 		snap, err := s.snapshot(ctx)
@@ -73,10 +75,14 @@ func (s *Store) watch(ctx context.Context, prefix []byte, from store.Revision, f
 			return store.ErrCompacted
 		}
 		before := from
-		if from, err = s.follow(ctx, prefix, from, fn); err != nil {
+		if from, err = s.follow(ctx, prefix, from, w, fn); err != nil {
 			return err
 		}
-		if pause = min(2*pause, pauseMost); from != before {
+		most := pauseMost
+		if w.refused() {
+			most = pauseRefused
+		}
+		if pause = min(2*pause, most); from != before {
 			pause = pauseLeast
 		}
 		if !wait(ctx, jitter(pause)) {
@@ -86,12 +92,12 @@ func (s *Store) watch(ctx context.Context, prefix []byte, from store.Revision, f
 }
 
 // follow watches until the connection's member is no use any more, and gives the last revision that fn has seen.
-func (s *Store) follow(ctx context.Context, prefix []byte, from store.Revision, fn func([]store.Event) error) (store.Revision, error) {
+func (s *Store) follow(ctx context.Context, prefix []byte, from store.Revision, w *watching, fn func([]store.Event) error) (store.Revision, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	in := &inbox{s: s, prefix: prefix, from: from, news: make(chan struct{}, 1)}
+	in := &inbox{s: s, w: w, prefix: prefix, from: from, news: make(chan struct{}, 1)}
 	answers := s.client.Watch(clientv3.WithRequireLeader(ctx), s.cfg.base()+"/", clientv3.WithPrefix(), // the record of a group lies beside its keys
-		clientv3.WithRev(max(1, int64(from/perRevision))), clientv3.WithFragment())
+		clientv3.WithRev(max(1, int64(from/perRevision))), clientv3.WithFragment(), clientv3.WithCreatedNotify())
 	var reading sync.WaitGroup
 	reading.Go(func() { in.read(answers) })
 	defer reading.Wait()
@@ -121,6 +127,7 @@ func (s *Store) follow(ctx context.Context, prefix []byte, from store.Revision, 
 // inbox holds what etcd sent and fn has not seen.
 type inbox struct {
 	s      *Store
+	w      *watching
 	prefix []byte
 	from   store.Revision // what is older was seen before
 
@@ -140,9 +147,11 @@ func (in *inbox) read(answers clientv3.WatchChan) {
 			in.end(store.ErrCompacted)
 			return
 		}
-		if a.Err() != nil {
+		if err := a.Err(); err != nil {
+			in.w.failed(err)
 			return // it begins again, on another member
 		}
+		in.w.well()
 		if !in.add(in.s.transactions(a.Events)) {
 			return
 		}

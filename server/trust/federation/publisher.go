@@ -38,8 +38,9 @@ type Publisher struct {
 	c    PublisherConfig
 	stop chan struct{} // closed when the node stops: questions are let go
 
-	mu   sync.Mutex // guards acks
+	mu   sync.Mutex // guards the rest
 	acks map[string]Ack
+	told uint64 // changes of the store that were taken over
 }
 
 // Ack is what a partner has of what we told, durably at its side.
@@ -58,20 +59,55 @@ func OpenPublisher(ctx context.Context, c PublisherConfig) (*Publisher, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Publisher{c: c, stop: make(chan struct{}), acks: map[string]Ack{}}
-	err := c.Store.View(ctx, func(r store.Reader) error {
+	if err := p.load(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Publisher) load(ctx context.Context) error {
+	var acks map[string]Ack
+	err := p.c.Store.View(ctx, func(r store.Reader) error {
+		acks = map[string]Ack{}
 		return r.Range(store.Span{Prefix: []byte(prefixAck)}, func(k, v []byte) error {
 			var a Ack
 			if err := json.Unmarshal(v, &a); err != nil {
 				return nil //nolint:nilerr // as if it had not acknowledged; its next question says it again
 			}
-			p.acks[string(k[len(prefixAck):])] = a
+			acks[string(k[len(prefixAck):])] = a
 			return nil
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read what partners acknowledged: %w", err)
+		return fmt.Errorf("read what partners acknowledged: %w", err)
 	}
-	return p, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acks, p.told = acks, p.told+1
+	return nil
+}
+
+// Follow takes over what partners acknowledge to other nodes on the same store, until ctx ends: a step of a rotation may be made at any of
+// them. It gives nil.
+func (p *Publisher) Follow(ctx context.Context) error {
+	store.Follow(ctx, p.c.Store, []byte(prefixAck), p.load, func(events []store.Event) error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.told++
+		for _, ev := range events {
+			var a Ack
+			id := string(ev.Key[len(prefixAck):])
+			if ev.Value == nil || json.Unmarshal(ev.Value, &a) != nil {
+				delete(p.acks, id)
+				continue
+			}
+			p.acks[id] = a
+		}
+		return nil
+	}, func(err error) {
+		p.c.Logger.Warn("what partners acknowledge to other nodes is not followed; trying again", "error", err)
+	})
+	return nil
 }
 
 // Run lets the questions that wait go when ctx ends.
@@ -136,7 +172,7 @@ func (p *Publisher) acknowledge(ctx context.Context, clusterID string, sequence,
 		sequence = 0
 	}
 	p.mu.Lock()
-	was := p.acks[id]
+	was, told := p.acks[id], p.told
 	p.mu.Unlock()
 	if was.Sequence == sequence && was.Number == number && !was.At.IsZero() {
 		return nil
@@ -152,7 +188,9 @@ func (p *Publisher) acknowledge(ctx context.Context, clusterID string, sequence,
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.acks[id] = a
+	if p.told == told { // otherwise this one has come by Follow, or one that was written after it
+		p.acks[id] = a
+	}
 	return nil
 }
 

@@ -1,0 +1,46 @@
+package httpapi
+
+import (
+	"crypto/x509"
+	"net/http"
+
+	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
+)
+
+// peerNeighbourRoutes are what nodes of one data center ask one another. They prove themselves by their own certificates: no partner is let in here,
+// and no node of our own at what is for partners.
+func (s *Server) peerNeighbourRoutes() []route {
+	return []route{{method: http.MethodGet, path: "/peer/v1/neighbours/blobs/{sha256}", public: true, out: octets{}, also: map[int]any{http.StatusPartialContent: octets{}},
+		summary: "The content of a package, or a range of it; for the other nodes of this data center, by their certificates", handle: s.neighbourBlob}}
+}
+
+// neighbourBlob gives a content to another node, also while no package refers to it: one that shall is perhaps declared there.
+func (s *Server) neighbourBlob(c *call) error {
+	still := func() error {
+		_, err := s.c.Trust.VerifyNeighbour(c.Request.TLS, x509.ExtKeyUsageClientAuth)
+		return err
+	}
+	if err := still(); err != nil {
+		return err
+	}
+	digest := c.Param("sha256")
+	if !mdc.ValidDigest(digest) {
+		return fault.New(fault.Invalid, "invalid_input", "A content is named by the 64 lower-case hexadecimal digits of its SHA-256.")
+	}
+	info, found, err := s.c.Blobs.Claim(digest)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fault.New(fault.NotFound, "not_found", "This node does not have the content %s.", digest)
+	}
+	f, _, err := s.c.Blobs.Open(digest, info.Size)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	c.Header("Cache-Control", "no-store")
+	c.serveOctets(f, digest, still)
+	return nil
+}
