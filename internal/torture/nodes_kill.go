@@ -60,7 +60,7 @@ func (n *nodes) restart(p *testkit.Process) {
 	if code := p.Exit(); code != 0 {
 		n.s.broke("a node that was told to stop ends with exit code %d", code)
 	}
-	p.Start()
+	n.start(p)
 }
 
 // pause has a node stand still. When it goes on there are requests in its sockets, and in others what it missed (FLT-31).
@@ -68,13 +68,30 @@ func (n *nodes) pause(p *testkit.Process) {
 	p.Signal(syscall.SIGSTOP)
 	n.s.let(staleBound + between(time.Second, 3*time.Second))
 	p.Signal(syscall.SIGCONT)
-	p.WaitReady()
+	p.Within(startLimit, "is ready after it stood still", p.Ready)
+}
+
+// startLimit is for a busy machine; how long it took is one of the figures.
+const startLimit = 2 * time.Minute
+
+func (n *nodes) start(p *testkit.Process) {
+	began := time.Now()
+	p.Launch()
+	p.Within(startLimit, "is ready again", func() bool {
+		select {
+		case <-p.Ended():
+			n.s.Fatalf("a node has ended; its log:\n%s", p.Log())
+		default:
+		}
+		return p.Ready()
+	})
+	n.seen.cameBack(time.Since(began))
 }
 
 func (n *nodes) killNode(p *testkit.Process) {
 	p.Kill()
 	n.s.let(between(n.gap/10, n.gap))
-	p.Start()
+	n.start(p)
 }
 
 // killWorker kills the node that works for all, and starts it again when another one does.
@@ -94,5 +111,5 @@ func (n *nodes) killWorker() {
 	killed := time.Now()
 	p.Within(testkit.Limit, "another node works", func() bool { now := n.working(); return now != "" && now != worker })
 	n.seen.tookOver(time.Since(killed))
-	p.Start()
+	n.start(p)
 }

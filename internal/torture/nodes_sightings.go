@@ -22,6 +22,7 @@ type sightings struct {
 	counts     map[string]int
 	stale      []time.Duration // from an acknowledged sign-out until another node obeys it
 	takeovers  []time.Duration
+	starts     []time.Duration
 	complaints []string
 }
 
@@ -72,6 +73,12 @@ func (s *sightings) tookOver(after time.Duration) {
 	s.takeovers = append(s.takeovers, after)
 }
 
+func (s *sightings) cameBack(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starts = append(s.starts, after)
+}
+
 // complain notes a promise that was not kept.
 func (s *sightings) complain(format string, args ...any) {
 	s.mu.Lock()
@@ -102,7 +109,7 @@ func (s *sightings) lines() []string {
 	for _, what := range []string{"administration", signsIn, authorizes, signsOut} {
 		out = append(out, fmt.Sprintf("longest-time-without-answer %s %s", what, s.worst[what].Round(time.Millisecond)))
 	}
-	return append(out, "sign-out-obeyed-elsewhere "+spread(s.stale), "work-taken-over "+spread(s.takeovers))
+	return append(out, "sign-out-obeyed-elsewhere "+spread(s.stale), "work-taken-over "+spread(s.takeovers), "node-ready-again "+spread(s.starts))
 }
 
 // spread is the median and the greatest of times.

@@ -115,6 +115,7 @@ func (c *committer) rest(round int, err error) {
 	case !errors.Is(err, errConflict):
 	case round < patientRounds:
 		wait(c.s.life, jitter(time.Millisecond<<round))
+		c.known = false // what it would build on may have been built on meanwhile
 	default:
 		c.takeTurn()
 	}
