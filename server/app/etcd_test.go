@@ -200,7 +200,7 @@ func TestSecuredEtcd(t *testing.T) {
 			name := fmt.Sprintf("%s-%04d", kind, i)
 			body := map[string]string{"name": name}
 			if bytes > 0 {
-				body["value"] = strings.Repeat("x", bytes)
+				body["value"] = strings.Repeat(fmt.Sprint(n%10), bytes) // a change for every n
 			}
 			raw, err := json.Marshal(body)
 			if err != nil {
