@@ -150,7 +150,7 @@ func (n *Node) Addresses() httpapi.Addresses {
 
 func (n *Node) openJournal(ctx context.Context) error {
 	if err := n.verifyPresent(ctx); err != nil {
-		return err
+		return n.restorable(err)
 	}
 	var err error
 	n.journal, err = journal.New(ctx, journal.Config{Store: n.state, Wrapper: n.key, ClusterID: n.cfg.ClusterID, Clock: n.opts.Clock})
@@ -160,7 +160,7 @@ func (n *Node) openJournal(ctx context.Context) error {
 	for _, verify := range []func(context.Context) error{n.verifyHead, n.verifyCommits, n.journal.VerifyRecords} {
 		if err := verify(ctx); err != nil {
 			if err := n.heal(ctx, err); err != nil {
-				return err
+				return n.restorable(err)
 			}
 			break // what is left is an empty copy
 		}
@@ -175,6 +175,18 @@ func (n *Node) openJournal(ctx context.Context) error {
 		return err
 	}
 	return firstStart(ctx, n.journal, n.cfg.ClusterID, n.opts.Clock.Now())
+}
+
+// restorable says besides what a backup is where the stores lie in etcd: of a snapshot alone the node would say the same again.
+func (n *Node) restorable(err error) error {
+	var f *fault.Error
+	if n.cfg.Etcd == nil || !errors.As(err, &f) || f.Code != "state_damaged" {
+		return err
+	}
+	out := *f
+	out.Message += " On etcd a backup is a snapshot and the " + headFile(n.cfg) + " that was saved before it; docs/etcd.md says how to go on without."
+	out.Err = err
+	return &out
 }
 
 // verifyPresent refuses a database without a position beside a head record that has one, before the journal writes its first

@@ -122,6 +122,9 @@ func (s *Store) Revision(ctx context.Context) (store.Revision, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if s.closing.Load() {
+		return 0, store.ErrClosed
+	}
 	return s.changes.revision(), nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,4 +85,85 @@ func TestQuota(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	}
+}
+
+// TestCompactedUnderFollowers: who follows the store has in memory what it holds after the operator compacted away what the watch
+// would have to go back to, and the member that it was connected to went away and came again.
+func TestCompactedUnderFollowers(t *testing.T) {
+	c := single(t, testkit.EtcdOptions{})
+	r := raw(t, c, "", "")
+	s := open(t, c, etcd.Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var mu sync.Mutex // guards memory
+	memory := map[string]string{}
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		store.Follow(ctx, s, []byte("f/"), func(ctx context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
+			clear(memory)
+			return s.View(ctx, func(r store.Reader) error {
+				return r.Range(store.Span{Prefix: []byte("f/")}, func(k, v []byte) error { memory[string(k)] = string(v); return nil })
+			})
+		}, func(events []store.Event) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, e := range events {
+				if memory[string(e.Key)] = string(e.Value); e.Value == nil {
+					delete(memory, string(e.Key))
+				}
+			}
+			return nil
+		}, func(error) {})
+	}()
+	follows := func(want map[string]string) {
+		t.Helper()
+		for {
+			mu.Lock()
+			same := maps.Equal(memory, want)
+			mu.Unlock()
+			if same {
+				return
+			}
+			if !waitFor(ctx, 5*time.Millisecond) {
+				t.Fatalf("in memory is %v; want %v", memory, want)
+			}
+		}
+	}
+	write := func(key, value string) {
+		t.Helper()
+		if err := s.Update(ctx, putting(key, value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compact := func() {
+		t.Helper()
+		at, err := r.Put(ctx, "elsewhere", "1")
+		if err == nil {
+			_, err = r.Compact(ctx, at.Header.Revision, clientv3.WithCompactPhysical())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("f/a", "1")
+	follows(map[string]string{"f/a": "1"})
+	compact()
+	write("f/b", "1") // by the watch that goes on
+	follows(map[string]string{"f/a": "1", "f/b": "1"})
+	write("g/c", "1") // nothing that the watch tells of, so that it would go back before it
+	compact()
+	c.Members[0].Kill()
+	c.Members[0].Start()
+	c.Members[0].AwaitHealthy()
+	if err := s.Update(ctx, func(w store.Writer) error {
+		return errors.Join(w.Put([]byte("f/a"), []byte("2"), 0), w.Delete([]byte("f/b")))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	follows(map[string]string{"f/a": "2"})
+	cancel()
+	<-followed
 }

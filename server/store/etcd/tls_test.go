@@ -3,6 +3,7 @@ package etcd_test
 import (
 	"context"
 	"crypto/x509"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,18 +24,18 @@ func single(t *testing.T, o testkit.EtcdOptions) *testkit.Etcd {
 }
 
 // TestTLS: etcd that wants client certificates is used with them; what does not fit is refused at the start, in bounded time and
-// with what to do; and renewed files, of another authority even, count without a restart (SEC-30, TAM-01).
+// with what to do; and renewed files, of another authority even, count without a restart (TAM-01, FLT-21).
 func TestTLS(t *testing.T) {
 	at := in(t.TempDir())
-	ours, others := newAuthority(t, "ours"), newAuthority(t, "others")
+	ours, others := testkit.NewAuthority(t, "ours"), testkit.NewAuthority(t, "others")
 	hour, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
-	ours.write(t, at("ca.pem"))
-	ours.write(t, at("clients.pem"))
-	others.write(t, at("others.pem"))
-	ours.leaf(t, at("server"), x509.ExtKeyUsageServerAuth, hour)
-	ours.leaf(t, at("client"), x509.ExtKeyUsageClientAuth, hour)
-	ours.leaf(t, at("expired"), x509.ExtKeyUsageClientAuth, past)
-	others.leaf(t, at("stranger"), x509.ExtKeyUsageClientAuth, hour)
+	ours.Write(t, at("ca.pem"))
+	ours.Write(t, at("clients.pem"))
+	others.Write(t, at("others.pem"))
+	ours.Leaf(t, at("server"), x509.ExtKeyUsageServerAuth, hour)
+	ours.Leaf(t, at("client"), x509.ExtKeyUsageClientAuth, hour)
+	ours.Leaf(t, at("expired"), x509.ExtKeyUsageClientAuth, past)
+	others.Leaf(t, at("stranger"), x509.ExtKeyUsageClientAuth, hour)
 	c := single(t, testkit.EtcdOptions{CertFile: at("server.pem"), KeyFile: at("server.key"), ClientCAFile: at("clients.pem")})
 	files := func(ca, client string) etcd.Files {
 		f := etcd.Files{CA: at(ca)}
@@ -78,13 +79,13 @@ func TestTLS(t *testing.T) {
 		})
 	}
 	t.Run("an expired certificate of the server", func(t *testing.T) { // which reads its files for each connection, too
-		ours.leaf(t, at("server"), x509.ExtKeyUsageServerAuth, past)
-		defer ours.leaf(t, at("server"), x509.ExtKeyUsageServerAuth, hour)
+		ours.Leaf(t, at("server"), x509.ExtKeyUsageServerAuth, past)
+		defer ours.Leaf(t, at("server"), x509.ExtKeyUsageServerAuth, hour)
 		refused(t, withDefaults(c, with(files("ca.pem", "client"), etcd.Config{RequestTimeout: 400 * time.Millisecond})), "has expired")
 	})
 
-	others.leaf(t, at("client"), x509.ExtKeyUsageClientAuth, hour)
-	others.write(t, at("clients.pem"))
+	others.Leaf(t, at("client"), x509.ExtKeyUsageClientAuth, hour)
+	others.Write(t, at("clients.pem"))
 	c.Members[0].Kill()
 	c.Members[0].Start()
 	c.Members[0].AwaitHealthy()
@@ -110,8 +111,8 @@ func refused(t *testing.T, cfg etcd.Config, says string) {
 // TestFiles: a file that holds something else is named.
 func TestFiles(t *testing.T) {
 	at := in(t.TempDir())
-	a := newAuthority(t, "ours")
-	a.leaf(t, at("client"), x509.ExtKeyUsageClientAuth, time.Now().Add(time.Hour))
+	a := testkit.NewAuthority(t, "ours")
+	a.Leaf(t, at("client"), x509.ExtKeyUsageClientAuth, time.Now().Add(time.Hour))
 	for name, f := range map[string]etcd.Files{
 		at("client.key"): {CA: at("client.key")},
 		at("client.pem"): {Cert: at("client.pem"), Key: at("client.pem")},
@@ -120,4 +121,9 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%v = %v; want wrong_file that names %s", f, err, name)
 		}
 	}
+}
+
+// in joins names to a directory.
+func in(dir string) func(string) string {
+	return func(name string) string { return filepath.Join(dir, name) }
 }

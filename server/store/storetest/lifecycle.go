@@ -38,10 +38,11 @@ func testClosed(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	calls := map[string]func() error{
-		"view":   func() error { return s.View(t.Context(), func(store.Reader) error { return nil }) },
-		"update": func() error { return s.Update(t.Context(), func(store.Writer) error { return nil }) },
-		"watch":  func() error { return s.Watch(t.Context(), nil, 0, func([]store.Event) error { return nil }) },
-		"close":  s.Close,
+		"view":     func() error { return s.View(t.Context(), func(store.Reader) error { return nil }) },
+		"update":   func() error { return s.Update(t.Context(), func(store.Writer) error { return nil }) },
+		"watch":    func() error { return s.Watch(t.Context(), nil, 0, func([]store.Event) error { return nil }) },
+		"revision": func() error { _, err := s.Revision(t.Context()); return err },
+		"close":    s.Close,
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, store.ErrClosed) {

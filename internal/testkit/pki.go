@@ -1,4 +1,4 @@
-package etcd_test
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -10,18 +10,18 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 )
 
-// authority issues certificates for a test.
-type authority struct {
+// Authority issues certificates that no data center knows, as that of an etcd cluster does.
+type Authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T, name string) *authority {
+// NewAuthority makes one; it lasts an hour.
+func NewAuthority(t testing.TB, name string) *Authority {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -34,11 +34,11 @@ func newAuthority(t *testing.T, name string) *authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &authority{cert, key}
+	return &Authority{cert, key}
 }
 
-// leaf writes <path>.pem and <path>.key for a client, or for a server at 127.0.0.1, that ends then.
-func (a *authority) leaf(t *testing.T, path string, usage x509.ExtKeyUsage, ends time.Time) {
+// Leaf writes <path>.pem and <path>.key for a client, or for a server at 127.0.0.1, that ends then.
+func (a *Authority) Leaf(t testing.TB, path string, usage x509.ExtKeyUsage, ends time.Time) {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "leaf"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: ends,
@@ -58,9 +58,10 @@ func (a *authority) leaf(t *testing.T, path string, usage x509.ExtKeyUsage, ends
 	writePEM(t, path+".pem", "CERTIFICATE", der)
 }
 
-func (a *authority) write(t *testing.T, path string) { writePEM(t, path, "CERTIFICATE", a.cert.Raw) }
+// Write writes its root.
+func (a *Authority) Write(t testing.TB, path string) { writePEM(t, path, "CERTIFICATE", a.cert.Raw) }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -69,14 +70,9 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-func writePEM(t *testing.T, path, kind string, der []byte) {
+func writePEM(t testing.TB, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// in joins names to a directory.
-func in(dir string) func(string) string {
-	return func(name string) string { return filepath.Join(dir, name) }
 }
