@@ -153,7 +153,6 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 			fmt.Sprintf("The state, or the import, names the %s %q, but the data center at %s has %q. Use the provider alias of the right data center, or import %q.", b.noun, id, b.client.Endpoint(), got, got))
 		return
 	}
-	b.planned.read(b.name+" "+id, etagKey, tag)
 	b.keep(ctx, m, tag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 

@@ -4,14 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
-	"github.com/concord-access/terraform-provider-concord/provider"
 )
 
 // value makes a value of a type with the fields given, all others null.
@@ -48,17 +46,8 @@ func TestBehindIsAWarning(t *testing.T) {
 	if _, err := ny.Do(client.Request{Method: "PATCH", Path: "/v1/replication/agreements/" + id, In: wire.AgreementChange{WaitForSync: new(true)}}); err != nil {
 		t.Fatal(err)
 	}
-	server := providerserver.NewProtocol6(provider.New("test")())()
-	types, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	configured, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{
-		Config: value(t, types.Provider.ValueType(), map[string]string{"endpoint": ny.Endpoint, "token": ny.Token, "ca_cert_pem": ny.CACertPEM})})
-	if err != nil || len(configured.Diagnostics) > 0 {
-		t.Fatalf("%v, %+v", err, configured.Diagnostics)
-	}
-	group := types.ResourceSchemas["concord_group"].ValueType()
+	server := site{ny, t}.speak(nil)
+	group := server.schemas.ResourceSchemas["concord_group"].ValueType()
 	apply := func(name string) []*tfprotov6.Diagnostic {
 		t.Helper()
 		null, err := tfprotov6.NewDynamicValue(group, tftypes.NewValue(group, nil))

@@ -62,12 +62,8 @@ func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.Confi
 
 // ModifyPlan refuses what the server would refuse at apply.
 func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if c.planned == nil {
-		return
-	}
-	c.planned.recall(ctx, c.name, req, resp)
 	var all, members map[string]tftypes.Value
-	if resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil || !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil || !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
 		return
 	}
 	for key := range members {
@@ -131,9 +127,7 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 		c.refused(reading, "", req.State.Schema, err, &resp.Diagnostics)
 		return
 	}
-	now := c.found(was, seen)
-	c.planned.read(c.name+" "+now.id.ValueString(), etagsKey, now.etags)
-	c.keep(ctx, now, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	c.keep(ctx, c.found(was, seen), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 
 // found is a state of what was seen, spelled as it was before where that means the same.

@@ -76,6 +76,9 @@ func (k kind) advice(op operation, id string, f *fault.Error) string {
 		return "It exists already and is not in this Terraform state."
 	case op == creating && exists && !k.singleton && !k.numbered:
 		return fmt.Sprintf("It exists already and is not in this Terraform state. To manage it here, adopt it first:\n\n%s", k.importBlock(id))
+	case op == reading && (f.Code == client.CodeUnreachable || f.Code == client.CodeTimeout):
+		return "Nothing is taken for gone, and nothing was changed. While this data center is down, what does not belong or refer to it can be planned alone with -target; " +
+			"the guide \"Promote in an emergency\" says more."
 	case f.Code == "wrong_data_center":
 		return "Nothing was changed. Each provider alias has the endpoint, the token and the root of its own data center."
 	case f.Kind == fault.Precondition:

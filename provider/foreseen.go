@@ -80,7 +80,7 @@ func (f *foreseen) ask(ctx context.Context, c *client.Client, at string, out any
 
 // missing says whether the data center has no such object and this run plans none.
 func (f *foreseen) missing(ctx context.Context, c *client.Client, kind, name string) bool {
-	if kind == "authentication_scheme" && name == "password" { // it is there without being an object
+	if name == "" || kind == "authentication_scheme" && name == "password" || kind == "identity_store" && name == "local" { // these are there without being objects
 		return false
 	}
 	v := f.question(kind + " " + name)

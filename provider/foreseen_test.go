@@ -22,7 +22,7 @@ func TestReferencesToNothing(t *testing.T) {
 		`users["bob"].groups: there is no group named "many"`:                                             block(`resource "concord_user_collection" "x"`, `users = { bob = { groups = ["many", "one"] } }`, `depends_on = [concord_group_collection.made]`),
 		`applications["a"].resources["r"].authentication_scheme: there is no authentication_scheme named`: block(`resource "concord_application_collection" "x"`, `applications = { a = { hosts = ["a"], resources = { r = { paths = ["/"], authentication_scheme = "strong" } } } }`),
 	}
-	made := block(`resource "concord_group" "made"`, `name = "made"`) + block(`resource "concord_group_collection" "made"`, `groups = { one = {} }`) +
+	made := block(`resource "concord_authentication_scheme" "made"`, `name = "made"`, `level = 1`, `steps = [{ method = "password", identity_store = "local" }]`) + block(`resource "concord_group" "made"`, `name = "made"`) + block(`resource "concord_group_collection" "made"`, `groups = { one = {} }`) +
 		block(`resource "concord_user" "later"`, `name = "later"`, `groups = [concord_group.made.id, terraform_data.unknown.output]`) + "resource \"terraform_data\" \"unknown\" {\n  input = timestamp()\n}\n"
 	all := made
 	for _, config := range wrong {

@@ -50,7 +50,6 @@ func TestStateOfTheFirstShape(t *testing.T) {
 	tf.write("main.tf", aliased(linked(ny, ldc)+agreementBlock()+
 		"resource \"concord_certificate\" \"x\" {\n  profile = \"agent\"\n  csr_pem = <<-EOT\n"+indent(request)+"\nEOT\n}\n"+string(main)))
 	tf.must("apply", "-auto-approve")
-	if b, err := os.ReadFile(filepath.Join(tf.dir, "terraform.tfstate")); err == nil { _ = os.WriteFile("/tmp/wt/frest.state", b, 0o600) } // HACK
 	var now, first stateFile
 	for name, into := range map[string]*stateFile{filepath.Join(tf.dir, "terraform.tfstate"): &now, filepath.Join("testdata", "first-shape", "state.json"): &first} {
 		b, err := os.ReadFile(name)

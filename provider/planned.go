@@ -18,7 +18,6 @@ const planWait = 5 * time.Second
 // server has: with depends_on, what is changed together is judged together.
 type planned struct {
 	foreseen
-	looked
 
 	mu     sync.Mutex // guards all below
 	agents map[string]*plannedAgent

@@ -6,17 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-
-	"github.com/concord-access/terraform-provider-concord/provider"
 )
 
-// plugged is the provider as Terraform speaks to it, without Terraform: one resource, whose state a test writes by hand.
+// plugged is the provider with one resource, whose state a test writes by hand.
 type plugged struct {
-	t      *testing.T
-	server tfprotov6.ProviderServer
+	*protocol
 	name   string
 	schema *tfprotov6.Schema
 	typ    tftypes.Object
@@ -31,24 +27,9 @@ func plug(t *testing.T, name string) plugged {
 // plugTo configures the provider for a data center at an address.
 func plugTo(t *testing.T, name, endpoint, token string) plugged {
 	t.Helper()
-	server := providerserver.NewProtocol6(provider.New("test")())()
-	all, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := all.Provider.ValueType().(tftypes.Object)
-	config := nothing(block)
-	config["endpoint"], config["token"] = tftypes.NewValue(tftypes.String, endpoint), tftypes.NewValue(tftypes.String, token)
-	config["max_retries"] = tftypes.NewValue(tftypes.Number, 0)
-	p := plugged{t: t, server: server, name: name, schema: all.ResourceSchemas[name]}
+	p := plugged{protocol: speak(t, map[string]tftypes.Value{"endpoint": text(endpoint), "token": text(token), "max_retries": tftypes.NewValue(tftypes.Number, 0)}), name: name}
+	p.schema = p.schemas.ResourceSchemas[name]
 	p.typ, _ = p.schema.ValueType().(tftypes.Object)
-	answer, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.11.4", Config: p.wire(tftypes.NewValue(block, config))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if texts := said(answer.Diagnostics); texts != "" {
-		t.Fatal(texts)
-	}
 	return p
 }
 
@@ -102,7 +83,7 @@ func (p plugged) upgraded(of map[string]any) tftypes.Value {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	r, err := p.server.UpgradeResourceState(p.t.Context(), &tfprotov6.UpgradeResourceStateRequest{TypeName: p.name, Version: p.schema.Version, RawState: &tfprotov6.RawState{JSON: b}})
+	r, err := p.UpgradeResourceState(p.t.Context(), &tfprotov6.UpgradeResourceStateRequest{TypeName: p.name, Version: p.schema.Version, RawState: &tfprotov6.RawState{JSON: b}})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -117,7 +98,7 @@ func (p plugged) plan(state tftypes.Value, config map[string]any) (planned tftyp
 		want = p.value(config)
 		proposed = p.proposed(state, want)
 	}
-	r, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{TypeName: p.name, PriorState: p.wire(state), Config: p.wire(want), ProposedNewState: p.wire(proposed)})
+	r, err := p.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{TypeName: p.name, PriorState: p.wire(state), Config: p.wire(want), ProposedNewState: p.wire(proposed)})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -126,7 +107,7 @@ func (p plugged) plan(state tftypes.Value, config map[string]any) (planned tftyp
 
 // proposed is what is configured over what the state knows of computed attributes.
 func (p plugged) proposed(state, config tftypes.Value) tftypes.Value {
-	was, want := p.attributes(state), p.attributes(config)
+	was, want := p.fields(state), p.fields(config)
 	out := maps.Clone(want)
 	for _, a := range p.schema.Block.Attributes {
 		if a.Computed && want[a.Name].IsNull() {
@@ -136,7 +117,7 @@ func (p plugged) proposed(state, config tftypes.Value) tftypes.Value {
 	return tftypes.NewValue(p.typ, out)
 }
 
-func (p plugged) attributes(v tftypes.Value) map[string]tftypes.Value {
+func (p plugged) fields(v tftypes.Value) map[string]tftypes.Value {
 	p.t.Helper()
 	var out map[string]tftypes.Value
 	if err := v.As(&out); err != nil {
@@ -152,7 +133,7 @@ func (p plugged) apply(state, planned tftypes.Value, config map[string]any) (aft
 	if config != nil {
 		want = p.value(config)
 	}
-	r, err := p.server.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{TypeName: p.name, PriorState: p.wire(state), PlannedState: p.wire(planned), Config: p.wire(want)})
+	r, err := p.ApplyResourceChange(p.t.Context(), &tfprotov6.ApplyResourceChangeRequest{TypeName: p.name, PriorState: p.wire(state), PlannedState: p.wire(planned), Config: p.wire(want)})
 	if err != nil {
 		p.t.Fatal(err)
 	}

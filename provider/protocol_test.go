@@ -27,19 +27,25 @@ func (s site) speak(over map[string]tftypes.Value) *protocol {
 	for name, v := range over {
 		block[name] = v
 	}
-	p := &protocol{ProviderServer: providerserver.NewProtocol6(provider.New("test")())(), t: s.t}
+	return speak(s.t, block)
+}
+
+// speak configures a provider with a block.
+func speak(t *testing.T, block map[string]tftypes.Value) *protocol {
+	t.Helper()
+	p := &protocol{ProviderServer: providerserver.NewProtocol6(provider.New("test")())(), t: t}
 	var err error
-	if p.schemas, err = p.GetProviderSchema(s.t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
-		s.t.Fatal(err)
+	if p.schemas, err = p.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
+		t.Fatal(err)
 	}
-	ids, err := p.GetResourceIdentitySchemas(s.t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
+	ids, err := p.GetResourceIdentitySchemas(t.Context(), &tfprotov6.GetResourceIdentitySchemasRequest{})
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	p.identities = ids.IdentitySchemas
-	r, err := p.ConfigureProvider(s.t.Context(), &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.14.0", Config: objectOf(s.t, p.schemas.Provider, block)})
+	r, err := p.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{TerraformVersion: "1.14.0", Config: objectOf(t, p.schemas.Provider, block)})
 	if err != nil || len(r.Diagnostics) > 0 {
-		s.t.Fatal(r, err)
+		t.Fatal(r, err)
 	}
 	return p
 }

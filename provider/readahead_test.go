@@ -56,7 +56,7 @@ func standBetween(t *testing.T, d *testkit.DataCenter) *counted {
 func (p plugged) read(name string) tftypes.Value {
 	p.t.Helper()
 	state := p.value(map[string]any{"id": name, "name": name, "description": "as it was"})
-	r, err := p.server.ReadResource(p.t.Context(), &tfprotov6.ReadResourceRequest{TypeName: p.name, CurrentState: p.wire(state)})
+	r, err := p.ReadResource(p.t.Context(), &tfprotov6.ReadResourceRequest{TypeName: p.name, CurrentState: p.wire(state)})
 	if err != nil {
 		p.t.Error(err)
 		return state
@@ -72,7 +72,7 @@ func (p plugged) description(v tftypes.Value) (text string) {
 	if v.IsNull() {
 		return "(gone)"
 	}
-	if err := p.attributes(v)["description"].As(&text); err != nil {
+	if err := p.fields(v)["description"].As(&text); err != nil {
 		p.t.Error(err)
 	}
 	return text

@@ -44,6 +44,7 @@ func TestPlanBeforeSomebodysEdit(t *testing.T) {
 		}
 	}
 	s.remove("/v1/settings/created")()
+	s.patch("/v1/settings/deleted", map[string]any{"value": "a"})() // as it was
 	if out := tf.must("apply", "-auto-approve"); !strings.Contains(out, "1 added, 3 changed, 1 destroyed") {
 		t.Error(out)
 	}

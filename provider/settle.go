@@ -14,9 +14,6 @@ func (b *base[M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	b.protect(ctx, req, &resp.Diagnostics)
 	b.settle(req, resp)
 	b.foresee(ctx, req, resp)
-	if b.planned != nil {
-		b.planned.recall(ctx, b.name, req, resp)
-	}
 }
 
 // settle plans no change where nothing is left of it: the framework marks computed values as unknown as soon as the configuration
