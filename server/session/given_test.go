@@ -47,7 +47,7 @@ func (w *world) membersAt(at string) string {
 	return strings.Join(members, " ")
 }
 
-// OAM-16, FLT-01: NYDC gives a session away while nothing can be written there, and crashes before it has noted to whom. Whoever came
+// OAM-30, OAM-37: NYDC gives a session away while nothing can be written there, and crashes before it has noted to whom. Whoever came
 // later knew of the earlier one all the same; NYDC hears of both from themselves, and an end at NYDC reaches them whether it has
 // heard or not.
 func TestCrashBeforeTheNoteOfAGivenSession(t *testing.T) {
