@@ -40,7 +40,7 @@ func (s *stage) applies(ctx context.Context, name string, rounds int, g goal, co
 	if err != nil {
 		return err
 	}
-	_, a, err := s.server(ctx, dcs[0], dcs[0].ConfigFile)
+	server, a, err := s.server(ctx, dcs[0], dcs[0].ConfigFile)
 	if err != nil {
 		return err
 	}
@@ -52,39 +52,57 @@ func (s *stage) applies(ctx context.Context, name string, rounds int, g goal, co
 	if err != nil {
 		return err
 	}
-	var applied, planned []pair
+	var applied, planned, cpu, planCPU, serverCPU []pair
 	for range rounds {
-		var apply, plan pair
-		if apply.ours, plan.ours, err = ours.round(ctx); err != nil {
+		before, err := server.cpu()
+		if err != nil {
+			return err
+		}
+		mine, err := ours.round(ctx)
+		if err != nil {
+			return err
+		}
+		after, err := server.cpu()
+		if err != nil {
 			return err
 		}
 		if err := a.forgetUsers(ctx); err != nil {
 			return err
 		}
-		if apply.floor, plan.floor, err = floor.round(ctx); err != nil {
+		other, err := floor.round(ctx)
+		if err != nil {
 			return err
 		}
-		applied, planned = append(applied, apply), append(planned, plan)
+		applied, planned = append(applied, pair{mine.apply, other.apply}), append(planned, pair{mine.plan, other.plan})
+		cpu, planCPU = append(cpu, pair{mine.applyCPU, other.applyCPU}), append(planCPU, pair{mine.planCPU, other.planCPU})
+		serverCPU = append(serverCPU, pair{(after - before).Seconds(), mine.applyCPU + mine.planCPU})
 	}
 	s.report.add(judge(name, "ms", applied, g), judge(name+"/plan", "ms", planned, g))
+	s.report.note(judge(name+"/cpu", "s", cpu, goal{}))
+	s.report.note(judge(name+"/plan-cpu", "s", planCPU, goal{}))
+	s.report.note(judge(name+"/server-cpu", "s", serverCPU, goal{}))
 	return nil
 }
 
+// applied is one round: milliseconds, and seconds of processor time of Terraform and its provider.
+type applied struct{ apply, plan, applyCPU, planCPU float64 }
+
 // round applies to nothing and plans after that.
-func (t *terraform) round(ctx context.Context) (apply, plan float64, err error) {
+func (t *terraform) round(ctx context.Context) (r applied, err error) {
 	if err := t.forget(); err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	begin := time.Now()
-	if err := t.run(ctx, "apply", "-auto-approve", "-parallelism=10"); err != nil {
-		return 0, 0, err
+	if r.applyCPU, err = t.run(ctx, "apply", "-auto-approve", "-parallelism=10"); err != nil {
+		return r, err
 	}
-	apply = milliseconds(time.Since(begin))
+	r.apply = milliseconds(time.Since(begin))
 	begin = time.Now()
-	if err := t.run(ctx, "plan", "-parallelism=10", "-detailed-exitcode"); err != nil { // with changes it is no success
-		return 0, 0, err
+	if r.planCPU, err = t.run(ctx, "plan", "-parallelism=10", "-detailed-exitcode"); err != nil { // with changes it is no success
+		return r, err
 	}
-	return apply, milliseconds(time.Since(begin)), nil
+	r.plan = milliseconds(time.Since(begin))
+	return r, nil
 }
 
 // forgetUsers deletes every user that a round has made.

@@ -64,11 +64,12 @@ func (t *terraform) forget() error {
 	return nil
 }
 
-func (t *terraform) run(ctx context.Context, args ...string) error {
+// run gives the processor time of Terraform and its provider, in seconds.
+func (t *terraform) run(ctx context.Context, args ...string) (cpu float64, err error) {
 	cmd := exec.CommandContext(ctx, t.program, args...)
 	cmd.Dir, cmd.Env = t.dir, t.env
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("terraform %s: %w\n%s", args[0], err, out[max(0, len(out)-2000):])
+		return 0, fmt.Errorf("terraform %s: %w\n%s", args[0], err, out[max(0, len(out)-2000):])
 	}
-	return nil
+	return (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds(), nil // with that of the children that it waited for
 }

@@ -97,15 +97,10 @@ func decodeStrict(b []byte, out any) error {
 	if start := bytes.TrimLeft(b, " \t\r\n"); len(start) > 0 && start[0] != '{' { // null would pass for an object of defaults
 		return fault.New(fault.Invalid, "invalid_json", "The body is no JSON object.")
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	var whole json.RawMessage
-	if err := d.Decode(&whole); err != nil {
-		return fault.New(fault.Invalid, "invalid_json", "The body is no valid JSON: %s.", clip(err.Error()))
+	if !json.Valid(b) {
+		return invalidJSON(b)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fault.New(fault.Invalid, "invalid_json", "The body holds more than one JSON value.")
-	}
-	if fields, err := unmeant(whole, reflect.TypeOf(out).Elem()); err != nil {
+	if fields, err := unmeant(b, reflect.TypeOf(out).Elem()); err != nil {
 		return fault.New(fault.Invalid, "invalid_json", "The body is no valid JSON: %s.", clip(err.Error()))
 	} else if len(fields) > 0 {
 		return fault.InvalidFields("The body cannot be accepted.", fields)
@@ -124,6 +119,15 @@ type jsonField struct {
 	name     string
 	typ      reflect.Type
 	optional bool
+}
+
+// invalidJSON says what is wrong with a body that is not one JSON value.
+func invalidJSON(b []byte) error {
+	var first json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&first); err != nil {
+		return fault.New(fault.Invalid, "invalid_json", "The body is no valid JSON: %s.", clip(err.Error()))
+	}
+	return fault.New(fault.Invalid, "invalid_json", "The body holds more than one JSON value.")
 }
 
 // fieldsOf gives the JSON fields of a struct, those of embedded structs as its own.

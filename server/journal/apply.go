@@ -26,7 +26,8 @@ func (t *Tx) ApplyPrepared(ready *Prepared, records ...Record) error {
 	if shifts := ready.of(p.Position, records); shifts != nil {
 		return t.applyAll(records, shifts)
 	}
-	var room shifter
+	room := t.l.shifter()
+	defer t.l.giveBack(room)
 	for some := range slices.Chunk(records, applyMany) {
 		if err := t.applyAll(some, room.shifts(&t.Snapshot, some, map[identity]bool{}, room.slab(len(some)))); err != nil {
 			return err

@@ -28,7 +28,7 @@ type Log struct {
 
 	positions   memo[position]
 	dataCenters memo[mdc.DataCenter]
-	shifters    sync.Pool // of *shifter, for single changes
+	shifters    sync.Pool // of *shifter
 
 	mu        sync.Mutex    // guards changed, listeners and gate
 	changed   chan struct{} // closed and replaced at each change of the position

@@ -18,6 +18,27 @@ type shifter struct {
 	spare []setDigest
 }
 
+// shifter lends one; giveBack ends that, and whatever it gave.
+func (l *Log) shifter() *shifter {
+	if w, ok := l.shifters.Get().(*shifter); ok {
+		return w
+	}
+	return &shifter{}
+}
+
+func (l *Log) giveBack(w *shifter) {
+	clear(w.terms[:cap(w.terms)]) // which hold on to bodies
+	l.shifters.Put(w)
+}
+
+// expand fills lanes from terms.
+func (w *shifter) expand() {
+	if len(w.lanes) < len(w.terms) {
+		w.lanes = make([]setDigest, len(w.terms))
+	}
+	w.all(w.terms, w.lanes)
+}
+
 func (w *shifter) slab(n int) []setDigest {
 	if len(w.spare) < n {
 		w.spare = make([]setDigest, n)
@@ -42,10 +63,7 @@ func (w *shifter) shifts(s *Snapshot, records []Record, touched map[identity]boo
 		}
 		touched[id], ends[i] = true, len(w.terms)
 	}
-	if len(w.lanes) < len(w.terms) {
-		w.lanes = make([]setDigest, len(w.terms))
-	}
-	w.all(w.terms, w.lanes)
+	w.expand()
 	from := 0
 	for i, end := range ends {
 		if shifts[i] != nil {
@@ -73,16 +91,12 @@ func (s *Snapshot) terms(out []term, kind mdc.Kind, key, operation string, body 
 
 // shift moves d by one change.
 func (s *Snapshot) shift(d *setDigest, kind mdc.Kind, key, operation string, body []byte) (err error) {
-	w, ok := s.l.shifters.Get().(*shifter)
-	if !ok {
-		w = &shifter{lanes: make([]setDigest, 2)}
-	}
-	defer s.l.shifters.Put(w)
-	defer func() { clear(w.terms) }() // which hold on to bodies
+	w := s.l.shifter()
+	defer s.l.giveBack(w)
 	if w.terms, err = s.terms(w.terms[:0], kind, key, operation, body); err != nil {
 		return err
 	}
-	w.all(w.terms, w.lanes)
+	w.expand()
 	d.move(w.terms, w.lanes)
 	return nil
 }
@@ -149,7 +163,8 @@ func (l *Log) Prepare(ctx context.Context, base mdc.Position, under []Record, be
 		touched[identity{rec.Kind, rec.Name}] = true
 	}
 	return out, l.View(ctx, func(s *Snapshot) error {
-		var room shifter
+		room := l.shifter()
+		defer l.giveBack(room)
 		for some := range slices.Chunk(records, applyMany) {
 			n := len(out.shifts)
 			out.shifts = append(out.shifts, room.shifts(s, some, touched, out.slab[n:n+len(some)])...)

@@ -2,14 +2,16 @@ package badger
 
 import "time"
 
-// maxGather bounds how long a group waits for more of those who were answered with the one before, on a disk that is slow.
-const maxGather = 2 * time.Millisecond
+const (
+	maxGather   = 2 * time.Millisecond // that a group waits for more of those who were answered with the one before, on a disk that is slow
+	leastGather = 4                    // who are waited for; of fewer the wait costs more than the sync
+)
 
 // gathering keeps callers together who come in step: those of one group are answered at once and come back one after another. The
 // first of them would else be committed alone while the others are under way, and each group costs two syncs, and in every clone a
 // page with two more. All fields belong to the committer's goroutine.
 type gathering struct {
-	last  int           // how many the last group had; 1 = nobody is waited for
+	last  int           // how many the last group had
 	took  time.Duration // its commit
 	timer *time.Timer   // of the group in the making; nil = it waits for nobody yet
 }
@@ -17,7 +19,7 @@ type gathering struct {
 // more waits for another caller of a group that has n so far, and says whether one came. No group waits longer than a commit took, so
 // that who waits in vain loses no more than what it would have been to come a moment later.
 func (g *gathering) more(n int, wake <-chan struct{}) bool {
-	if n == 0 || n >= g.last {
+	if n == 0 || n >= g.last || g.last < leastGather {
 		return false
 	}
 	if g.timer == nil {

@@ -14,6 +14,7 @@ func TestGather(t *testing.T) {
 	}{
 		"alone":                      {1, 1, true, false},
 		"the first group":            {0, 1, true, false},
+		"three":                      {3, 1, true, false},
 		"nobody is here yet":         {16, 0, true, false},
 		"the others come":            {16, 1, true, true},
 		"the last one comes":         {16, 15, true, true},
