@@ -61,6 +61,7 @@ type base[M, V any, P object[M, V]] struct {
 	kind
 	client  *client.Client // nil while the provider block holds unknown values
 	planned *planned       // what this run plans; nil where client is
+	ahead   *readAhead     // likewise
 }
 
 // Metadata names the type.
@@ -71,7 +72,7 @@ func (b *base[M, V, P]) Metadata(_ context.Context, req resource.MetadataRequest
 // Configure takes the client over.
 func (b *base[M, V, P]) Configure(_ context.Context, req resource.ConfigureRequest, _ *resource.ConfigureResponse) {
 	if c, ok := req.ProviderData.(*connection); ok {
-		b.client, b.planned = c.client, &c.planned
+		b.client, b.planned, b.ahead = c.client, &c.planned, &c.ahead
 	}
 }
 
@@ -137,7 +138,7 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	var view V
-	res, err := b.client.Do(ctx, client.Request{Method: http.MethodGet, Path: b.at(id), Query: b.reading(), Out: &view})
+	tag, err := b.look(ctx, id, &view)
 	if gone(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -152,8 +153,8 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 			fmt.Sprintf("The state, or the import, names the %s %q, but the data center at %s has %q. Use the provider alias of the right data center, or import %q.", b.noun, id, b.client.Endpoint(), got, got))
 		return
 	}
-	b.planned.read(b.name+" "+id, etagKey, res.ETag)
-	b.keep(ctx, m, res.ETag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	b.planned.read(b.name+" "+id, etagKey, tag)
+	b.keep(ctx, m, tag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
 }
 
 // Update replaces the object, if it is still what the plan was made from.

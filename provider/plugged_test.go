@@ -25,6 +25,12 @@ type plugged struct {
 // plug configures the provider for a data center that does not run, so that a request never succeeds.
 func plug(t *testing.T, name string) plugged {
 	t.Helper()
+	return plugTo(t, name, "https://127.0.0.1:9", "t")
+}
+
+// plugTo configures the provider for a data center at an address.
+func plugTo(t *testing.T, name, endpoint, token string) plugged {
+	t.Helper()
 	server := providerserver.NewProtocol6(provider.New("test")())()
 	all, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
@@ -32,7 +38,7 @@ func plug(t *testing.T, name string) plugged {
 	}
 	block, _ := all.Provider.ValueType().(tftypes.Object)
 	config := nothing(block)
-	config["endpoint"], config["token"] = tftypes.NewValue(tftypes.String, "https://127.0.0.1:9"), tftypes.NewValue(tftypes.String, "t")
+	config["endpoint"], config["token"] = tftypes.NewValue(tftypes.String, endpoint), tftypes.NewValue(tftypes.String, token)
 	config["max_retries"] = tftypes.NewValue(tftypes.Number, 0)
 	p := plugged{t: t, server: server, name: name, schema: all.ResourceSchemas[name]}
 	p.typ, _ = p.schema.ValueType().(tftypes.Object)

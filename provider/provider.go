@@ -140,6 +140,7 @@ func (p *concord) Functions(context.Context) []func() function.Function { return
 type connection struct {
 	client  *client.Client
 	planned planned
+	ahead   readAhead
 }
 
 // settings is the provider block.

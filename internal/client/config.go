@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,7 +56,12 @@ type Client struct {
 	logger *slog.Logger
 
 	signedIn *signedIn // nil = without an account
+	writes   atomic.Uint64
 }
+
+// Writes moves whenever a request of this client that may change something begins or ends. What was read while it stood still is not
+// older than anything that this client has written.
+func (c *Client) Writes() uint64 { return c.writes.Load() }
 
 // New checks cfg and makes a client. It opens no connection, so a wrong address shows at the first request.
 func New(cfg Config) (*Client, error) {

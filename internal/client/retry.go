@@ -39,6 +39,10 @@ const CodeNotConfirmed = "not_confirmed_by_majority"
 type keepWarm struct{ http.RoundTripper }
 
 func (c *Client) send(ctx context.Context, r Request, limit time.Duration, token string) (*http.Response, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		c.writes.Add(1)
+		defer c.writes.Add(1)
+	}
 	plain, err := c.build(ctx, r, token)
 	if err != nil {
 		return nil, err
