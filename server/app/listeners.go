@@ -73,10 +73,11 @@ func (l *listener) url() string {
 // serve answers until ctx ends, then drains: what is under way is finished, up to drainTimeout (FLT-30).
 func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
 	base := context.WithoutCancel(ctx)
+	coming := &arrivals{next: l.watch, since: map[net.Conn]time.Time{}}
 	l.server = &http.Server{
 		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, // bodies have their own deadline, in httpapi
-		ConnState: l.watch, ConnContext: l.mark, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState: coming.watch, ConnContext: l.mark, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 250},
 	}
 	n := l.net
@@ -95,12 +96,15 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
+	_ = n.Close() // nobody new comes, and who came is served before the server hangs up
+	ended := <-done
+	coming.settle(drain)
 	if err := l.server.Shutdown(drain); err != nil {
 		log.Warn("listener closed with requests in flight", "listener", l.name, "error", err)
 		_ = l.server.Close() // Shutdown's error was logged; what is left is dropped
 	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s listener: %w", l.name, err)
+	if !errors.Is(ended, net.ErrClosed) {
+		return fmt.Errorf("serve %s listener: %w", l.name, ended)
 	}
 	return nil
 }
