@@ -151,7 +151,7 @@ func refused(t *testing.T, all map[string]refusal) map[string]string {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 	for _, text := range strings.Split(out, "\nError: ")[1:] {
-		if at := regexp.MustCompile(`(?m)^\s+with concord_\w+\.(case\d+),`).FindStringSubmatch(text); at != nil {
+		if at := regexp.MustCompile(`(?:with concord_\w+\.|"concord_\w+" ")(case\d+)[,"]`).FindStringSubmatch(text); at != nil {
 			said[address[at[1]]] += text
 		}
 	}

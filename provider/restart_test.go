@@ -195,6 +195,7 @@ func TestRestartInTheMiddleOfAnApply(t *testing.T) {
 		testkit.InStep(ny.DataCenter, ldc.DataCenter)
 	}
 	both[0].Kill()
+	tf.write("main.tf", aliased(linked(ny, ldc)+agreementBlock()+manyOf)) // with nothing in between
 	tf.must("plan", "-target=concord_partner_profile.ldc")
 	if out, code := tf.run("plan"); code != 1 || !regexp.MustCompile(words(`can be planned alone with -target`)).MatchString(out) {
 		t.Errorf("without the master: exit code %d\n%s", code, out)
