@@ -176,7 +176,7 @@ func sharedRoot(t *testing.T, one, two *testkit.Process) {
 
 // aloneInOpen: mode open is refused while two nodes are alive, and a second node where it is in force (SEC-40).
 func aloneInOpen(t *testing.T, one *testkit.DataCenter, two *testkit.Process) {
-	open := client.Request{Method: http.MethodPut, Path: "/v1/data-center", In: wire.DataCenter{ClusterID: "NYDC", SecurityMode: "open"}}
+	open := client.Request{Method: http.MethodPut, Path: "/v1/data-center", In: wire.DataCenter{ClusterID: "NYDC", Role: "standalone", SecurityMode: "open"}}
 	if _, err := one.Do(open); fault.CodeOf(err) != "open_needs_one_node" || !strings.Contains(err.Error(), "nydc2") {
 		t.Errorf("mode open with two nodes: %v", err)
 	}

@@ -26,6 +26,7 @@ func Gathers(last, n int, comes bool) bool {
 		wake <- struct{}{}
 		g.took = time.Hour
 	}
-	defer g.end(n)
-	return g.more(n, wake)
+	another := g.more(n, wake)
+	g.end(n)()
+	return another
 }
