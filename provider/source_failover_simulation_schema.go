@@ -41,7 +41,7 @@ func (s *failoverSimulationSource) Schema(_ context.Context, _ datasource.Schema
 			}},
 			"user": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of a user, whose sign-ons at the data center that answers are looked at. Without it, or where the user is not signed in there, somebody is assumed at each data center who signed in there and went nowhere else."},
 			"session_policy": schema.SingleNestedAttribute{Optional: true, Attributes: simulatedPolicyAttributes(),
-				MarkdownDescription: "What would hold of the [session policy](../resources/session_policy), laid over the one in force field by field. It is saved nowhere. By default the one in force at the data center that answers."},
+				MarkdownDescription: "What would hold of the [session policy](../resources/session_policy.md), laid over the one in force field by field. It is saved nowhere. By default the one in force at the data center that answers."},
 			"id":              foretold("Cluster id of the data center that answered."),
 			"outcome":         foretold("The worst outcome of `people`."),
 			"people":          foretoldList("The next request of somebody who is signed in: for each data center where they may be, each that answers.", simulatedPeopleAttributes()),
