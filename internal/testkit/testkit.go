@@ -36,6 +36,7 @@ type DataCenter struct {
 
 // Options of a start.
 type Options struct {
+	MemTable  int64        // bytes of a store's memtable, which bound one transaction; 0 = little
 	Clock     clock.Clock  // nil = the machine's
 	Logger    *slog.Logger // nil = the test's output
 	AllowOpen bool         // whether security mode open may be declared
@@ -82,7 +83,7 @@ func StartWith(t testing.TB, o Options, clusterIDs ...string) []*DataCenter {
 			cfg.Etcd = o.Etcd
 		}
 		d := &DataCenter{ClusterID: id, DataDir: cfg.DataDir, t: t, cfg: cfg, opts: app.Options{Logger: o.Logger, Version: cmp.Or(o.Version, "test"), Clock: o.Clock,
-			MemTableBytes: memTable, CacheBytes: cache}}
+			MemTableBytes: cmp.Or(o.MemTable, memTable), CacheBytes: cache}}
 		d.Start()
 		t.Cleanup(func() { d.Stop() })
 		out = append(out, d)

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// firstRequest is how long a connection that sends nothing holds up a stop.
 const (
-	firstRequest = time.Second
+	firstRequest = time.Second     // how long a connection that sends nothing holds up a stop
+	settleMost   = 2 * time.Second // how long any does: callers of HTTP/2 are told to go away only then
 	settleLook   = 2 * time.Millisecond
 )
 
@@ -52,8 +52,10 @@ func speaks2(conn net.Conn) bool {
 	return ok && c.ConnectionState().NegotiatedProtocol == "h2"
 }
 
-// settle waits until none is left, or ctx ends.
-func (a *arrivals) settle(ctx context.Context) {
+// settle waits until none is left, for most at most, or ctx ends.
+func (a *arrivals) settle(ctx context.Context, most time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	tick := time.NewTicker(settleLook)
 	defer tick.Stop()
 	for a.some() {

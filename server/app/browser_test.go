@@ -182,7 +182,7 @@ func TestABrowserThroughThreeDataCenters(t *testing.T) {
 		}
 	}
 	j.browser.Click(`button.primary`)
-	if text := j.browser.Text(); !strings.Contains(text, "Your sign-in has ended everywhere.") || !strings.HasPrefix(j.browser.Where(), "https://"+j.balancer.Address+"/signed-out") {
+	if text := j.browser.Text(); !strings.Contains(text, "Your sign-in has ended everywhere.") || !strings.HasPrefix(j.browser.Where(), "https://"+j.balancer.Address+"/logout") {
 		t.Errorf("signed out: at %s: %q", j.browser.Where(), text)
 	}
 	for _, at := range everywhere {

@@ -153,7 +153,7 @@ func (n *Node) writeRoots() {
 // followRoots does what goes with a step of a rotation that another node made: ca.pem, connections under the former leaf, and callers under
 // a retired root. What this node's own steps did is done once more.
 func (n *Node) followRoots(ctx context.Context) error {
-	was := n.authority.Rotation()
+	var was ca.Rotation // what came between the writing of ca.pem at the start and now is done once more
 	for {
 		changed := n.authority.Changed()
 		if now := n.authority.Rotation(); now.Phase != was.Phase || now.Sequence != was.Sequence {

@@ -98,7 +98,7 @@ func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) 
 	defer cancel()
 	_ = n.Close() // nobody new comes, and who came is served before the server hangs up
 	ended := <-done
-	coming.settle(drain)
+	coming.settle(drain, settleMost)
 	if err := l.server.Shutdown(drain); err != nil {
 		log.Warn("listener closed with requests in flight", "listener", l.name, "error", err)
 		_ = l.server.Close() // Shutdown's error was logged; what is left is dropped

@@ -13,6 +13,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/blob"
 	"github.com/concord-access/terraform-provider-concord/server/cluster"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/journal"
@@ -136,6 +137,9 @@ func (n *Node) bring(ctx context.Context, sha256 string) error {
 		}
 		if err == nil {
 			return nil
+		}
+		if fault.CodeOf(err) == blob.CodeUnderWay {
+			return err // and then it is here
 		}
 		if !fault.Is(err, fault.NotFound) {
 			n.log.Warn("another node cannot be asked for a content", "source", source, "sha256", sha256, "error", err)

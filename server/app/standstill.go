@@ -103,6 +103,7 @@ func (s *standstill) notice(beat bool) (reading *chan struct{}) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now = s.clock.Now() // it may have stood still right here
 	still := since(now, *s.beat.Load())
 	if still > stillLimit {
 		s.log.Warn("this node stood still and reads anew what others did meanwhile", "for", still)

@@ -26,11 +26,14 @@ const (
 	least      = 64 << 10
 )
 
+// CodeUnderWay is the fault's code for a content that is being fetched already.
+const CodeUnderWay = "blob_under_way"
+
 // FetchConfig wires a Fetcher.
 type FetchConfig struct {
 	Store  *Store
 	Wanted Wanted
-	// Sources gives the data centers to ask, the likeliest first.
+	// Sources gives the data centers, and nodes of this one, to ask, the likeliest first.
 	Sources func(ctx context.Context) ([]string, error)
 	// Ask asks one of them for a blob from a byte on, and says from which byte on its answer is. Only ctx bounds it.
 	Ask    func(ctx context.Context, source, sha256 string, from int64) (body io.ReadCloser, start int64, err error)
@@ -274,7 +277,7 @@ func (f *Fetcher) Bring(ctx context.Context, source, digest string, size int64) 
 	a := f.absent[digest]
 	if f.busy[digest] || a != nil && a.cancel != nil {
 		f.mu.Unlock()
-		return fault.New(fault.Conflict, "blob_under_way", "The content is being fetched; try again.")
+		return fault.New(fault.Conflict, CodeUnderWay, "The content is being fetched; try again.")
 	}
 	f.busy[digest] = true
 	f.mu.Unlock()

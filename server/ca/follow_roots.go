@@ -49,6 +49,9 @@ func (a *Authority) takeRoots(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("take the roots of another node over: %w", err)
 	}
+	if id.sequence < a.identity().sequence {
+		return false, fault.New(fault.Unavailable, "roots_went_back", "The store has the roots of sequence %d, and this node had %d: it was restored from an old state. Restart the nodes if that was meant; a root that was retired counts again then.", id.sequence, a.identity().sequence)
+	}
 	a.issuing.Lock() // no leaf is between its issuer and its check
 	a.held.Store(id)
 	a.issuing.Unlock()

@@ -130,7 +130,8 @@ func TestBatchRefusals(t *testing.T) {
 
 // TestBatchOfTenThousand is the largest one: typical users, each in a group.
 func TestBatchOfTenThousand(t *testing.T) {
-	d := start(t)
+	t.Parallel()
+	d := testkit.StartWith(t, testkit.Options{MemTable: 64 << 20}, "NYDC")[0] // a server's own
 	ops := []wire.BatchOperation{batched(t, "PUT", "group", "staff", wire.Group{Name: "staff"})}
 	for i := len(ops); i < 10_000; i++ {
 		name := fmt.Sprintf("user%05d", i)

@@ -18,16 +18,23 @@ var keyPlaces = []byte("q/n")
 // errUncounted says that the number is not kept: there was no limit until now.
 var errUncounted = errors.New("session: sessions are not counted")
 
-// readPlaces gives counted = false while the number is not kept.
+// maxPlaces is more sessions than any store has.
+const maxPlaces = 1 << 40
+
+// readPlaces gives counted = false while the number is not kept, or is none that was written here.
 func readPlaces(r store.Reader) (n int, counted bool, err error) {
 	v, err := get(r, keyPlaces)
 	if err != nil || v == nil {
 		return 0, false, err
 	}
 	if len(v) != 8 {
-		return 0, false, errors.New("decode number of sessions: wrong length")
+		return 0, false, nil // counted anew
 	}
-	return int(binary.BigEndian.Uint64(v)), true, nil
+	places := binary.BigEndian.Uint64(v)
+	if places > maxPlaces {
+		return 0, false, nil
+	}
+	return int(places), true, nil
 }
 
 func writePlaces(w store.Writer, n int) error {
@@ -63,7 +70,11 @@ func (e *Engine) occupying(ctx context.Context, fn func(store.Writer) error) err
 	if err := e.recount(ctx); err != nil {
 		return err
 	}
-	return e.cfg.Sessions.Update(ctx, fn)
+	err = e.cfg.Sessions.Update(ctx, fn)
+	if errors.Is(err, errUncounted) { // the limit was taken away just now
+		return errFull
+	}
+	return err
 }
 
 // vacate gives the place of a session in use back, in the transaction that deletes it.

@@ -31,9 +31,11 @@ func (e *Engine) Follow(ctx context.Context) {
 
 // refresh lets every session in memory be read anew at its next use. What is not written yet of its last access stays.
 func (e *Engine) refresh(context.Context) error {
-	e.ends.Add(1) // who has read a session, and keeps it behind this, reads it again: see holdRead
-	e.packed.Clear()
-	e.residents.clear()
+	for range 2 { // who has read a session, and keeps it behind this, reads it again: see holdRead and told
+		e.ends.Add(1)
+		e.packed.Clear()
+		e.residents.clear()
+	}
 	e.pending.Store(true)
 	e.nudge()
 	e.followed.Well()
@@ -59,8 +61,10 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 	switch {
 	case len(key) < 3:
 	case strings.HasPrefix(key, "s/") && ev.Value == nil:
-		e.ends.Add(1) // before it is looked for here: see holdRead
-		e.gone(&mdc.Session{ID: id})
+		for range 2 { // who found it in memory before it was forgotten holds it before the second time, or sees that ends moved: see holdRead
+			e.ends.Add(1)
+			e.gone(&mdc.Session{ID: id})
+		}
 	case strings.HasPrefix(key, "s/"):
 		return e.toldSession(ctx, id, ev.Value)
 	case strings.HasPrefix(key, "a/") && len(ev.Value) == 8:
@@ -86,19 +90,34 @@ func (e *Engine) holdRead(ctx context.Context, r *resident, ends uint64) (*resid
 		return r, true, nil // an end that is told from now on finds it
 	}
 	var now *mdc.Session
+	ends = e.ends.Load()
 	err := e.cfg.Sessions.View(ctx, func(r store.Reader) (err error) { now, err = readSession(r, id); return err })
 	switch {
 	case err != nil:
-		e.residents.remove(id)
-		e.unkeep(id)
+		e.dropHeld(id)
 		return nil, false, fmt.Errorf("read session %s again: %w", id, err)
 	case now == nil:
 		e.gone(&mdc.Session{ID: id})
 	default:
 		e.keep(now, now.LastAccess)
 		r.session.Store(now)
+		e.keptSince(id, ends)
 	}
 	return r, now != nil, nil
+}
+
+// keptSince is for a session that was put into memory as it was read after ends was: if others have ended any meanwhile, perhaps this one, it
+// is read anew at its next use.
+func (e *Engine) keptSince(id mdc.SessionID, ends uint64) {
+	if e.ends.Load() != ends {
+		e.dropHeld(id)
+	}
+}
+
+// dropHeld takes a session out of this memory; the store still has it, if it has not ended.
+func (e *Engine) dropHeld(id mdc.SessionID) {
+	e.residents.remove(id)
+	e.unkeep(id)
 }
 
 // toldSession is for a session that is in memory here and was changed elsewhere. The event may be older than what is in

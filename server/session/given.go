@@ -18,6 +18,7 @@ type given struct {
 	mu    sync.Mutex // guards the rest
 	to    map[mdc.SSOID][]string
 	notes chan note // nil = nobody writes them: each is written before its answer
+	sick  bool      // the last note could not be written, so the next ones are written before their answers, until one is
 }
 
 // note says that a partner was given a session.
@@ -31,7 +32,7 @@ type note struct {
 func (g *given) add(n note) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.to) >= maxGiven {
+	if g.sick || len(g.to) >= maxGiven {
 		return false
 	}
 	select {
@@ -86,6 +87,13 @@ func (g *given) take(ctx context.Context) <-chan note {
 	return notes
 }
 
+// wrote takes what became of a note.
+func (g *given) wrote(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sick = err != nil
+}
+
 // noting writes notes until ctx ends, and then those that are left.
 func (e *Engine) noting(ctx context.Context) {
 	var all sync.WaitGroup
@@ -95,7 +103,8 @@ func (e *Engine) noting(ctx context.Context) {
 			defer e.given.done(n)
 			ctx, cancel := context.WithTimeout(n.ctx, callTimeout)
 			defer cancel()
-			if _, _, err := e.noteGiven(ctx, n.s, n.to, ""); err != nil {
+			_, _, err := e.noteGiven(ctx, n.s, n.to, "")
+			if e.given.wrote(err); err != nil {
 				e.cfg.Logger.Warn("it could not be noted that a partner has a session; it says so itself", "partner", n.to, "sso_id", n.s.SSOID, "error", err)
 			}
 		})
@@ -115,7 +124,9 @@ func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (
 	if !e.cfg.Policies.SessionPolicy().Anchored && e.given.add(note{context.WithoutCancel(ctx), s, to}) {
 		return false, true, nil
 	}
-	return e.noteGiven(ctx, s, to, "")
+	used, there, err = e.noteGiven(ctx, s, to, "")
+	e.given.wrote(err)
+	return used, there, err
 }
 
 // noteGiven writes who was given a session, and marks the code.

@@ -206,7 +206,7 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writ
 func (e *Engine) change(ctx context.Context, r *resident, edit func(*mdc.Session) bool, also func(store.Writer) error) error {
 	id, sso := r.session.Load().ID, r.session.Load().SSOID
 	defer e.lock(sso)()
-	now := e.now()
+	now, ends := e.now(), e.ends.Load()
 	var after *mdc.Session
 	err := e.cfg.Sessions.Update(ctx, func(w store.Writer) error {
 		before, err := readSession(w, id)
@@ -234,6 +234,7 @@ func (e *Engine) change(ctx context.Context, r *resident, edit func(*mdc.Session
 	if other, ok := e.residents.peek(id); ok { // r may have left memory since the caller got it
 		other.session.Store(after)
 	}
+	e.keptSince(id, ends)
 	return nil
 }
 

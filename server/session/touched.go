@@ -16,7 +16,7 @@ import (
 // memory: of a resident that is held, its own last access counts, which goes on without a lock.
 type touched struct {
 	flushing sync.Mutex // held over a whole Flush
-	stripes  [64]stripe
+	stripes  [16]stripe
 }
 
 type stripe struct {
@@ -37,7 +37,7 @@ func (u unwritten) with(other unwritten) unwritten {
 	return unwritten{last: max(u.last, other.last), expires: max(u.expires, other.expires), used: u.used || other.used, members: u.members || other.members}
 }
 
-func (t *touched) stripe(id *random128) *stripe { return &t.stripes[id[1]%64] }
+func (t *touched) stripe(id *random128) *stripe { return &t.stripes[int(id[1])%len(t.stripes)] }
 
 // note adds what a resident knows.
 func (t *touched) note(r *resident) {

@@ -67,7 +67,14 @@ func (l *syncedLog) path(number int) string {
 
 // sync makes the last commit durable. Badger begins a new log before it writes a commit, never within one.
 func (l *syncedLog) sync() error {
-	for unix.Access(l.next, unix.F_OK) == nil {
+	for {
+		err := unix.Access(l.next, unix.F_OK)
+		if errors.Is(err, unix.ENOENT) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("look for the next log: %w", err)
+		}
 		if err := l.take(l.number + 1); err != nil {
 			return err
 		}

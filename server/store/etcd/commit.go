@@ -50,7 +50,8 @@ func (c *committer) commit(g *unit) error {
 		return nil
 	}
 	if seen.guard.id != next.id {
-		c.snap, c.holds = seen, 0 // a turn would have kept others back
+		c.giveTurn() // it keeps only those back who know of turns
+		c.snap = seen
 		c.s.cache.follow(seen.guard.revision)
 		return errConflict
 	}
@@ -97,11 +98,15 @@ func nested(ops []clientv3.Op) (outer []clientv3.Op) {
 
 // send commits ops under the condition and gives the guard after it: with our id when it was made, by this attempt or by an
 // earlier one whose answer was lost. With no ops it gives the guard as it is. While it is another node's turn the same commit is sent again: one
-// that is still on its way could be made later, beside a new one.
+// that is still on its way could be made later, beside a new one. Turns are for fairness, so one that lasts longer than its lease is passed by.
 func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err error) {
 	lost := false // an answer that may have been that it was made
 	for begin := time.Now(); ; {
-		seen, err = c.sendOnce(ops, id, &lost)
+		waits := len(ops) > 0 && begin.After(c.hurried)
+		if waits && time.Since(begin) > turnMost {
+			waits, c.hurried = false, time.Now().Add(turnPassed)
+		}
+		seen, err = c.sendOnce(ops, id, waits, &lost)
 		if err != nil || len(ops) == 0 || seen.guard.revision != c.snap.guard.revision {
 			break
 		}
@@ -132,9 +137,9 @@ func (c *committer) send(ops []clientv3.Op, id commitID) (seen snapshot, err err
 }
 
 // sendOnce sets lost when an attempt was not answered that may have been made.
-func (c *committer) sendOnce(ops []clientv3.Op, id commitID, lost *bool) (seen snapshot, err error) {
+func (c *committer) sendOnce(ops []clientv3.Op, id commitID, waits bool, lost *bool) (seen snapshot, err error) {
 	err = c.s.call(c.s.life, func(ctx context.Context, _ int) error {
-		resp, err := c.s.client.Txn(ctx).If(c.condition(len(ops) > 0)...).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
+		resp, err := c.s.client.Txn(ctx).If(c.condition(waits)...).Then(ops...).Else(clientv3.OpGet(c.s.guardKey)).Commit()
 		if err != nil {
 			*lost = *lost || mayBeMade(err)
 			return err

@@ -40,6 +40,7 @@ type committer struct {
 	snap    snapshot         // what the next group reads
 	known   bool             // whether snap can be used: nobody else's commit is known
 	holds   clientv3.LeaseID // of the key that makes it this node's turn; 0 = it is not
+	hurried time.Time        // until when no turn of others is waited for
 	current *unit
 	stopped chan struct{} // closed when the goroutine has ended
 }

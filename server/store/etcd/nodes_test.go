@@ -285,7 +285,47 @@ func TestCompacted(t *testing.T) {
 	if !errors.Is(err, store.ErrCompacted) {
 		t.Errorf("watch = %v; want ErrCompacted", err)
 	}
+	t.Run("foreign keys", func(t *testing.T) { foreignKeys(t, s, raw) })
 	t.Run("a refused watch", func(t *testing.T) { refusedWatch(t, c, raw) }) // last: it turns authentication on
+}
+
+// foreignKeys: who may write to etcd, and has no key of a node, can neither stop a watch by a record that says more than it holds, nor
+// changes by a turn that does not end.
+func foreignKeys(t *testing.T, s *etcd.Store, raw *clientv3.Client) {
+	from, err := s.Revision(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damaged := range []string{"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "\x05\x01a\x00", "\x03"} {
+		if _, err := raw.Put(t.Context(), "test/one/state/t", damaged); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := raw.Put(t.Context(), "test/one/turn/state", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"1", "2"} {
+		if err := s.Update(t.Context(), putting("behind", value)); err != nil {
+			t.Errorf("a change while a turn does not end: %v", err)
+		}
+	}
+	heard := errors.New("heard")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err = s.Watch(ctx, nil, from, func(events []store.Event) error {
+		for _, e := range events {
+			if string(e.Value) == "2" {
+				return heard
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, heard) {
+		t.Errorf("watch = %v", err)
+	}
+	if _, err := raw.Delete(t.Context(), "test/one/turn/state"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // refusedWatch: where etcd's permissions let a node read and write and not watch, its health says so, and it hears of others as soon as it may.
@@ -315,7 +355,7 @@ func refusedWatch(t *testing.T, c *testkit.Etcd, raw *clientv3.Client) {
 		_, err = raw.UserGrantRole(ctx, user, user)
 		must(err)
 	}
-	for _, key := range []string{"/owner", "/state/g", "/state/t"} {
+	for _, key := range []string{"/owner", "/state/g", "/state/t", "/turn/state"} {
 		grant(prefix+key, false)
 	}
 	grant(prefix+"/state/d/", true)

@@ -56,10 +56,17 @@ func split(record []byte, last map[string]store.Event) (out [][]store.Event) {
 	r := prefixed.Reader{Rest: record}
 	for len(r.Rest) > 0 {
 		var one []store.Event
-		for range r.Number() {
+		n := r.Number()
+		if r.Short || n > uint64(len(r.Rest)) { // each write takes more than a byte
+			return nil
+		}
+		for range n {
 			e := store.Event{Key: r.Bytes()}
 			switch r.Byte() {
 			case lastWrite:
+				if r.Short {
+					return nil
+				}
 				known, there := last[string(e.Key)]
 				if !there { // what was absent before and was deleted again
 					continue
@@ -72,9 +79,6 @@ func split(record []byte, last map[string]store.Event) (out [][]store.Event) {
 				return nil
 			}
 			one = append(one, e)
-		}
-		if r.Short {
-			return nil
 		}
 		out = append(out, one)
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	patientRounds = 6
 	turnSeconds   = 2 // of the lease; etcd takes no less than about as long as an election
+	turnMost      = 2 * time.Second
+	turnPassed    = 30 * time.Second // how long no turn is waited for after one that lasted longer: its key may never go
 )
 
 // turnKey lies beside the space, so that no watch sees it.
@@ -32,7 +34,9 @@ func (c *committer) takeTurn() {
 			c.holds, c.known = lease.ID, false // what was committed until now counts
 			return
 		}
+		_, _ = c.s.client.Revoke(ctx, lease.ID) // with the key, if only the answer was lost
 	}
+	c.known = false
 	wait(c.s.life, jitter(pauseLeast))
 }
 
