@@ -41,7 +41,7 @@ func answered(err error) (advice, bool) {
 		{rpctypes.ErrCorrupt, advice{CodeRefused, "etcd reports that its data is corrupt. Replace the member that etcdctl alarm list names."}},
 		{rpctypes.ErrNoLeader, noLeader},
 	} {
-		if errors.Is(err, known.of) {
+		if errors.Is(err, known.of) || strings.HasSuffix(err.Error(), known.of.Error()) { // a watch gives only the words
 			return known.advice, true
 		}
 	}
