@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,10 +21,20 @@ const (
 // are in use. Over HTTP/2 nothing is lost: its end says what was not taken up (RFC 9113 section 6.8).
 type arrivals struct {
 	next func(net.Conn, http.ConnState) // is told too; may be nil
-
-	mu    sync.Mutex // guards since
-	since map[net.Conn]time.Time
+	all  sync.Map                       // net.Conn to *arrival, until it is closed
 }
+
+// arrival is one connection. Each request moves it twice, so that takes no lock.
+type arrival struct {
+	since      atomic.Int64 // when it came, Unix nanoseconds; or one of the two below
+	speaks2    bool         // HTTP/2; once its handshake is over. Only its own goroutine looks
+	handshaken bool
+}
+
+const (
+	arrivalAtRest = 0
+	arrivalInUse  = -1
+)
 
 // watch is http.Server's ConnState hook.
 func (a *arrivals) watch(conn net.Conn, state http.ConnState) {
@@ -34,22 +45,30 @@ func (a *arrivals) watch(conn net.Conn, state http.ConnState) {
 }
 
 func (a *arrivals) note(conn net.Conn, state http.ConnState) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch {
-	case state == http.StateNew:
-		a.since[conn] = time.Now()
-	case state == http.StateActive && !speaks2(conn):
-		a.since[conn] = time.Time{}
-	default:
-		delete(a.since, conn)
+	if state == http.StateNew {
+		one := &arrival{}
+		one.since.Store(time.Now().UnixNano())
+		a.all.Store(conn, one)
+		return
 	}
-}
-
-// speaks2 says whether the handshake, which is over, came to HTTP/2.
-func speaks2(conn net.Conn) bool {
-	c, ok := conn.(*tls.Conn)
-	return ok && c.ConnectionState().NegotiatedProtocol == "h2"
+	if state == http.StateClosed || state == http.StateHijacked {
+		a.all.Delete(conn)
+		return
+	}
+	known, ok := a.all.Load(conn)
+	if !ok {
+		return
+	}
+	one := known.(*arrival) //nolint:forcetypeassert // nothing else is in it
+	if !one.handshaken {
+		c, secured := conn.(*tls.Conn)
+		one.handshaken, one.speaks2 = true, secured && c.ConnectionState().NegotiatedProtocol == "h2"
+	}
+	if state == http.StateActive && !one.speaks2 {
+		one.since.Store(arrivalInUse)
+	} else {
+		one.since.Store(arrivalAtRest)
+	}
 }
 
 // settle waits until none is left, for most at most, or ctx ends.
@@ -67,13 +86,16 @@ func (a *arrivals) settle(ctx context.Context, most time.Duration) {
 	}
 }
 
-func (a *arrivals) some() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, since := range a.since {
-		if since.IsZero() || time.Since(since) < firstRequest {
-			return true
+func (a *arrivals) some() (found bool) {
+	a.all.Range(func(_, known any) bool {
+		switch since := known.(*arrival).since.Load(); since { //nolint:forcetypeassert // as in note
+		case arrivalAtRest:
+		case arrivalInUse:
+			found = true
+		default:
+			found = time.Since(time.Unix(0, since)) < firstRequest
 		}
-	}
-	return false
+		return !found
+	})
+	return found
 }

@@ -73,7 +73,7 @@ func (l *listener) url() string {
 // serve answers until ctx ends, then drains: what is under way is finished, up to drainTimeout (FLT-30).
 func (l *listener) serve(ctx context.Context, h http.Handler, log *slog.Logger) error {
 	base := context.WithoutCancel(ctx)
-	coming := &arrivals{next: l.watch, since: map[net.Conn]time.Time{}}
+	coming := &arrivals{next: l.watch}
 	l.server = &http.Server{
 		Handler: h, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout, // bodies have their own deadline, in httpapi
