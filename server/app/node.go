@@ -227,13 +227,7 @@ func (n *Node) verifyHead(ctx context.Context) error {
 // beginHead gives a new node the head record of the moment, before it joins: it may be killed before its own first change, and would not start
 // again without one.
 func (n *Node) beginHead(ctx context.Context) error {
-	return n.state.Update(ctx, func(w store.Writer) error {
-		position, err := w.Get(journal.PositionKey())
-		if err != nil {
-			return err
-		}
-		return w.Put(journal.PositionKey(), position, 0)
-	})
+	return n.journal.Touch(ctx)
 }
 
 // verifyCommits refuses a database that lost its last commits, although none of them was a change of the configuration.

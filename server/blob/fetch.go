@@ -257,7 +257,7 @@ func (j job) fetch(ctx context.Context, f *Fetcher) error {
 		return err
 	}
 	if len(sources) == 0 {
-		return errors.New("there is no enabled replication agreement with a data center that could have it")
+		return errors.New("there is nobody to ask: no enabled replication agreement with a data center that could have it, and no other node that is alive")
 	}
 	var errs []error
 	for _, source := range sources {

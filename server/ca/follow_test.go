@@ -9,6 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/server/ca"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // follow runs what tells a node of the others, until the test ends.
@@ -66,6 +67,8 @@ func TestAnotherNodeRotates(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), testkit.Limit)
 	defer cancel()
 	must("publish", one.Publish(t.Context()))
+	var before []byte // with both roots
+	must("read", b.config.Store.View(t.Context(), func(r store.Reader) (err error) { before, err = r.Get([]byte("ca/authority")); return err }))
 	if _, err := two.Issue(t.Context(), root, ca.Request{Profile: ca.ProfileAgent, Name: "a"}); fault.CodeOf(err) != "root_changing" {
 		t.Errorf("a node that was not told issues: %v", err)
 	}
@@ -118,5 +121,10 @@ func TestAnotherNodeRotates(t *testing.T) {
 	})
 	if c := agent(t, two, "b"); c.NotAfter.IsZero() || !two.Roots()[0].Equal(second) {
 		t.Errorf("issued under %s", two.Roots()[0].Subject)
+	}
+	// A record of before, put back into the store, does not bring a retired root back to nodes that run.
+	must("put back", b.config.Store.Update(t.Context(), func(w store.Writer) error { return w.Put([]byte("ca/authority"), before, 0) }))
+	if err := two.Reread(t.Context()); fault.CodeOf(err) != "roots_went_back" || len(two.Roots()) != 1 {
+		t.Errorf("%d roots, %v", len(two.Roots()), err)
 	}
 }

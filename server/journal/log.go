@@ -189,6 +189,17 @@ func (l *Log) Position(ctx context.Context) (pos mdc.Position, err error) {
 	return pos, err
 }
 
+// Touch writes the position once more as it is, so that who keeps a copy of it beside the store gets one.
+func (l *Log) Touch(ctx context.Context) error {
+	return l.c.Store.Update(ctx, func(w store.Writer) error {
+		position, err := w.Get(PositionKey())
+		if err != nil {
+			return err
+		}
+		return w.Put(PositionKey(), position, 0)
+	})
+}
+
 // Changed gives a channel that is closed at the next change of the position; take it before reading the position.
 func (l *Log) Changed() <-chan struct{} {
 	l.mu.Lock()

@@ -379,9 +379,15 @@ func TestStartAlone(t *testing.T) {
 	}
 }
 
-// TestPausedMaster: a master that stood still for more than five seconds asks again before it acknowledges (FLT-31).
-func TestPausedMaster(t *testing.T) {
-	t.Parallel()
+// overtook is a master whose clone was promoted by force while they were cut off from one another.
+type overtook struct {
+	w      *world
+	clock  *clock.Manual
+	ny, ld *site
+}
+
+func overtaken(t *testing.T) overtook {
+	t.Helper()
 	w := newWorld(t)
 	c := clock.NewManual(time.Now())
 	ny := &site{w: w, id: "NYDC", dir: t.TempDir(), returned: make(chan string, 100), clock: c}
@@ -395,9 +401,22 @@ func TestPausedMaster(t *testing.T) {
 	w.set(w.cut, "NYDC>LDC", true)
 	_, err = ld.promote(topology.Change{Force: true})
 	must(t, err)
+	return overtook{w, c, ny, ld}
+}
+
+// reaches lets the former master ask, and hear no hello: only its own question can tell it.
+func (o overtook) reaches() {
+	o.w.deaf(o.ny, true)
+	o.w.set(o.w.cut, "NYDC>LDC", false)
+}
+
+// TestPausedMaster: a master that stood still for more than five seconds asks again before it acknowledges (FLT-31).
+func TestPausedMaster(t *testing.T) {
+	t.Parallel()
+	o := overtaken(t)
+	w, c, ny, ld := o.w, o.clock, o.ny, o.ld
 	must(t, ny.group("before"))
-	w.deaf(ny, true) // it hears no hello: only its own question can tell it
-	w.set(w.cut, "NYDC>LDC", false)
+	o.reaches()
 	c.Advance(6 * time.Second)
 	if err := ny.group("paused"); fault.CodeOf(err) != "fenced" && fault.CodeOf(err) != "not_master" {
 		t.Fatalf("a change after the pause: %v", err)
@@ -412,22 +431,10 @@ func TestPausedMaster(t *testing.T) {
 // TestPausedInAChange: who was overtaken while a change was being committed tells where that change is (FLT-31).
 func TestPausedInAChange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := clock.NewManual(time.Now())
-	ny := &site{w: w, id: "NYDC", dir: t.TempDir(), returned: make(chan string, 100), clock: c}
-	ny.open()
-	t.Cleanup(func() { ny.close() })
-	ld := w.site("LDC")
-	w.linked(ny, ld)
-	_, err := ny.create(agreement("ny-ld", "NYDC", "LDC"))
-	must(t, err)
-	w.set(w.cut, "LDC>NYDC", true)
-	w.set(w.cut, "NYDC>LDC", true)
-	_, err = ld.promote(topology.Change{Force: true})
-	must(t, err)
-	w.deaf(ny, true) // it hears no hello: only its own question can tell it
-	w.set(w.cut, "NYDC>LDC", false)
-	err = ny.log.Update(t.Context(), func(tx *journal.Tx) error {
+	o := overtaken(t)
+	w, c, ny, ld := o.w, o.clock, o.ny, o.ld
+	o.reaches()
+	err := ny.log.Update(t.Context(), func(tx *journal.Tx) error {
 		if err := tx.Put(mdc.GroupKind(), &mdc.Group{Name: "late"}, "test"); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@
 // reached the oldest chunk goes, with all that is in it: what this package holds is a cache, and a reader must be able to do without.
 //
 // Guarantees. No reader sees a place after it was given to another record: bytes are read under the shard's lock, and View's callback
-// must copy what it keeps. Never more than the limit is mapped, and the tables' 9 to 18 bytes a record. What cannot be mapped is not kept,
+// must copy what it keeps. No more than the limit is mapped, but for one chunk a shard while another is
+// copied or let go, and the tables' 9 to 18 bytes a record. What cannot be mapped is not kept,
 // and nothing fails. Where Go cannot map memory, chunks are ordinary ones.
 package slab
