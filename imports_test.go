@@ -248,8 +248,8 @@ func refused(folder, imported string) string {
 	case under(to, "internal/clock") && len(r.may) > 0, // time is handed in everywhere but to the leaves
 		under(to, "internal/failpoint") && (under(folder, "server") || under(folder, "internal/torture")):
 		return ""
-	case implementsStore(to) && folder != "server/app" && !under(folder, "internal/testkit") && !under(folder, "internal/bench"):
-		return "only server/app chooses a store's implementation"
+	case implementsStore(to) && folder != "server/app" && folder != "server/machine" && !under(folder, "internal/testkit") && !under(folder, "internal/bench"):
+		return "only server/app chooses a store's implementation, and server/machine measures one"
 	}
 	for _, m := range r.may {
 		if under(to, m) {

@@ -105,5 +105,5 @@ func timed(ctx context.Context, d time.Duration, work func() error) ([]time.Dura
 		out = append(out, time.Since(before))
 	}
 	slices.Sort(out)
-	return out, os.RemoveAll(dir)
+	return out, nil
 }
