@@ -59,7 +59,8 @@ func rules() []rule {
 		rule{"provider/function", []string{"provider/attr"}}, // pure: no server is asked
 		rule{"", []string{"provider"}},                       // the provider's main.go
 		rule{"server", []string{"server/cli"}},
-		rule{"server/cli", []string{"server/app", "server/config", "server/gate", "internal"}},
+		rule{"server/cli", []string{"server/app", "server/config", "server/gate", "server/machine", "internal"}},
+		rule{"server/machine", []string{"server/store", "server/identity"}}, // measures with the parts that a node uses
 		rule{"server/app", []string{"server", "internal"}},
 		rule{"server/config", []string{"server/mdc", "internal/fault", "internal/clock"}},
 		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser", "internal/privatekey")...)},
@@ -247,8 +248,8 @@ func refused(folder, imported string) string {
 	case under(to, "internal/clock") && len(r.may) > 0, // time is handed in everywhere but to the leaves
 		under(to, "internal/failpoint") && (under(folder, "server") || under(folder, "internal/torture")):
 		return ""
-	case implementsStore(to) && folder != "server/app" && !under(folder, "internal/testkit") && !under(folder, "internal/bench"):
-		return "only server/app chooses a store's implementation"
+	case implementsStore(to) && folder != "server/app" && folder != "server/machine" && !under(folder, "internal/testkit") && !under(folder, "internal/bench"):
+		return "only server/app chooses a store's implementation, and server/machine measures one"
 	}
 	for _, m := range r.may {
 		if under(to, m) {

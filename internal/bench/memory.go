@@ -25,6 +25,9 @@ const (
 	memoryFull   = 81_920 // more than there is room for in those forms: from here on each takes another's place
 	memoryMore   = 65_536 // sessions that are measured: as many as there is room for, so that as many of the others are decoded before and after
 
+	memoryAgain = 4
+	memoryStill = 1.01 // growth by less is none
+
 	memoryTime = 28 * time.Second // a round that takes longer has last accesses written before its end, and is made again
 	memoryMost = 6                // rounds altogether
 
@@ -89,11 +92,11 @@ func (s *stage) growth(ctx context.Context, dc config.DevDataCenter, requests []
 	if err != nil {
 		return g, err
 	}
-	full, err := t.grow(ctx, requests[:memoryFull])
+	full, err := t.settle(ctx, requests[:memoryFull])
 	if err != nil {
 		return g, err
 	}
-	last, err := t.grow(ctx, requests[memoryFull:])
+	last, err := t.settle(ctx, requests[memoryFull:])
 	t.process.profileFromNow()
 	return growth{inUse: (used - start) / (memoryInUse - memoryStart), more: (last - full) / memoryMore, took: time.Since(began)}, err
 }
@@ -104,6 +107,19 @@ func (t *target) grow(ctx context.Context, requests [][]byte) (float64, error) {
 		return 0, err
 	}
 	return t.process.resident()
+}
+
+// settle asks until the process grows no more by being asked the same: it has then as much garbage as its collector ever lets gather, so that
+// what it grows by between two such moments is what it keeps.
+func (t *target) settle(ctx context.Context, requests [][]byte) (float64, error) {
+	last, err := t.grow(ctx, requests)
+	for n := 0; err == nil && n < memoryAgain; n++ {
+		before := last
+		if last, err = t.grow(ctx, requests); last < before*memoryStill {
+			break
+		}
+	}
+	return last, err
 }
 
 // redis gives the bytes that redis grows by for a session's record; its own figure where it is not installed.

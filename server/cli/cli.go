@@ -42,7 +42,8 @@ func (p *program) root() *cobra.Command {
 		Short: "Access management across data centers: server and operator's tool",
 		Long: "concord runs a node of a data center (server, dev), an agent in front of an application (gate), and\n" +
 			"talks to a running data center for an operator (status, session, partner, trust, admin,\n" +
-			"replication, validate, policy, simulate, promote, demote, audit); store moves a stopped node's data.\n" +
+			"replication, validate, policy, simulate, promote, demote, audit); store moves a stopped node's data,\n" +
+			"and bench measures a machine before a node runs there.\n" +
 			"Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 the check did not pass.",
 		SilenceUsage: true, SilenceErrors: true,
 		Args:                       noSuchVerb,
@@ -56,7 +57,7 @@ func (p *program) root() *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpCommand(helpVerb(root))
-	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.admin(), p.validate(), p.policy(), p.simulate(), p.promote(), p.demote(), p.audit(), p.store(), p.version())
+	root.AddCommand(p.server(), p.dev(), p.gate(), p.status(), p.session(), p.replication(), p.partner(), p.trust(), p.admin(), p.validate(), p.policy(), p.simulate(), p.promote(), p.demote(), p.audit(), p.store(), p.bench(), p.version())
 	return root
 }
 

@@ -10,12 +10,13 @@ import (
 // Ahead gives at once what follows a position that the clone `by` does not have yet: it asks for the next page while it
 // applies the one before. Nothing is acknowledged by it. Errors as of Journal.
 func (f *Feed) Ahead(ctx context.Context, by Caller, agreement string, at mdc.Position) (Page, error) {
-	return f.page(ctx, by, agreement, at)
+	return f.page(ctx, by, agreement, at, maxPage)
 }
 
 // leaf is a page whose records are checked and opened.
 type leaf struct {
 	Page
+	from    mdc.Position      // that it continues; set when it was asked for ahead
 	records []journal.Record  // up to the first that cannot be accepted
 	refusal error             // why that one cannot; nil = all can
 	ready   *journal.Prepared // nil = nothing is prepared
@@ -44,63 +45,104 @@ func (p *pursuit) open(page Page) *leaf {
 	return l
 }
 
-// ahead is a question that is under way while a page is applied.
+// ahead brings the pages that follow the one in hand while that is applied: one goroutine asks and opens, another prepares, so
+// that of three pages in a row each is at another stage. No more than these and the one in hand are in memory.
 type ahead struct {
-	at     mdc.Position // where that page leads to
+	p      *pursuit
 	cancel context.CancelFunc
-	done   chan struct{} // closed when leaf and err are there
-	leaf   *leaf
-	err    error
+	opened chan *leaf // unbuffered, closed when no more come
+	ready  chan *leaf // likewise
 }
 
-// askAhead asks for what follows a page that is not yet applied, when the master has more and answers such a question. The
-// answer is opened and prepared here, too: applying is what a clone that is behind has to wait for.
+// askAhead begins to ask for what follows a page that is not yet applied, when the master has more and answers such questions.
 func (p *pursuit) askAhead(ctx context.Context, l *leaf) {
-	at, some := l.last()
-	if !l.Ahead || !some || l.refusal != nil || at.Sequence >= l.Latest {
+	if p.next != nil || !l.more() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	a := &ahead{at: at, cancel: cancel, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ahead{p: p, cancel: cancel, opened: make(chan *leaf), ready: make(chan *leaf)}
 	p.next = a
-	go func() { // joined by takeAhead or dropAhead
-		defer close(a.done)
-		page, err := p.f.c.Sources.Ahead(ctx, p.a.Source, p.a.Identifier, at)
-		if err != nil {
-			a.err = err
-			return
-		}
-		a.leaf = p.open(page)
-		a.leaf.ready, a.err = p.f.c.Log.Prepare(ctx, at, l.records, l.ready, a.leaf.records)
-	}()
+	go a.ask(ctx, l) // both are joined by takeAhead or dropAhead: a.ready is closed when they have ended
+	go a.prepare(ctx, l)
 }
 
-// takeAhead gives the answer that was asked for ahead if it continues the position reached and brings records; nil else.
-// Then it is asked again, in the way that acknowledges and tells what is wrong.
+// more says whether what follows the page can be asked for ahead.
+func (l *leaf) more() bool {
+	at, some := l.last()
+	return l.Ahead && some && l.refusal == nil && at.Sequence < l.Latest
+}
+
+// ask brings one page after another until there are no more, or something is wrong: that is found out by asking again in the way
+// that acknowledges.
+func (a *ahead) ask(ctx context.Context, l *leaf) {
+	defer close(a.opened)
+	for l.more() {
+		at, _ := l.last()
+		page, err := a.page(ctx, at)
+		if err != nil || len(page.Records) == 0 {
+			return
+		}
+		l = a.p.open(page)
+		l.from = at
+		select {
+		case a.opened <- l:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *ahead) page(ctx context.Context, at mdc.Position) (Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return a.p.f.c.Sources.Ahead(ctx, a.p.a.Source, a.p.a.Identifier, at)
+}
+
+// prepare works out what the records of a page do to the digest. A page is handed over when the one before it is in the store, so
+// that only that one is on its way while the next is prepared.
+func (a *ahead) prepare(ctx context.Context, under *leaf) {
+	defer close(a.ready)
+	for l := range a.opened { // to its end, also when nothing is wanted any more: that joins ask
+		if ctx.Err() != nil {
+			continue
+		}
+		var err error
+		if l.ready, err = a.p.f.c.Log.Prepare(ctx, l.from, under.records, under.ready, l.records); err != nil {
+			a.cancel()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case a.ready <- l:
+			under = l
+		}
+	}
+}
+
+// takeAhead gives the next page that was asked for ahead if it continues the position reached; nil else. Then it is asked again, in
+// the way that acknowledges and tells what is wrong.
 func (p *pursuit) takeAhead(at mdc.Position) *leaf {
 	a := p.next
 	if a == nil {
 		return nil
 	}
-	p.next = nil
-	if a.at != at {
-		a.cancel()
-	}
 	p.interruptible(a.cancel)
-	<-a.done
+	l := <-a.ready
 	p.interruptible(nil)
-	a.cancel()
-	if a.at != at || a.err != nil || len(a.leaf.Records) == 0 {
+	if l == nil || l.from != at {
+		p.dropAhead()
 		return nil
 	}
-	return a.leaf
+	return l
 }
 
-// dropAhead ends and joins a question that nobody waits for any more.
+// dropAhead ends and joins the questions that nobody waits for any more.
 func (p *pursuit) dropAhead() {
-	if p.next != nil {
-		p.next.cancel()
-		<-p.next.done
-		p.next = nil
+	if p.next == nil {
+		return
 	}
+	p.next.cancel()
+	for range p.next.ready { //nolint:revive // what it still brings is of no use
+	}
+	p.next = nil
 }

@@ -81,7 +81,7 @@ func (f *Feed) Journal(ctx context.Context, by Caller, agreement string, at mdc.
 	defer end.Stop()
 	for first := true; ; first = false {
 		committed, changed := f.committed(), f.c.Log.Changed() // before the read: what commits in between closes them
-		page, err := f.page(ctx, by, agreement, at)
+		page, err := f.page(ctx, by, agreement, at, firstPage)
 		if err != nil {
 			return Page{}, err
 		}
@@ -126,7 +126,8 @@ func (f *Feed) Acknowledge(ctx context.Context, agreement string, at mdc.Positio
 	})
 }
 
-func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Position) (page Page, err error) {
+// page reads what follows a position: records of so many bytes, or of one more.
+func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Position, bytes int) (page Page, err error) {
 	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
 		page = Page{}
 		if err := f.admit(s, by, agreement); err != nil {
@@ -144,7 +145,7 @@ func (f *Feed) page(ctx context.Context, by Caller, agreement string, at mdc.Pos
 		if err != nil || page.SnapshotFrom != "" || at.Sequence == pos.Sequence {
 			return err
 		}
-		records, err := s.Records(at.Sequence, maxPage)
+		records, err := s.Records(at.Sequence, bytes)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,12 @@ import (
 // MaxWait bounds one long poll. It is below the idle time-outs that firewalls and balancers commonly have.
 const MaxWait = 25 * time.Second
 
-const maxPage = 1 << 20 // bytes of records in one answer
+const (
+	maxPage = 512 << 10 // bytes of records in one answer
+	// firstPage is the same for a question that is not one of several ahead: the clone applies what it got while it asks for the rest,
+	// and begins the sooner the less it is.
+	firstPage = 128 << 10
+)
 
 // Entry is a record on its way. Sealed takes the place of Body for kinds that are secret.
 type Entry struct {

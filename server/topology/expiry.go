@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
@@ -90,15 +91,9 @@ func (v *Validator) Certificates(ctx context.Context) (out []Certificate, err er
 		out = append(out, v.c.Own()...)
 	}
 	err = v.c.Log.View(ctx, func(s *journal.Snapshot) error {
-		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
-			switch o := o.(type) {
-			case *mdc.Partner:
-				out = append(out, v.shown(o.ClusterID)...)
-			case *mdc.TrustedCertificate:
-				out = append(out, declaredEnds(o)...)
-			}
-			return nil
-		})
+		return errors.Join(
+			eachOf(s, mdc.PartnerKind(), func(p *mdc.Partner) { out = append(out, v.shown(p.ClusterID)...) }),
+			eachOf(s, mdc.TrustedCertificateKind(), func(t *mdc.TrustedCertificate) { out = append(out, declaredEnds(t)...) }))
 	})
 	return out, err
 }
@@ -160,11 +155,7 @@ func subject(c Certificate) string {
 
 // shortLived finds servers' own certificates that are trusted and that their owners will replace soon.
 func (r *report) shortLived(s *journal.Snapshot) error {
-	return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
-		t, ok := o.(*mdc.TrustedCertificate)
-		if !ok {
-			return nil
-		}
+	return eachOf(s, mdc.TrustedCertificateKind(), func(t *mdc.TrustedCertificate) {
 		parsed, _ := mdc.ParseCertificates(t.CertificatePEM) // objects has found what cannot be read
 		for _, c := range parsed {
 			if life := c.NotAfter.Sub(c.NotBefore); mdc.CertificateType(c) == mdc.CertificateServer && life < shortLife {
@@ -173,6 +164,5 @@ func (r *report) shortLived(s *journal.Snapshot) error {
 					"Trust the root instead: what concord_trust_bundle of that data center gives.")
 			}
 		}
-		return nil
 	})
 }

@@ -3,6 +3,7 @@ package topology
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -258,15 +259,9 @@ func (v *Validator) registered(ctx context.Context) (partners []*mdc.Partner, ow
 		if own, err = s.DataCenter(); err != nil {
 			return err
 		}
-		return eachObject(s, func(_ mdc.Kind, _ string, o mdc.Object, _ []byte) error {
-			switch o := o.(type) {
-			case *mdc.Partner:
-				partners = append(partners, o)
-			case *mdc.TrustedCertificate:
-				trusted[mdc.FoldName(o.Partner)] = true
-			}
-			return nil
-		})
+		return errors.Join(
+			eachOf(s, mdc.PartnerKind(), func(p *mdc.Partner) { partners = append(partners, p) }),
+			eachOf(s, mdc.TrustedCertificateKind(), func(t *mdc.TrustedCertificate) { trusted[mdc.FoldName(t.Partner)] = true }))
 	})
 	return partners, own, trusted, err
 }

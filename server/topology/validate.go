@@ -149,6 +149,21 @@ func eachObject(s *journal.Snapshot, visit func(kind mdc.Kind, key string, o mdc
 	return nil
 }
 
+// eachOf visits every stored object of one kind.
+func eachOf[T mdc.Object](s *journal.Snapshot, kind mdc.Kind, visit func(T)) error {
+	return s.Range(kind, "", func(_ string, body []byte) error {
+		o, err := kind.Decode(body)
+		if err != nil {
+			return err
+		}
+		as, err := mdc.As[T](o)
+		if err == nil {
+			visit(as)
+		}
+		return err
+	})
+}
+
 // report collects findings.
 type report struct {
 	v        *Validator

@@ -113,7 +113,7 @@ func (c Config) engineOptions() engine.Options {
 		WithSyncWrites(engineSyncs && !failpoint.Without(failpoint.NoSync)). // see syncedLog
 		WithLogger(engineLog{c.Logger}).
 		WithMemTableSize(c.MemTableBytes).
-		WithNumMemtables(3).
+		WithNumMemtables(2).
 		WithBlockCacheSize(c.CacheBytes).
 		WithIndexCacheSize(c.CacheBytes / 2).
 		WithNumCompactors(2).
