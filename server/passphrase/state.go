@@ -81,7 +81,7 @@ func (p *Pairings) Await(ctx context.Context, clusterID string) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fault.New(fault.Conflict, "not_paired", "%s and %s are in mode simple and have not exchanged their roots: %s", p.c.ClusterID, clusterID, st.Reason)
+			return fault.New(fault.Conflict, "not_paired", "%s and %s are in mode simple and have not exchanged their roots. Each needs its mode, its profile and the other as a partner, with the same passphrase, before this: %s", p.c.ClusterID, clusterID, st.Reason)
 		}
 	}
 }
