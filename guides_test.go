@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/config"
 	"github.com/concord-access/terraform-provider-concord/server/gate"
 )
@@ -15,8 +17,19 @@ import (
 // fenced is a block of a page: its language and its text.
 var fenced = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
-// TestGuides: the configurations of a guide are one that Terraform finds valid as they stand, those of one page together; a
-// block of a node's or a gate's file, whose first line names it, is one that the program reads.
+// applied are the guides whose configurations are applied too, and the data centers that they are about.
+var applied = map[string][]string{
+	"adopt-existing.md":    {"NYDC"},
+	"ci.md":                {"NYDC"},
+	"migrate-from-cams.md": {"NYDC"},
+	"migrate-from-mss.md":  {"NYDC", "LDC"},
+	"migrate-from-oam.md":  {"NYDC"},
+	"quick-start.md":       {"HOME"},
+	"two-data-centers.md":  {"NYDC", "LDC"},
+}
+
+// TestGuides: the configurations of a guide are one that Terraform finds valid as they stand, those of one page together, and
+// applies where they are whole; a block of a node's or a gate's file, whose first line names it, is one that the program reads.
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	all, err := filepath.Glob(filepath.Join("templates", "guides", "*.md"))
@@ -55,7 +68,10 @@ func TestGuides(t *testing.T) {
 				}
 			}
 			if configuration.Len() > 0 {
-				valid(t, plugins, rc, configuration.String(), tests.String())
+				tf := valid(t, plugins, rc, configuration.String(), tests.String())
+				if ids := applied[filepath.Base(page)]; ids != nil {
+					apply(t, tf, testkit.Start(t, ids...))
+				}
 			}
 		})
 	}
@@ -85,7 +101,7 @@ func read[C any](t *testing.T, load func(string) (C, error), text string) {
 
 // valid lets the real Terraform judge, with the modules of the examples beside the configuration. A page that says nothing of
 // the provider's source means the reader's configuration, which says it; one with a file of the command line's is installed by that.
-func valid(t *testing.T, plugins, rc, text, tests string) {
+func valid(t *testing.T, plugins, rc, text, tests string) *testkit.Terraform {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "modules"), os.DirFS(filepath.Join("examples", "modules"))); err != nil {
@@ -112,6 +128,53 @@ func valid(t *testing.T, plugins, rc, text, tests string) {
 	if out := tf.Must("validate", "-no-color"); strings.Contains(out, "Warning") {
 		t.Errorf("valid, with warnings:\n%s", out)
 	}
+	return tf
+}
+
+// apply lets Terraform make at real data centers what a page declares, and wants an empty plan after it. The addresses are theirs,
+// the roots lie where the guides put them, and the first one is that of the environment.
+func apply(t *testing.T, tf *testkit.Terraform, centers []*testkit.DataCenter) {
+	t.Helper()
+	main, err := os.ReadFile(filepath.Join(tf.Dir, "main.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine := map[string]string{"NYDC": "ny1.example.com", "LDC": "ld1.example.com"}
+	files, tokens := map[string]string{"setup.msi": "what an emulator installs"}, map[string]string{}
+	for _, d := range centers {
+		tokens[d.ClusterID], files[strings.ToLower(d.ClusterID)+"-ca.pem"] = d.Token, d.CACertPEM
+		if at := machine[d.ClusterID]; at != "" {
+			main = []byte(strings.NewReplacer("https://"+at+":7400", d.Endpoint, at+":7402", d.PeerAddress).Replace(string(main)))
+		}
+	}
+	files["main.tf"] = string(main)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(tf.Dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const secret = "a-long-enough-secret-that-nobody-guesses"
+	first := centers[0]
+	first.Put("/v1/groups/by-hand", wire.Group{Name: "by-hand"}) // for a page that adopts
+	tf.Env = append(tf.Env, "CONCORD_ENDPOINT="+first.Endpoint, "CONCORD_TOKEN="+first.Token, "CONCORD_CACERT="+strings.ToLower(first.ClusterID)+"-ca.pem",
+		"TF_VAR_tokens="+variable(t, tokens), "TF_VAR_ci_passwords="+variable(t, map[string]string{"plan": secret, "apply": secret}))
+	for _, name := range []string{"passphrase", "agent_secret", "first_password"} {
+		tf.Env = append(tf.Env, "TF_VAR_"+name+"="+secret)
+	}
+	tf.Must("apply", "-auto-approve", "-no-color")
+	if out, code := tf.Run("plan", "-detailed-exitcode", "-no-color"); code != 0 {
+		t.Errorf("the plan after the apply is not empty:\n%s", out)
+	}
+}
+
+// variable is a value as the environment hands it to Terraform.
+func variable(t *testing.T, of map[string]string) string {
+	t.Helper()
+	b, err := json.Marshal(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 var (

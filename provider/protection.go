@@ -49,7 +49,7 @@ func (k kind) protect(ctx context.Context, req resource.ModifyPlanRequest, diags
 	if req.Plan.Raw.IsNull() {
 		diags.AddError(k.isProtected(ctx, req.State),
 			"This plan would destroy it. If that is what you want, set deletion_protection = false and apply that first, with the block still in the configuration; then destroy it or remove the block. "+
-				"If Terraform alone shall forget it, write a removed block with destroy = false.")
+				"Where its block has only got another address, as an agreement has after a promotion, write a moved block. If Terraform alone shall forget it, write a removed block with destroy = false.")
 		return
 	}
 	for _, name := range replacing(ctx, req, diags) {

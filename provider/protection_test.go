@@ -54,7 +54,7 @@ func TestProtectedPlan(t *testing.T) {
 			t.Parallel()
 			p := plug(t, name)
 			on, off := p.value(s.state(true)), p.value(s.state(false))
-			if _, errors := p.plan(on, nil); !strings.Contains(errors, `protected from deletion`) || !strings.Contains(errors, "set deletion_protection = false and apply that first") || !strings.Contains(errors, s.computed["id"].(string)) {
+			if _, errors := p.plan(on, nil); !strings.Contains(errors, `protected from deletion`) || !strings.Contains(errors, "set deletion_protection = false and apply that first") || !strings.Contains(errors, "write a moved block") || !strings.Contains(errors, s.computed["id"].(string)) {
 				t.Errorf("destroy: %q", errors)
 			}
 			if _, errors := p.plan(off, nil); errors != "" {

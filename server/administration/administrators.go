@@ -82,7 +82,7 @@ func (a *Administrators) Token(ctx context.Context, token string) (Administrator
 	now := a.c.Clock.Now()
 	switch {
 	case !ok:
-		return Administrator{}, fault.New(fault.Unauthenticated, CodeWrongToken, "The token is not valid here. Is it another data center's?")
+		return Administrator{}, fault.New(fault.Unauthenticated, CodeWrongToken, "The token is not valid here: it is another data center's, or was revoked, replaced or mistyped.")
 	case !t.expires.IsZero() && !now.Before(t.expires):
 		return Administrator{}, fault.New(fault.Unauthenticated, CodeTokenExpired, "The token %q ran out at %s. Have another one made.", t.name, t.expires.UTC().Format(time.RFC3339))
 	}

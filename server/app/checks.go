@@ -43,6 +43,9 @@ func (n *Node) checks() (*topology.Tester, *topology.Validator, error) {
 	return tester, validator, err
 }
 
+// settleTime is how long a test waits for the proof of a passphrase that was declared a moment ago.
+const settleTime = 5 * time.Second
+
 // provesTheSame judges the passphrase towards a partner: in mode simple by the pairing, in mode open by whether the partner's last answer
 // proved it.
 func (n *Node) provesTheSame(ctx context.Context, clusterID string, hello error) (used, equal bool, detail string) {
@@ -53,7 +56,9 @@ func (n *Node) provesTheSame(ctx context.Context, clusterID string, hello error)
 		}
 		return true, hello == nil, "both prove the same"
 	case mdc.ModeSimple:
-		st, err := n.pairings.State(ctx, clusterID)
+		settling, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		st, err := n.pairings.Settled(settling, clusterID)
 		switch {
 		case err != nil:
 			return true, false, "the pairing cannot be read"

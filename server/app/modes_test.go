@@ -56,6 +56,24 @@ func TestLinkInEachMode(t *testing.T) {
 	}
 }
 
+// TestNewPassphraseIsTestedAtOnce: a test of the partner right after the change of a passphrase waits for its proof, whatever failed before the
+// other side had it too (MSS-07).
+func TestNewPassphraseIsTestedAtOnce(t *testing.T) {
+	t.Parallel()
+	all := testkit.Start(t, "NYDC", "LDC")
+	ny, ldn := all[0], all[1]
+	testkit.LinkBy("simple", phrase, ny, ldn)
+	const next = "c4v7rn2tq-m6hx3kd5w-b2zj7gsp4"
+	for _, pair := range [][2]*testkit.DataCenter{{ldn, ny}, {ny, ldn}} {
+		pair[0].Put("/v1/partner-profile", wire.PartnerProfile{AgentID: testkit.AgentID, AllowManagement: true, Passphrase: next})
+		pair[0].Shares(pair[1], next)
+	}
+	var test wire.PartnerTest
+	if _, err := ny.Do(client.Request{Method: http.MethodPost, Path: "/v1/partners/LDC/test", Out: &test}); err != nil || test.Result != wire.ResultPass {
+		t.Errorf("the partner test: %+v %v", test, err)
+	}
+}
+
 // works replicates changes, with the content of a package, and lets a session be adopted.
 func works(t *testing.T, ny, ldn *testkit.DataCenter, name string) {
 	t.Helper()

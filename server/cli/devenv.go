@@ -35,7 +35,7 @@ func (p *program) devEnv() *cobra.Command {
 				return err
 			}
 			if err := untilReady(ctx, dc); err != nil {
-				return err
+				return fmt.Errorf("%w; does concord dev still run? What it wrote says why %s is not ready", err, dc.ClusterID)
 			}
 			_, err = fmt.Fprint(p.stdout, devExports(dc))
 			return err

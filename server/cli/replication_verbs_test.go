@@ -90,5 +90,5 @@ func TestLinkedDataCenters(t *testing.T) {
 	check(cli.ExitCheck, []string{"wrong_agent_id", "error"}, "validate")
 	check(cli.ExitCheck, []string{"identity", "fail"}, "partner", "test", "LDC")
 	ld.Stop()
-	check(cli.ExitCheck, []string{"partner_unreachable"}, "validate")
+	check(cli.ExitCheck, []string{"partner_unreachable", "endpoint right?\n"}, "validate")
 }

@@ -237,8 +237,13 @@ func TestJoin(t *testing.T) {
 func TestListAndHealth(t *testing.T) {
 	s := &cut{Store: open(t)}
 	now := clock.NewManual(time.Now())
-	m := members(t, s, now, "NYDC", cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0"},
-		func() []string { return []string{"the trust cannot be read"} })
+	var sound atomic.Bool
+	m := members(t, s, now, "NYDC", cluster.Node{Name: "ny1", ID: "disk-1", Version: "1.4.0"}, func() []string {
+		if sound.Load() {
+			return nil
+		}
+		return []string{"the trust cannot be read"}
+	})
 	if err := m.Join(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +267,10 @@ func TestListAndHealth(t *testing.T) {
 	}
 	if n := nodes[0]; n.State != cluster.NotReady || len(n.Reasons) != 1 || n.Runtime != "https://ny1:7401" || !n.Works || n.Version != "1.4.0" {
 		t.Fatalf("the node is listed as %+v", n)
+	}
+	sound.Store(true)
+	if nodes, err := m.List(t.Context()); err != nil || nodes[0].State != cluster.Ready || len(nodes[0].Reasons) > 0 {
+		t.Fatalf("the node that is asked lists itself as it was: %+v, %v", nodes, err)
 	}
 	if err := m.Health(); err != nil {
 		t.Fatal(err)

@@ -192,6 +192,17 @@ func (m *Members) describe() {
 	}
 }
 
+// now is this node as it is, once it runs: what it said last may be from before it was ready.
+func (m *Members) now() Node {
+	m.mu.Lock()
+	begun := !m.begun.IsZero()
+	m.mu.Unlock()
+	if begun {
+		m.describe()
+	}
+	return m.Self()
+}
+
 // Leave says that this node stops; its name is free at once.
 func (m *Members) Leave(ctx context.Context) error {
 	m.mu.Lock()
@@ -238,8 +249,10 @@ func (m *Members) Health() error {
 	return nil
 }
 
-// List gives the nodes that gave a sign of life lately, in the order of their names.
+// List gives the nodes that gave a sign of life lately, in the order of their names; the one that is asked as it is now, the
+// others as they last said.
 func (m *Members) List(ctx context.Context) (nodes []Node, err error) {
+	self := m.now()
 	err = m.c.Store.View(ctx, func(r store.Reader) error {
 		nodes = nil
 		works, err := readTerm(r, Work)
@@ -247,6 +260,9 @@ func (m *Members) List(ctx context.Context) (nodes []Node, err error) {
 			return err
 		}
 		return each(r, func(n Node) error {
+			if n.ID == self.ID {
+				n.State, n.Reasons = self.State, self.Reasons
+			}
 			n.Works = works.Holder == HolderOf(n)
 			nodes = append(nodes, n)
 			return nil

@@ -16,6 +16,7 @@ type State struct {
 	RootsPEM string    // what was pinned
 	Current  bool      // under the passphrases that are declared now
 	Reason   string    // why it is not current; "" when it is, or outside of mode simple
+	UnderWay bool      // no attempt under these passphrases has ended yet
 }
 
 // State gives how the pairing with a registered partner stands.
@@ -37,30 +38,48 @@ func (p *Pairings) State(ctx context.Context, clusterID string) (State, error) {
 		st = State{Paired: true, At: have.At, RootsPEM: have.RootsPEM, Current: bytes.Equal(have.Generation, generation(partner, profile))}
 	}
 	if !st.Current {
-		st.Reason = p.reason(partner, profile)
+		st.Reason, st.UnderWay = p.reason(partner, profile)
 	}
 	return st, nil
 }
 
-func (p *Pairings) reason(partner *mdc.Partner, profile *mdc.PartnerProfile) string {
+func (p *Pairings) reason(partner *mdc.Partner, profile *mdc.PartnerProfile) (why string, underWay bool) {
 	p.mu.Lock()
 	t := p.tries[mdc.FoldName(partner.ClusterID)]
 	last := ""
-	if t != nil {
+	if t != nil && bytes.Equal(t.generation, generation(partner, profile)) { // one under former passphrases says nothing of these
 		last = t.err
 	}
 	p.mu.Unlock()
 	switch {
 	case !partner.InMode(mdc.ModeSimple):
-		return "the partner is registered in mode " + partner.SecurityMode + ", this data center is in mode simple"
+		return "the partner is registered in mode " + partner.SecurityMode + ", this data center is in mode simple", false
 	case len(partner.Passphrase.Wrapped) == 0 && len(profile.Passphrase.Wrapped) == 0:
-		return "no passphrase is declared: neither for the partner " + partner.ClusterID + " nor in the partner profile"
+		return "no passphrase is declared: neither for the partner " + partner.ClusterID + " nor in the partner profile", false
 	case len(partner.Passphrase.Wrapped) == 0:
-		return partner.ClusterID + " has not begun yet, and no passphrase is declared here to begin with"
+		return partner.ClusterID + " has not begun yet, and no passphrase is declared here to begin with", false
 	case last == "":
-		return "the first attempt is under way"
+		return "the first attempt is under way", true
 	}
-	return last
+	return last, false
+}
+
+// Settled is State once the attempt that is under way has ended; as it is where ctx ends before.
+func (p *Pairings) Settled(ctx context.Context, clusterID string) (State, error) {
+	for {
+		p.mu.Lock()
+		changed := p.changed
+		p.mu.Unlock()
+		st, err := p.State(ctx, clusterID)
+		if err != nil || !st.UnderWay {
+			return st, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return st, nil
+		}
+	}
 }
 
 // Await waits until the pairing with a partner is made, as long as ctx lasts; what keeps it from that is the error. Outside of
@@ -81,7 +100,7 @@ func (p *Pairings) Await(ctx context.Context, clusterID string) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fault.New(fault.Conflict, "not_paired", "%s and %s are in mode simple and have not exchanged their roots: %s", p.c.ClusterID, clusterID, st.Reason)
+			return fault.New(fault.Conflict, "not_paired", "%s and %s are in mode simple and have not exchanged their roots. Each needs its mode, its profile and the other as a partner, with the same passphrase, before this: %s", p.c.ClusterID, clusterID, st.Reason)
 		}
 	}
 }

@@ -104,7 +104,11 @@ func (r *report) clone(p *mdc.Partner, h Hello, views []View) {
 // sentence makes one of what a message says.
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
 }
 
 // versions checks that the two work together, and the order to upgrade in: clones before their master, because a clone
