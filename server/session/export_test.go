@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // MaxInVain is how many sessions one round of confirmations asks for in vain.
@@ -40,3 +41,23 @@ func (e *Engine) SweepMemory() { e.sweep(context.Background()) }
 
 // CountAgain counts all sessions in use, as Work does each minute.
 func (e *Engine) CountAgain(ctx context.Context) error { return e.recount(ctx) }
+
+// ToldEnd tells of the end of a session, as the store's watch does.
+func (e *Engine) ToldEnd(ctx context.Context, id mdc.SessionID) error {
+	return e.told(ctx, store.Event{Key: keySession(id)})
+}
+
+// Refresh lets all be read anew, as a watch that begins does.
+func (e *Engine) Refresh(ctx context.Context) error { return e.refresh(ctx) }
+
+// PackAlone has a session packed and not in use.
+func (e *Engine) PackAlone(s *mdc.Session) { e.residents.remove(s.ID); e.keep(s, s.LastAccess) }
+
+// Unpack is what a cookie of the session does. Its proof is all zeros.
+func (e *Engine) Unpack(ctx context.Context, s *mdc.Session) error {
+	_, _, err := e.read(ctx, &claim{ID: s.ID, SSOID: s.SSOID, User: s.User, Store: s.Store, Level: s.Level, AuthenticatedAt: s.AuthenticatedAt, ExpiresAt: s.ExpiresAt})
+	return err
+}
+
+// InMemory says whether this process would go on with a session without its store.
+func (e *Engine) InMemory(id mdc.SessionID) bool { s, _ := e.inMemory(id); return s != nil }
