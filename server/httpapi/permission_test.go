@@ -196,7 +196,7 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 	}
 }
 
-// SEC-61, TAM-11: every route and every role, at a real data center. What a role may not is refused with 403 before anything is
+// SEC-61, SEC-72, TAM-11: every route and every role, and nobody at all, at a real data center. What a role may not is refused with 403 before anything is
 // looked at; what is another domain's is answered as what is not there.
 func TestPermissionMatrix(t *testing.T) {
 	d := start(t)
@@ -231,6 +231,9 @@ func TestPermissionMatrix(t *testing.T) {
 		}
 		for i, role := range heads {
 			checkCell(t, d, r, tokens[role], collection, want[i], role)
+		}
+		if got := send(t, d, ask{method: r.Method, url: d.Endpoint + strings.NewReplacer("{", "", "}", "").Replace(r.Path)}); (got.status == http.StatusUnauthorized) == (want[0] == "p") {
+			t.Errorf("nobody: %s %s: %d %s", r.Method, r.Path, got.status, got.body)
 		}
 	}
 	for line := range lines {

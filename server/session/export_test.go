@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // MaxInVain is how many sessions one round of confirmations asks for in vain.
@@ -42,21 +41,24 @@ func (e *Engine) SweepMemory() { e.sweep(context.Background()) }
 // CountAgain counts all sessions in use, as Work does each minute.
 func (e *Engine) CountAgain(ctx context.Context) error { return e.recount(ctx) }
 
-// ToldEnd tells of the end of a session, as the store's watch does.
-func (e *Engine) ToldEnd(ctx context.Context, id mdc.SessionID) error {
-	return e.told(ctx, store.Event{Key: keySession(id)})
-}
-
-// Refresh lets all be read anew, as a watch that begins does.
-func (e *Engine) Refresh(ctx context.Context) error { return e.refresh(ctx) }
-
-// PackAlone has a session packed and not in use.
-func (e *Engine) PackAlone(s *mdc.Session) { e.residents.remove(s.ID); e.keep(s, s.LastAccess) }
-
-// Unpack is what a cookie of the session does. Its proof is all zeros.
-func (e *Engine) Unpack(ctx context.Context, s *mdc.Session) error {
-	_, _, err := e.read(ctx, &claim{ID: s.ID, SSOID: s.SSOID, User: s.User, Store: s.Store, Level: s.Level, AuthenticatedAt: s.AuthenticatedAt, ExpiresAt: s.ExpiresAt})
-	return err
+// ForgetWhileFound forgets a session as its end does; between its being counted and taken out, a request finds it packed, and holds it once it was
+// taken out.
+func (e *Engine) ForgetWhileFound(ctx context.Context, id mdc.SessionID) (found bool, err error) {
+	first := true
+	e.unload(func() {
+		if !first {
+			e.gone(&mdc.Session{ID: id})
+			return
+		}
+		first = false
+		ends := e.ends.Load()
+		s, last, ok := e.kept(id)
+		e.gone(&mdc.Session{ID: id})
+		if found = ok; ok {
+			_, _, err = e.holdRead(ctx, newResident(s, last), ends)
+		}
+	})
+	return found, err
 }
 
 // InMemory says whether this process would go on with a session without its store.

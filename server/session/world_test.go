@@ -42,6 +42,7 @@ type world struct {
 	events  func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
 	down    map[string]bool                       // data centers whose identity store is down
 	lookUps int                                   // in all identity stores
+	asked   func(context.Context) error           // what comes before each retrieval; nil = nothing
 	held    func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
 }
 
@@ -285,6 +286,11 @@ func (p peers) Retrieve(ctx context.Context, cluster string, q session.RetrieveR
 		return a, err
 	}
 	c.retrievals.Add(1)
+	if p.w.asked != nil {
+		if err := p.w.asked(ctx); err != nil {
+			return a, err
+		}
+	}
 	if a, err = c.Retrieve(ctx, p.from, q); err != nil {
 		return a, transport(err)
 	}
