@@ -21,7 +21,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzReader: whatever the bytes are, a read ends, gives no more than there is, and gives nothing after the first fault.
+// FuzzReader: whatever the bytes are, a read ends, gives no more than there is, and gives nothing after the first fault (FLT-33).
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Add(prefixed.Append(nil, "text"))

@@ -56,7 +56,7 @@ func TestKills(t *testing.T) { quick(t, "FLT-01") }
 // TestPowerLoss proves FLT-02: what was acknowledged is on the disk, not in the memory of the system.
 func TestPowerLoss(t *testing.T) { quick(t, "FLT-02") }
 
-// TestPowerLossIsSeen is the control of FLT-02: a build that syncs nothing is caught.
+// TestPowerLossIsSeen is the control of FLT-02: a build that syncs nothing is caught (one of the planted faults of FLT-37).
 func TestPowerLossIsSeen(t *testing.T) { quick(t, "FLT-02-control") }
 
 // TestFailpoints proves FLT-03 at a few of its points, other ones each time.

@@ -14,7 +14,7 @@ import (
 // TestGateOverNodesAndDataCenters: a gate whose agent is registered with both nodes of its data center and another data center. Who
 // signed in goes on when either node is killed, whichever answered before: the session is the data center's (lifts CAMS-L1). A node
 // that is back gets people again. With both nodes dead the other data center serves, and people return with their session (CAMS-01,
-// CAMS-05, CAMS-06, CAMS-07, CAMS-08, OAM-10).
+// CAMS-02, CAMS-05, CAMS-06, CAMS-07, CAMS-08, OAM-09, OAM-10).
 func TestGateOverNodesAndDataCenters(t *testing.T) {
 	p := program(t)
 	e, err := theProgram.etcd()

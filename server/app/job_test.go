@@ -11,8 +11,9 @@ import (
 )
 
 // TestOneSignInServesThreeDataCenters is the main job with other names, other ports and one data center more than the
-// demo: one sign-in, no second question anywhere (OAM-17, OAM-18, OAM-30, OAM-35, OAM-36), one sign-out that ends it
-// everywhere and for good (OAM-37, SEC-03), and what the master says counts at the clones (SEC-12, OAM-45).
+// demo: one sign-in, no second question anywhere, wherever a request lands (OAM-09, OAM-17, OAM-18, OAM-30, OAM-35, OAM-36), one sign-out
+// that ends it everywhere and for good (OAM-37, SEC-03), and what the master says counts at the clones (SEC-12, OAM-45), the agent's
+// registration too, by which it asks each of them (OAM-11).
 func TestOneSignInServesThreeDataCenters(t *testing.T) {
 	all := linked(t, "Tokyo", "Oslo", "Lima")
 	dcs := centers(all)

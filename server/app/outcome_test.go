@@ -46,7 +46,7 @@ func signedIn(t *testing.T, app testkit.Application, user string, dcs ...*testki
 
 // TestAClonesWayWithoutItsMaster kills the master. Without continue_on_sync_failure its users are asked (OAM-31, OAM-38),
 // with it they are not and are confirmed when it is back (OAM-32, X1). All the while the clone, also after a restart of its
-// own, signs people in and refuses writes with the master's address (FLT-10, OAM-04, TAM-11).
+// own, signs people in and refuses writes with the master's address (FLT-10, OAM-04, TAM-11): it has all that it needs itself (OAM-01, CAMS-09).
 func TestAClonesWayWithoutItsMaster(t *testing.T) {
 	master, clone, app := pair(t)
 	dcs := []*testkit.DataCenter{&master.DataCenter, &clone.DataCenter}
@@ -198,7 +198,7 @@ func TestWithoutRetrieval(t *testing.T) {
 }
 
 // TestTrustTakenAwayCountsAtOnce: from the moment in which the master's administrator removes a clone's root, the clone
-// gets nothing more, on the connection that it has open too (SEC-43, FLT-22), and a session cannot be fetched: refused is
+// gets nothing more, on the connection that it has open too (SEC-43, FLT-22, OAM-43), and a session cannot be fetched: refused is
 // not unreachable (X3). With the root back everything recovers by itself.
 func TestTrustTakenAwayCountsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 // TestSmallSite: a master and its clone without etcd, behind nginx as examples/load-balancer/standby.conf has it. The master is killed:
 // nginx turns to the clone, whoever is signed in stays so, others sign in, administrators read. The clone is promoted, nginx told, and
 // the same administrator's client writes on. The former master comes back as the clone, and gets its role back, with the addresses
-// switched again (TAM-01, TAM-03, TAM-04, TAM-05, TAM-07, TAM-08, TAM-09, TAM-11, TAM-13).
+// switched again (TAM-01, TAM-03, TAM-04, TAM-05, TAM-07, TAM-08, TAM-09, TAM-11, TAM-13,
+// MSS-13).
 func TestSmallSite(t *testing.T) {
 	all := linked(t, "NYDC", "LDC")
 	master, clone := all[0], all[1]

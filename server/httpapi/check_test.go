@@ -24,7 +24,7 @@ func outcome(test wire.PartnerTest) (failed []string) {
 
 // Proves MSS-09: a test of a partner goes both ways, names each step, and says pass or fail and why.
 //
-// In part or whole also OAM-12.
+// In part or whole also OAM-12, and OAM-L4, OAM-44: where nobody listens at a partner's first address, what it is asked for goes to its second one.
 func TestPartnerTest(t *testing.T) {
 	ny, ld, _ := linked(t)
 	var test wire.PartnerTest
@@ -84,6 +84,9 @@ func TestPartnerTest(t *testing.T) {
 	if post(t, ny, "/v1/partners/LDC/test", &test); test.Result != wire.ResultPass {
 		t.Errorf("after all was put right: %+v", test.Checks)
 	}
+	ld.Put("/v1/partners/NYDC", wire.Partner{ClusterID: "NYDC", AgentID: testkit.AgentID, Primary: []string{"127.0.0.1:1"}, Secondary: []string{ny.PeerAddress}})
+	ny.Put("/v1/groups/later", wire.Group{Name: "later"})
+	testkit.InStep(ny, ld)
 }
 
 func codes(v wire.Validation) (out []string) {

@@ -77,7 +77,8 @@ func ended(t *testing.T, what string, end <-chan error) {
 }
 
 // TestWithdrawnTrustEndsWhatPartnersHoldOpen: a partner has an idle connection, a long poll over HTTP/2 and a content half read when
-// trust in it is taken away: all end at once, new connections are refused, and so they are after a restart (SEC-43, FLT-22).
+// trust in it is taken away: all end at once, new connections are refused, and so they are after a restart (SEC-43, FLT-22). One of the ways
+// is that the partner is removed (OAM-43).
 func TestWithdrawnTrustEndsWhatPartnersHoldOpen(t *testing.T) {
 	t.Parallel()
 	for name, withdraw := range withdrawals() {

@@ -30,7 +30,8 @@ type ask struct {
 	method, url string
 	body        string
 	header      http.Header
-	tls         *tls.Config // nil: trust in the data center's root
+	tls         *tls.Config     // nil: trust in the data center's root
+	pool        *http.Transport // nil: over a connection of its own
 }
 
 // answer is what came back.
@@ -46,8 +47,11 @@ func send(t *testing.T, d *testkit.DataCenter, a ask) answer {
 	if a.tls == nil {
 		a.tls = d.TLS()
 	}
-	pool := &http.Transport{TLSClientConfig: a.tls, DisableCompression: true}
-	defer pool.CloseIdleConnections()
+	pool := a.pool
+	if pool == nil {
+		pool = &http.Transport{TLSClientConfig: a.tls, DisableCompression: true}
+		defer pool.CloseIdleConnections()
+	}
 	req, err := http.NewRequestWithContext(t.Context(), a.method, a.url, strings.NewReader(a.body))
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func oracle(t *testing.T, d *testkit.DataCenter, method, path, body string) (ans
 	return got, fields
 }
 
-// Proves OAM-49 to OAM-53 and X4, X5: the documented requests, in the documented order, work unchanged but for host and
+// Proves OAM-49, OAM-50, OAM-51, OAM-52, OAM-53 and X4, X5: the documented requests, in the documented order, work unchanged but for host and
 // credentials, and are answered with Oracle's names and string forms.
 func TestOracleScripts(t *testing.T) {
 	t.Parallel()

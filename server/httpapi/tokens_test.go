@@ -96,7 +96,7 @@ func TestAdminTokens(t *testing.T) {
 	}
 }
 
-// CAMS-04, TAM-11: roles are the same at every data center, tokens are of one.
+// OAM-01, CAMS-04, TAM-11: roles are the same at every data center, tokens are of one: nobody administers two by one of them.
 func TestTokensBelongToOneDataCenter(t *testing.T) {
 	t.Parallel()
 	both := testkit.Start(t, "NYDC", "LDC")

@@ -10,7 +10,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
-// TestAgentServers: OAM-10, CAMS-05. A server is a node's name and an address to which a secret may travel; the order stays.
+// TestAgentServers: OAM-10, CAMS-02, CAMS-05. A server is a node's name and an address to which a secret may travel; the order stays.
 func TestAgentServers(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]mdc.AgentServer{

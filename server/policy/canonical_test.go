@@ -146,7 +146,7 @@ func TestCanonicalRefusesALongTarget(t *testing.T) {
 	}
 }
 
-// Proves that the canonical form is canonical: it is its own, and no two forms that decode alike differ (SEC-22).
+// Proves that the canonical form is canonical: it is its own, and no two forms that decode alike differ (SEC-22, FLT-33).
 func FuzzCanonical(f *testing.F) {
 	for target := range corpus() {
 		f.Add("app.example", target)

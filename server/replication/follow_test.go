@@ -62,7 +62,7 @@ func pair(t testing.TB) (*link, *site, *site) {
 	return l, newSite(t, l, "NYDC", clock.System{}), newSite(t, l, "LDC", clock.System{})
 }
 
-// Proves OAM-45, OAM-46, OAM-47, OAM-55, MSS-02, MSS-04 and TAM-05: an agreement brings the first copy by itself, every replicated kind follows,
+// Proves OAM-11, OAM-45, OAM-46, OAM-47, OAM-55, MSS-02, MSS-04, TAM-05 and CAMS-09: an agreement brings the first copy by itself, every replicated kind follows,
 // local kinds stay, and at each sequence both sides have one digest. SEC-68: no keyset travels in clear.
 func TestFollowsEveryKind(t *testing.T) {
 	l, master, clone := pair(t)

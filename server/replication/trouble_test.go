@@ -1,9 +1,11 @@
 package replication_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -87,7 +89,8 @@ func TestSnapshotBreaksOff(t *testing.T) {
 	}
 }
 
-// Doubts end in a snapshot or in a question asked again, never in a guess (FLT-14, FLT-15).
+// Doubts end in a snapshot or in a question asked again, never in a guess (FLT-14, FLT-15). Whatever of a journal is forged, altered or sent
+// again, the clone ends as the master is (SEC-46).
 func TestDoubts(t *testing.T) {
 	for name, c := range map[string]struct {
 		disturb   func(l *link, master, clone *site)
@@ -120,6 +123,40 @@ func TestDoubts(t *testing.T) {
 			}, nil)
 			clone.run()
 		}, 0},
+		"an altered payload": {func(l *link, master, clone *site) {
+			clone.stop()
+			master.groups(80, 84)
+			done := false
+			l.alter(func(p *replication.Page) {
+				if len(p.Records) > 0 && !done {
+					done = true
+					p.Records[0].Body = bytes.Replace(p.Records[0].Body, []byte(`"name":"g80"`), []byte(`"name":"g80","description":"forged"`), 1)
+				}
+			}, nil)
+			clone.run()
+		}, 1},
+		"a record from the end of all sequences": {func(l *link, master, clone *site) {
+			clone.stop()
+			master.groups(80, 84)
+			done := false
+			l.alter(func(p *replication.Page) {
+				if n := len(p.Records); n > 1 && !done {
+					done = true
+					p.Records[n-1].Sequence, p.Latest = math.MaxInt64, math.MaxInt64
+				}
+			}, nil)
+			clone.run()
+		}, 0},
+		"a record of another master's epoch": {func(l *link, master, clone *site) {
+			done := false
+			l.alter(func(p *replication.Page) {
+				if len(p.Records) > 0 && !done {
+					done = true
+					p.Records[0].Epoch = mdc.Epoch{Number: 1, ClusterID: "PARIS"}
+				}
+			}, nil)
+			master.groups(80, 83)
+		}, 1},
 		"repeated records": {func(l *link, master, clone *site) {
 			var last []replication.Entry
 			l.alter(func(p *replication.Page) {

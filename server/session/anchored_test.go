@@ -305,7 +305,7 @@ func TestMovedNeedsProof(t *testing.T) {
 	want(t, "where it went, without the proof", a.Result, session.ResultUnknown)
 }
 
-// OAM-32 under anchored: while NYDC is away LDC makes the session from the cookie; when it is back LDC confirms and only then
+// OAM-32, OAM-L6 under anchored: while NYDC is away LDC makes the session from the cookie; when it is back LDC confirms and only then
 // takes it over.
 func TestAnchoredDegradedHeals(t *testing.T) {
 	w := newWorld(t, "NYDC", "LDC")

@@ -24,7 +24,7 @@ func degradedWorld(t *testing.T) (*world, *browser) {
 	return w, b
 }
 
-// OAM-32: groups and attributes come from the local store until the partner is back, then from it; the confirmation
+// OAM-32, OAM-L6: groups and attributes come from the local store until the partner is back, then from it; the confirmation
 // survives a restart.
 func TestDegradedIsConfirmed(t *testing.T) {
 	w, b := degradedWorld(t)

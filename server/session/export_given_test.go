@@ -14,3 +14,16 @@ func (e *Engine) AwaitNotes() {
 		runtime.Gosched()
 	}
 }
+
+// AwaitNoted returns once no note is on its way to the disk.
+func (e *Engine) AwaitNoted() {
+	for {
+		e.given.mu.Lock()
+		done := len(e.given.to) == 0
+		e.given.mu.Unlock()
+		if done {
+			return
+		}
+		runtime.Gosched()
+	}
+}

@@ -40,3 +40,26 @@ func (e *Engine) SweepMemory() { e.sweep(context.Background()) }
 
 // CountAgain counts all sessions in use, as Work does each minute.
 func (e *Engine) CountAgain(ctx context.Context) error { return e.recount(ctx) }
+
+// ForgetWhileFound forgets a session as its end does; between its being counted and taken out, a request finds it packed, and holds it once it was
+// taken out.
+func (e *Engine) ForgetWhileFound(ctx context.Context, id mdc.SessionID) (found bool, err error) {
+	first := true
+	e.unload(func() {
+		if !first {
+			e.gone(&mdc.Session{ID: id})
+			return
+		}
+		first = false
+		ends := e.ends.Load()
+		s, last, ok := e.kept(id)
+		e.gone(&mdc.Session{ID: id})
+		if found = ok; ok {
+			_, _, err = e.holdRead(ctx, newResident(s, last), ends)
+		}
+	})
+	return found, err
+}
+
+// InMemory says whether this process would go on with a session without its store.
+func (e *Engine) InMemory(id mdc.SessionID) bool { s, _ := e.inMemory(id); return s != nil }

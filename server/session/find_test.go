@@ -209,7 +209,7 @@ func TestIndexIsBounded(t *testing.T) {
 	want(t, "oldest cookie", b.authorize("shop", "LDC").Rule, session.FoundSSO)
 }
 
-// SEC-11: hopping between data centers never moves the absolute expiry.
+// SEC-11, OAM-28: hopping between data centers never moves the absolute expiry, which each holds by itself.
 func TestAbsoluteLifetime(t *testing.T) {
 	w := newWorld(t, "NYDC", "LDC", "PARIS")
 	b := w.browser()

@@ -31,11 +31,10 @@ func (e *Engine) Follow(ctx context.Context) {
 
 // refresh lets every session in memory be read anew at its next use. What is not written yet of its last access stays.
 func (e *Engine) refresh(context.Context) error {
-	for range 2 { // who has read a session, and keeps it behind this, reads it again: see holdRead and told
-		e.ends.Add(1)
+	e.unload(func() {
 		e.packed.Clear()
 		e.residents.clear()
-	}
+	})
 	e.pending.Store(true)
 	e.nudge()
 	e.followed.Well()
@@ -61,10 +60,7 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 	switch {
 	case len(key) < 3:
 	case strings.HasPrefix(key, "s/") && ev.Value == nil:
-		for range 2 { // who found it in memory before it was forgotten holds it before the second time, or sees that ends moved: see holdRead
-			e.ends.Add(1)
-			e.gone(&mdc.Session{ID: id})
-		}
+		e.unload(func() { e.gone(&mdc.Session{ID: id}) })
 	case strings.HasPrefix(key, "s/"):
 		return e.toldSession(ctx, id, ev.Value)
 	case strings.HasPrefix(key, "a/") && len(ev.Value) == 8:
@@ -79,6 +75,15 @@ func (e *Engine) told(ctx context.Context, ev store.Event) error {
 		e.calls.Wake()
 	}
 	return nil
+}
+
+// unload takes out of this memory what others did something to, so that nobody goes on with it who is finding it at this moment: who found it
+// before it was taken out holds it before it is taken out again, or sees that ends moved, and reads it anew: see holdRead.
+func (e *Engine) unload(takeOut func()) {
+	for range 2 {
+		e.ends.Add(1)
+		takeOut()
+	}
 }
 
 // holdRead is hold for a session that was read from the store after ends was. Another node may have ended it since, and its end may

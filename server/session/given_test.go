@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -100,4 +101,39 @@ func TestGivenIsNoted(t *testing.T) {
 	node.Wait() // what is under way is written before
 	w.centers["NYDC"].reopen()
 	want(t, "known at NYDC", w.membersAt("NYDC"), "LDC")
+}
+
+// OAM-30, FLT-04: a home that finds that it cannot note whom it gave a session to gives no further one before its note is written, so
+// none while nothing can be written; once one was written it does not wait for the disk any more.
+func TestHomeThatCannotWrite(t *testing.T) {
+	w := newWorld(t, "NYDC", "LDC")
+	ny := w.centers["NYDC"]
+	ctx, stop := context.WithCancel(t.Context())
+	var node sync.WaitGroup
+	defer node.Wait()
+	defer stop()
+	node.Go(func() { must(t, ny.RunNode(ctx)) })
+	ny.AwaitNotes()
+	var cookies []string
+	for range 4 {
+		b := w.browser()
+		b.signIn("NYDC", "ann")
+		cookies = append(cookies, b.sso())
+	}
+	adopts := func(what, rule string) {
+		t.Helper()
+		f, err := w.centers["LDC"].Visit(t.Context(), cookies[0])
+		must(t, err)
+		want(t, what, f.Rule, rule)
+		cookies = cookies[1:]
+	}
+	refuses := func() error { return errors.New("the disk is full") }
+	ny.writes.Store(&refuses)
+	adopts("while nobody knows", session.AdoptedFound)
+	ny.AwaitNoted()
+	adopts("while it cannot write", session.ChallengeRefused)
+	ny.writes.Store(nil)
+	adopts("when it can again", session.AdoptedFound)
+	ny.writes.Store(&refuses)
+	adopts("before the disk has it", session.AdoptedFound)
 }

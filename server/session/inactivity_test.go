@@ -40,7 +40,7 @@ func TestInactivityCookieIsRewritten(t *testing.T) {
 	want(t, "cleared at the sign-out", strings.Contains(strings.Join(r.SetCookies, "\n"), "__Secure-concord_gito=; Path=/; Domain=example.com; Max-Age=0"), true)
 }
 
-// SEC-10, OAM-26, OAM-36: used at LDC alone until just before the time-out, the sign-on lives at NYDC too by the cookie; a
+// SEC-10, OAM-26, OAM-28, OAM-36: used at LDC alone until just before the time-out, the sign-on lives at NYDC too by the cookie; a
 // second later it is over everywhere. The data centers cannot talk to one another all the while.
 func TestInactivityCookieCarriesIdleTime(t *testing.T) {
 	w := newWorld(t, "NYDC", "LDC")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // comes waits for what another node hears by its watch.
-func comes(t *testing.T, what string, ok func() bool) {
+func comes(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); runtime.Gosched() {
 		if time.Now().After(end) {
@@ -93,32 +94,6 @@ func TestOneNodeSends(t *testing.T) {
 	must(t, <-done)
 }
 
-// TAM-01: a session that another node ends while this one reads it is not held here from what was read, where nothing would end it
-// any more: its end was told before it was in memory.
-func TestEndedWhileRead(t *testing.T) {
-	w := newWorld(t, "NYDC")
-	w.secondNode("NYDC")
-	one, two := w.centers["NYDC"], w.centers["NYDC#2"]
-	b := w.browser()
-	b.signIn("NYDC", "ann")
-	b.enter("shop", "NYDC", "NYDC")
-	s := b.authorize("shop", "NYDC").Session
-	before := two.Ends()
-	ends := func() {
-		err := one.sessions.Update(t.Context(), func(sw store.Writer) error { return sw.Delete([]byte("s/" + s.ID)) }) // without a tombstone, which would deny it anyhow
-		must(t, err)
-		comes(t, "the end", func() bool { return two.Ends() > before })
-	}
-	two.viewed.Store(&ends)
-	b.authorize("shop", "NYDC#2")
-	if two.viewed.Load() != nil {
-		t.Fatal("the second node did not read the session")
-	}
-	if d := b.authorize("shop", "NYDC#2"); d.Session != nil {
-		t.Error("the second node goes on with a session that has ended")
-	}
-}
-
 // CAMS-10, OAM-L2: what counts sessions counts them over the nodes of a data center: of many who sign in at once at both, no more get in than
 // session_capacity; of one user's sign-ins at once at both, no more than max_sessions_per_user; and who leaves at one node makes room at the other.
 func TestNodesCountTogether(t *testing.T) {
@@ -177,4 +152,29 @@ func TestNodesCountTogether(t *testing.T) {
 	leave(in[:1])
 	want(t, "after a sign-out at another node", w.browser().trySignIn(nodes[1], "ann"), "")
 	want(t, "one more", w.browser().trySignIn(nodes[0], "ann"), "too_many_sessions")
+}
+
+// CAMS-10, FLT-07: where the number of sessions that nodes share is damaged, it is counted anew: nobody is kept out of a free place, and the limit
+// holds.
+func TestDamagedCountIsCountedAnew(t *testing.T) {
+	w := newWorld(t, "NYDC")
+	w.secondNode("NYDC")
+	one, two := w.centers["NYDC"], w.centers["NYDC#2"]
+	one.capacity.Store(2)
+	two.capacity.Store(2)
+	w.browser().signIn("NYDC", "ann")
+	for name, damaged := range map[string]string{
+		"short": "\x00\x01", "long": strings.Repeat("\x00", 9), "empty": "", "all ones": strings.Repeat("\xff", 8), "more than there can be": "\x00\x00\x02" + strings.Repeat("\x00", 5),
+	} {
+		must(t, one.sessions.Update(t.Context(), func(sw store.Writer) error { return sw.Put([]byte("q/n"), []byte(damaged), 0) }))
+		used, _, err := two.Occupancy(t.Context())
+		must(t, err)
+		want(t, name+": in use", used, 1)
+		must(t, one.sessions.Update(t.Context(), func(sw store.Writer) error { return sw.Put([]byte("q/n"), []byte(damaged), 0) }))
+		b := w.browser()
+		want(t, name+": the free place", b.trySignIn("NYDC#2", "bob"), "")
+		want(t, name+": beyond", w.browser().trySignIn("NYDC", "bob"), "at_capacity")
+		_, err = one.SignOut(t.Context(), b.sso())
+		must(t, err)
+	}
 }

@@ -79,7 +79,7 @@ func productPolicy(column string, anchored bool) func(*mdc.SessionPolicy) {
 	}
 }
 
-// OAM-19..24, OAM-29..35, OAM-38, X1, X3, X7: the product of {anchored, retrieve, reauthenticate, continue} and all that a
+// OAM-19..23, OAM-24, OAM-29..35, OAM-38, X1, X3, X7: the product of {anchored, retrieve, reauthenticate, continue} and all that a
 // partner can say or not say. Where a session comes to be, it is the same sign-on with the same end, the sign-out at LDC is
 // one for all data centers, and nothing comes back.
 func TestProduct(t *testing.T) {

@@ -27,7 +27,7 @@ type random struct {
 
 var randomIDs = []string{"NYDC", "LDC", "PARIS"}
 
-// FLT-25: sign in, adopt, take over, authorize, sign out, cut, heal, restart in random order with every cookie ever issued, under
+// FLT-25, and FLT-26 as far as it is about sessions and their ends: sign in, adopt, take over, authorize, sign out, cut, heal, restart in random order with every cookie ever issued, under
 // every policy and limit: never an allow in a data center that knows of the end, and in the end nowhere. What was not ended stays
 // usable, whoever took it over.
 func TestNoResurrection(t *testing.T) {

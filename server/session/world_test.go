@@ -42,6 +42,7 @@ type world struct {
 	events  func([]session.Event) []session.Event // what becomes of a batch on its way; nil = nothing
 	down    map[string]bool                       // data centers whose identity store is down
 	lookUps int                                   // in all identity stores
+	asked   func(context.Context) error           // what comes before each retrieval; nil = nothing
 	held    func(*session.ReserveAnswer)          // what partners make of what they count; nil = nothing
 }
 
@@ -58,19 +59,39 @@ type center struct {
 	unrecorded      bool // nothing can be recorded, from the next open on
 	ready           atomic.Bool
 	retrievals      atomic.Int64
-	asked           atomic.Int64           // for last accesses
-	viewed          atomic.Pointer[func()] // called once, after the next view of the sessions and before its answer
+	asked           atomic.Int64 // for last accesses
+	between
 }
 
-// viewing is a store whose views a test may hold up.
-type viewing struct {
+// between is what a test does between an engine and its sessions.
+type between struct {
+	viewed  atomic.Pointer[func()]       // called once, after the next view and before its answer
+	updated atomic.Pointer[func()]       // the same of the next update
+	writes  atomic.Pointer[func() error] // called before each update, which it may hold up or refuse
+}
+
+// watched is a store that a test gets between.
+type watched struct {
 	store.Store
-	viewed *atomic.Pointer[func()]
+	*between
 }
 
-func (v viewing) View(ctx context.Context, fn func(store.Reader) error) error {
-	err := v.Store.View(ctx, fn)
-	if then := v.viewed.Swap(nil); then != nil {
+func (s watched) View(ctx context.Context, fn func(store.Reader) error) error {
+	err := s.Store.View(ctx, fn)
+	if then := s.viewed.Swap(nil); then != nil {
+		(*then)()
+	}
+	return err
+}
+
+func (s watched) Update(ctx context.Context, fn func(store.Writer) error) error {
+	if first := s.writes.Load(); first != nil {
+		if err := (*first)(); err != nil {
+			return err
+		}
+	}
+	err := s.Store.Update(ctx, fn)
+	if then := s.updated.Swap(nil); then != nil {
 		(*then)()
 	}
 	return err
@@ -136,7 +157,7 @@ func (w *world) openWaiting(id string, receipt time.Duration) {
 // engine makes the center's engine on its stores.
 func (c *center) engine(recorder session.Recorder, receipt time.Duration) {
 	w, id := c.w, c.id
-	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: viewing{c.sessions, &c.viewed}, State: c.state, Keys: w.ring, Policies: w,
+	e, err := session.New(session.Config{Audit: recorder, ClusterID: id, Sessions: watched{c.sessions, &c.between}, State: c.state, Keys: w.ring, Policies: w,
 		Directory: directory{w, id}, Partners: partners{w, id}, Peers: peers{w, id}, Clock: w.clock, Logger: slog.New(slog.DiscardHandler),
 		SignInURL: "https://" + strings.ToLower(id) + ".example.com", Ready: c.ready.Load, ReceiptWait: receipt, Calls: c.told, Shared: c.shared, Capacity: func() int { return int(c.capacity.Load()) }})
 	must(w.t, err)
@@ -265,6 +286,11 @@ func (p peers) Retrieve(ctx context.Context, cluster string, q session.RetrieveR
 		return a, err
 	}
 	c.retrievals.Add(1)
+	if p.w.asked != nil {
+		if err := p.w.asked(ctx); err != nil {
+			return a, err
+		}
+	}
 	if a, err = c.Retrieve(ctx, p.from, q); err != nil {
 		return a, transport(err)
 	}

@@ -220,7 +220,7 @@ func TestAnyPassphrase(t *testing.T) {
 	})
 }
 
-// FuzzParse: no text makes it panic, say much or say nothing.
+// FuzzParse: no text makes it panic, say much or say nothing (FLT-33).
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"", "a=b", "=\n:", "\\", "\\u", "a\\\r\n\\\r\n=b", "#\\\n!", "Reauthenticate=true\\", "\\\n=x", "a\\u0000", "<>", "\f\t a b"} {
 		f.Add(seed)
