@@ -90,6 +90,16 @@ func NewEtcd(t testing.TB, program string, n int, o EtcdOptions) *Etcd {
 	return c
 }
 
+// Well says whether every member has a leader and answers, now.
+func (c *Etcd) Well() bool {
+	for _, m := range c.Members {
+		if m.healthy() != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Endpoints are the members' URLs for clients.
 func (c *Etcd) Endpoints() (out []string) {
 	scheme := "http://"
