@@ -3,6 +3,7 @@ package app_test
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -86,6 +87,53 @@ func TestTwoNodes(t *testing.T) {
 	left.Within(testkit.Limit, "the sign-out at the other node", func() bool {
 		return application.Through(&left.DataCenter).Authorize(b.AgentCookie(application)).Decision == wire.DecisionChallenge
 	})
+	sharedConflicts(t, master, one, two)
+}
+
+// sharedConflicts: what one node keeps of changes that a promotion ended, the other node lists, shows, applies anew and removes; so does the master
+// of such a data center, whichever node it asks (SEC-50).
+func sharedConflicts(t *testing.T, master, one, two *testkit.Process) {
+	t.Helper()
+	writable := true
+	one.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone", WriteEnabled: &writable})
+	one.Put("/v1/groups/ours", wire.Group{Name: "ours", Description: "of New York"})
+	mustPromote(t, &one.DataCenter, wire.MastershipChange{Force: true})
+	isMaster(&one.DataCenter, &master.DataCenter)
+	const path = "/v1/replication/conflicts"
+	var list wire.Conflicts
+	if two.Get(path, &list); len(list.Items) != 1 || len(list.SilentNodes) != 0 {
+		t.Fatalf("the other node lists %+v", list)
+	}
+	if kept, err := filepath.Glob(filepath.Join(two.DataDir, "conflicts", "*")); err != nil || len(kept) != 0 {
+		t.Fatalf("the other node keeps the file itself: %v, %v", kept, err)
+	}
+	file := path + "/" + list.Items[0].ID
+	var shown wire.ConflictView
+	if two.Get(file, &shown); len(shown.Changes) != 1 || shown.Changes[0].Name != "ours" || !strings.Contains(string(shown.Changes[0].Object), "of New York") {
+		t.Errorf("the other node shows %+v", shown)
+	}
+	_, err := two.Do(client.Request{Method: http.MethodPost, Path: file + "/reapply", In: wire.Reapply{Sequence: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Get("/v1/groups/ours", &wire.GroupView{})
+	promoted(t, &master.DataCenter)
+	isMaster(&master.DataCenter, &one.DataCenter, &two.DataCenter)
+	for _, only := range []*testkit.Process{one, two} {
+		master.Put("/v1/partners/NYDC", wire.Partner{ClusterID: "NYDC", AgentID: testkit.AgentID, Primary: []string{only.PeerAddress}, RESTEndpoint: one.Endpoint})
+		if master.Get(file+"?cluster_id=NYDC", &shown); len(shown.Changes) != 1 {
+			t.Errorf("the master is shown %+v", shown)
+		}
+	}
+	two.Delete(file)
+	for _, p := range []*testkit.Process{one, two} {
+		if p.Get(path, &list); len(list.Items) != 0 {
+			t.Errorf("after the removal %s lists %+v", p.ConfigFile, list.Items)
+		}
+		if _, err := p.Do(client.Request{Method: http.MethodGet, Path: file}); fault.CodeOf(err) != "not_found" {
+			t.Errorf("a file that is gone: %v", err)
+		}
+	}
 }
 
 // TestNodesOfOneStore: two nodes of one data center cannot have one name (CAMS-01). What else the two of a store share: contents of packages, the

@@ -51,6 +51,7 @@ type MastershipConfig struct {
 	Link         MastershipLink
 	ConflictLink ConflictLink
 	Conflicts    string                    // directory of the conflict files
+	Shelf        Shelf                     // those of the other nodes; nil = there are none
 	Feed         Clones                    // replication's master side
 	Follower     Side                      // replication's clone side
 	Wake         func(source string)       // makes the follower ask now; must not block

@@ -160,13 +160,13 @@ func (l link) RemoveAgreement(ctx context.Context, to, identifier string) error 
 	return l.w.answer(l.self, to, s.agreements.Remove(ctx, l.self, identifier))
 }
 
-func (l link) Conflicts(ctx context.Context, to string) ([]journal.Conflict, error) {
+func (l link) Conflicts(ctx context.Context, to string) (topology.ConflictList, error) {
 	s, err := l.w.reach(l.self, to)
 	if err != nil {
-		return nil, err
+		return topology.ConflictList{}, err
 	}
 	if err := s.mastership.ForMaster(ctx, l.self); err != nil {
-		return nil, err
+		return topology.ConflictList{}, err
 	}
 	return s.mastership.Conflicts(ctx, "")
 }
