@@ -155,6 +155,7 @@ func TestNodesOfOneStore(t *testing.T) {
 	two.Kill() // it has joined and changed nothing yet, and starts again all the same (FLT-01, FLT-07)
 	two.Start()
 	t.Run("contents", func(t *testing.T) { sharedContents(t, one, two) })
+	t.Run("guesses", func(t *testing.T) { sharedGuesses(t, one, two) })
 	t.Run("root", func(t *testing.T) { sharedRoot(t, one, two) })
 	t.Run("open", func(t *testing.T) { aloneInOpen(t, one.Fresh(), two) })
 }
@@ -218,6 +219,33 @@ func sharedRoot(t *testing.T, one, two *testkit.Process) {
 	for _, p := range []*testkit.Process{one, two} {
 		if now := p.Rotation(); len(now.Roots) != 1 || now.Roots[0].FingerprintSHA256 == was {
 			t.Errorf("%s: %+v", p.ConfigFile, now)
+		}
+	}
+}
+
+// sharedGuesses: wrong passwords count as one number for both nodes, whichever counts for the account; right ones count nowhere (SEC-30, SEC-32).
+func sharedGuesses(t *testing.T, one, two *testkit.Process) {
+	nodes := []*testkit.Process{one, two}
+	for _, user := range []string{"ann", "bob", "carol"} { // of both nodes
+		one.User(user)
+		try := func(i int, password string) bool {
+			_, err := nodes[i%2].Agent("", "").Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authenticate",
+				In: wire.AuthenticateRequest{User: user, Password: password}})
+			return err == nil
+		}
+		for i := range 4 {
+			try(i, "a wrong password")
+		}
+		for i := range 2 {
+			if !try(i, testkit.Password) {
+				t.Errorf("%s: after four wrong passwords at both nodes the right one is refused at node %d", user, i+1)
+			}
+		}
+		try(0, "a wrong password")
+		for i := range 2 {
+			if try(i, testkit.Password) {
+				t.Errorf("%s: after five wrong passwords of one network, at both nodes, node %d still looks at one", user, i+1)
+			}
 		}
 	}
 }

@@ -22,6 +22,8 @@ func (s *Server) peerNeighbourRoutes() []route {
 			summary: "Records of a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.neighbourConflict)},
 		{method: http.MethodDelete, path: conflicts + "/{id}", public: true, status: http.StatusNoContent,
 			summary: "Remove a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.dropNeighbourConflict)},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/sign-in-attempts", public: true, in: wire.SignInAttempt{}, out: wire.SignInGrant{},
+			summary: "Count one check of a password, or take one back; for the other nodes", handle: s.neighbourly(s.neighbourAttempts)},
 	}
 }
 
