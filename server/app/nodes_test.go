@@ -28,9 +28,10 @@ func nodesOf(d *testkit.DataCenter) (working string, all map[string]wire.Node) {
 	return working, all
 }
 
-// TestTwoNodes runs a clone of two nodes on one etcd cluster beside a master on Badger: what one node learns decides at the
+// TestTwoNodes runs a clone of two nodes on one etcd cluster beside a master on Badger, in mode simple, and with nginx before the nodes' peer
+// listeners, as examples/load-balancer has it: the two data centers exchange their roots; what one node learns decides at the
 // other, a person who signed in at one is known at the other, and when the node that follows the master is killed the other one
-// goes on, with every session (TAM-01, CAMS-01, CAMS-04, CAMS-06, FLT-19).
+// goes on, with every session (TAM-01, CAMS-01, CAMS-04, CAMS-06, FLT-19, OAM-41, MSS-06).
 func TestTwoNodes(t *testing.T) {
 	p := program(t)
 	c := members(t)
@@ -40,7 +41,9 @@ func TestTwoNodes(t *testing.T) {
 	one.Start()
 	two := testkit.NewNode(t, one, "nydc2")
 	two.Start()
-	testkit.Link(&master.DataCenter, &one.DataCenter)
+	nginx, haproxy := testkit.NginxBalancer(t, one, two), testkit.HAProxy(t, one, two)
+	testkit.LinkBy("simple", phrase, &master.DataCenter, reached(one, nginx.Peer))
+	paired(t, &master.DataCenter, &one.DataCenter, &two.DataCenter)
 	master.User("ann")
 	application := master.Application("portal", master.RuntimeURL)
 	testkit.InStep(&master.DataCenter, &one.DataCenter, &two.DataCenter)
@@ -72,8 +75,11 @@ func TestTwoNodes(t *testing.T) {
 	if seen := testkit.NewBrowser(t, &left.DataCenter).Open(application.Through(&left.DataCenter), "bob", testkit.Password); seen.User != "bob" {
 		t.Fatalf("a user that came after the kill: %+v", seen)
 	}
+	adopted(t, b, application, master, left)
 	killed.Start()
 	testkit.InStep(&master.DataCenter, &killed.DataCenter)
+	master.Shares(reached(one, haproxy.Peer), phrase)
+	adopted(t, b, application, master, killed)
 	if seen := b.Open(application.Through(&killed.DataCenter), "", ""); seen.User != "ann" || seen.Asked {
 		t.Fatalf("at the node that is back: %+v", seen)
 	}
@@ -87,15 +93,45 @@ func TestTwoNodes(t *testing.T) {
 	left.Within(testkit.Limit, "the sign-out at the other node", func() bool {
 		return application.Through(&left.DataCenter).Authorize(b.AgentCookie(application)).Decision == wire.DecisionChallenge
 	})
-	sharedConflicts(t, master, one, two)
+	sharedConflicts(t, master, one, two, haproxy.Peer)
+}
+
+// reached is a data center that others reach at another address than its own.
+func reached(p *testkit.Process, peer string) *testkit.DataCenter {
+	d := p.DataCenter
+	d.PeerAddress = peer
+	return &d
+}
+
+// paired: the roots that a pairing pinned are in force at every node, whichever made it (OAM-41).
+func paired(t *testing.T, master *testkit.DataCenter, nodes ...*testkit.DataCenter) {
+	t.Helper()
+	for _, d := range nodes {
+		d.Within(testkit.Limit, "the pairing", func() bool {
+			var p wire.PartnerView
+			var test wire.PartnerTest
+			d.Get("/v1/partners/"+master.ClusterID, &p)
+			_, err := d.Do(client.Request{Method: http.MethodPost, Path: "/v1/partners/" + master.ClusterID + "/test", Out: &test})
+			return err == nil && p.Paired && len(p.PinnedSHA256) == 1 && test.Result == wire.ResultPass
+		})
+	}
+}
+
+// adopted: who signed in at a node goes on at the other data center, which asks whichever node its link leads to (OAM-17).
+func adopted(t *testing.T, b *testkit.Browser, app testkit.Application, master, node *testkit.Process) {
+	t.Helper()
+	c := b.Copy(&master.DataCenter, &node.DataCenter)
+	if seen := c.Open(app.Through(&master.DataCenter), "", ""); seen.User != "ann" || seen.Asked {
+		t.Errorf("at the other data center: %+v", seen)
+	}
 }
 
 // sharedConflicts: what one node keeps of changes that a promotion ended, the other node lists, shows, applies anew and removes; so does the master
 // of such a data center, whichever node it asks (SEC-50).
-func sharedConflicts(t *testing.T, master, one, two *testkit.Process) {
+func sharedConflicts(t *testing.T, master, one, two *testkit.Process, balancer string) {
 	t.Helper()
 	writable := true
-	one.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone", WriteEnabled: &writable})
+	one.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone", SecurityMode: "simple", WriteEnabled: &writable})
 	one.Put("/v1/groups/ours", wire.Group{Name: "ours", Description: "of New York"})
 	mustPromote(t, &one.DataCenter, wire.MastershipChange{Force: true})
 	isMaster(&one.DataCenter, &master.DataCenter)
@@ -119,8 +155,8 @@ func sharedConflicts(t *testing.T, master, one, two *testkit.Process) {
 	one.Get("/v1/groups/ours", &wire.GroupView{})
 	promoted(t, &master.DataCenter)
 	isMaster(&master.DataCenter, &one.DataCenter, &two.DataCenter)
-	for _, only := range []*testkit.Process{one, two} {
-		master.Put("/v1/partners/NYDC", wire.Partner{ClusterID: "NYDC", AgentID: testkit.AgentID, Primary: []string{only.PeerAddress}, RESTEndpoint: one.Endpoint})
+	for _, address := range []string{one.PeerAddress, two.PeerAddress, balancer} {
+		master.Shares(reached(one, address), phrase)
 		if master.Get(file+"?cluster_id=NYDC", &shown); len(shown.Changes) != 1 {
 			t.Errorf("the master is shown %+v", shown)
 		}
