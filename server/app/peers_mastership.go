@@ -103,7 +103,7 @@ func (n *Node) wireMastership(context.Context) (err error) {
 	link := mastershipLink{n.links}
 	n.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer,
 		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Shelf: n.shelf(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
-		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
+		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Uncopied: replication.Discredited, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})

@@ -381,7 +381,7 @@ func (s *site) open() {
 		c = clock.System{}
 	}
 	s.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
-		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Identities: s.identities, Copied: replication.Copied, Clock: c,
+		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Identities: s.identities, Copied: replication.Copied, Uncopied: replication.Discredited, Clock: c,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("at", s.id),
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
