@@ -77,22 +77,23 @@ func (t *tally) ask(ctx context.Context, in wire.SignInAttempt) (out wire.SignIn
 		if t.isSilent(node) {
 			continue
 		}
-		if err := t.askNode(ctx, node, in, &out); err == nil {
+		if err := t.askNode(ctx, node, client.Request{Path: "/peer/v1/neighbours/sign-in-attempts", In: in, Out: &out}); err == nil {
 			return out, true
 		}
 	}
 	return out, false
 }
 
-func (t *tally) askNode(ctx context.Context, node string, in wire.SignInAttempt, out *wire.SignInGrant) error {
+func (t *tally) askNode(ctx context.Context, node string, r client.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.wait())
 	defer cancel()
 	c, err := t.client(ctx, node)
 	if err == nil {
-		_, err = c.Do(ctx, client.Request{Method: http.MethodPost, Path: "/peer/v1/neighbours/sign-in-attempts", In: in, Out: out, Header: t.near.label.on(nil)})
+		r.Method, r.Header = http.MethodPost, t.near.label.on(nil)
+		_, err = c.Do(ctx, r)
 	}
 	if err != nil {
-		t.near.logger.Warn("another node cannot be asked how often a password was guessed; the next one counts", "node", node, "error", err)
+		t.near.logger.Warn("another node cannot be asked, or told, how often a password was guessed; it is passed over for a while", "node", node, "error", err)
 		t.pass(node)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -25,7 +26,10 @@ func (n *Node) shelf() topology.Shelf {
 	return shelf{n.neighbours}
 }
 
-const neighbourConflicts = "/peer/v1/neighbours/conflicts"
+const (
+	neighbourConflicts = "/peer/v1/neighbours/conflicts"
+	shelfTime          = 2 * time.Second // for one answer: whoever asks this node, perhaps a master over its link, waits for all of them
+)
 
 // Conflicts gives those of the nodes that answer, and names the others.
 func (s shelf) Conflicts(ctx context.Context) (out topology.ConflictList, err error) {
@@ -116,7 +120,7 @@ func (s *neighbours) each(ctx context.Context, ask func(ctx context.Context, nod
 
 // ask asks one node. Its connection ends with the answer.
 func (s *neighbours) ask(ctx context.Context, node string, r client.Request) error {
-	ctx, cancel := context.WithTimeout(ctx, neighbourTime)
+	ctx, cancel := context.WithTimeout(ctx, shelfTime)
 	defer cancel()
 	c, err := s.client(ctx, node)
 	if err != nil {

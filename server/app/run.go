@@ -130,7 +130,7 @@ func (n *Node) parts() []func(context.Context) error {
 	for _, part := range n.sharing() {
 		parts = append(parts, part.follow)
 	}
-	return append(parts, n.followRoots, n.still.Run, n.work)
+	return append(parts, n.followRoots, n.still.Run, n.people.series.Run, n.work)
 }
 
 // eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.

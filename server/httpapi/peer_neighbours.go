@@ -24,6 +24,8 @@ func (s *Server) peerNeighbourRoutes() []route {
 			summary: "Remove a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.dropNeighbourConflict)},
 		{method: http.MethodPost, path: "/peer/v1/neighbours/sign-in-attempts", public: true, in: wire.SignInAttempt{}, out: wire.SignInGrant{},
 			summary: "Count one check of a password, or take one back; for the other nodes", handle: s.neighbourly(s.neighbourAttempts)},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/password-turns", public: true, in: wire.PasswordTurns{}, status: http.StatusNoContent,
+			summary: "Tell what passwords came to; for the other nodes", handle: s.neighbourly(s.neighbourTurns)},
 	}
 }
 

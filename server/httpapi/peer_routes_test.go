@@ -71,6 +71,7 @@ func TestPeerRoutesAreAsDescribed(t *testing.T) {
 		{"GET", "/peer/v1/neighbours/conflicts/{id}", "/peer/v1/neighbours/conflicts/x", "", 403},
 		{"DELETE", "/peer/v1/neighbours/conflicts/{id}", "/peer/v1/neighbours/conflicts/x", "", 403},
 		{"POST", "/peer/v1/neighbours/sign-in-attempts", "", `{"account":"ann","window":"1m"}`, 403},
+		{"POST", "/peer/v1/neighbours/password-turns", "", `{"turns":[]}`, 403},
 		{"POST", "/peer/v1/replication/digests", "", "{}", 403},
 		{"POST", "/peer/v1/replication/objects", "", "{}", 400},
 		{"GET", "/peer/v1/replication/conflicts", "", "", 200},
