@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/concord-access/terraform-provider-concord/server/config"
 )
@@ -90,6 +93,16 @@ func NewEtcd(t testing.TB, program string, n int, o EtcdOptions) *Etcd {
 	return c
 }
 
+// Well says whether every member has a leader and answers, now.
+func (c *Etcd) Well() bool {
+	for _, m := range c.Members {
+		if m.healthy() != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Endpoints are the members' URLs for clients.
 func (c *Etcd) Endpoints() (out []string) {
 	scheme := "http://"
@@ -131,6 +144,51 @@ func (m *EtcdMember) run() {
 }
 
 func (m *EtcdMember) log() string { return m.dir + ".log" }
+
+// Snapshot writes what `etcdctl snapshot save` writes, of the first member.
+func (c *Etcd) Snapshot(file string) {
+	c.t.Helper()
+	conn, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints()[:1], DialTimeout: patience})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // it was only read from
+	in, err := conn.Snapshot(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer in.Close() //nolint:errcheck // likewise
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err == nil {
+		_, err = io.Copy(out, in)
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Restore kills all members, puts a snapshot in the place of their data as docs/etcd.md says, and starts them.
+func (c *Etcd) Restore(etcdutl, snapshot string) {
+	c.t.Helper()
+	var all []string
+	for _, m := range c.Members {
+		m.Kill()
+		all = append(all, m.name+"="+m.peer)
+	}
+	for _, m := range c.Members {
+		if err := os.Rename(m.dir, m.dir+".old"); err != nil {
+			c.t.Fatal(err)
+		}
+		cmd := exec.Command(etcdutl, "snapshot", "restore", snapshot, "--data-dir="+m.dir, "--name="+m.name, "--initial-cluster="+strings.Join(all, ","), "--initial-advertise-peer-urls="+m.peer) //nolint:gosec // words of our own
+		if out, err := cmd.CombinedOutput(); err != nil {
+			c.t.Fatalf("restore: %v\n%s", err, out)
+		}
+		m.Start()
+	}
+	for _, m := range c.Members {
+		m.AwaitHealthy()
+	}
+}
 
 // Start runs a member again that was killed, with its data.
 func (m *EtcdMember) Start() {

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// excused counts the take-overs that took too long while a member of etcd was away.
+const excused = "excused"
+
 // maxComplaints bounds what is kept of one kind of trouble: the first ones tell enough.
 const maxComplaints = 50
 
@@ -109,7 +112,7 @@ func (s *sightings) lines() []string {
 	for _, what := range []string{"administration", signsIn, authorizes, signsOut} {
 		out = append(out, fmt.Sprintf("longest-time-without-answer %s %s", what, s.worst[what].Round(time.Millisecond)))
 	}
-	return append(out, "sign-out-obeyed-elsewhere "+spread(s.stale), "work-taken-over "+spread(s.takeovers), "node-ready-again "+spread(s.starts))
+	return append(out, "sign-out-obeyed-elsewhere "+spread(s.stale), fmt.Sprintf("work-taken-over %s late-without-a-member %d", spread(s.takeovers), c[excused]), "node-ready-again "+spread(s.starts))
 }
 
 // spread is the median and the greatest of times.

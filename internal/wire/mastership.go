@@ -58,6 +58,12 @@ type Conflict struct {
 	Complete     bool      `json:"complete"` // false: the journal no longer had all of them
 }
 
+// Conflicts lists the conflict files of a data center, of all its nodes.
+type Conflicts struct {
+	Page[Conflict]
+	SilentNodes []string `json:"silent_nodes,omitempty"` // that are alive and did not say which they keep: the list may lack some
+}
+
 // ConflictView is one conflict file with some of its records.
 type ConflictView struct {
 	Conflict
@@ -126,9 +132,10 @@ type PeerTake struct {
 	Wait string `json:"wait"`
 }
 
-// PeerConflicts lists conflict files, for the master that is followed.
+// PeerConflicts lists conflict files, for the master that is followed, or for the other nodes.
 type PeerConflicts struct {
-	Conflicts []json.RawMessage `json:"conflicts"`
+	Conflicts   []json.RawMessage `json:"conflicts"`
+	SilentNodes []string          `json:"silent_nodes,omitempty"` // that are alive and did not say which they keep
 }
 
 // PeerConflict is one file with whole records, for the master that is followed.

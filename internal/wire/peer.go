@@ -225,6 +225,18 @@ type SignInGrant struct {
 	At      *time.Time `json:"at,omitempty"`
 }
 
+// PasswordTurns is POST /peer/v1/neighbours/password-turns: what passwords came to at another node, up to 1,000.
+type PasswordTurns struct {
+	Turns []PasswordTurn `json:"turns"`
+}
+
+// PasswordTurn is one password, as it counts for the pause of who guesses on.
+type PasswordTurn struct {
+	Series string `json:"series"` // identity store and account, 400 bytes at most
+	Source string `json:"source"` // network, likewise
+	Wrong  bool   `json:"wrong"`  // one more in a row; false = the series is over
+}
+
 // ReservedRef is a sign-in under way.
 type ReservedRef struct {
 	SSOID string    `json:"sso_id"`

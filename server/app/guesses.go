@@ -22,7 +22,7 @@ type guesses struct {
 	self     string
 	partners interface{ List() []string }
 	links    *links
-	counter  *identity.Counter
+	counter  *tally
 	wait     func() time.Duration
 
 	mu     sync.Mutex           // guards silent
@@ -55,8 +55,8 @@ func (g *guesses) Share(limit int) int { return max(1, limit/(1+len(g.partners.L
 func (g *guesses) Take(ctx context.Context, account, source string, known bool) (uncount func(), granted bool, err error) {
 	owner := g.owner(account)
 	if mdc.SameName(owner, g.self) {
-		at, ok := g.counter.Take(account, sourceMark(source), known)
-		return func() { g.counter.GiveBack(account, at) }, ok, nil
+		at, ok := g.counter.Take(ctx, account, sourceMark(source), known)
+		return func() { g.counter.GiveBack(ctx, account, at) }, ok, nil
 	}
 	if g.isSilent(owner) {
 		return nil, false, errSilent

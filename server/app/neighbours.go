@@ -37,18 +37,27 @@ type neighbours struct {
 // neighbourPrefix begins the source of a content that is a node, not a data center: those names have no slash.
 const neighbourPrefix = "node/"
 
-// sources gives those that are alive.
-func (s *neighbours) sources(ctx context.Context) (out []string, err error) {
+// names gives the nodes that are alive and can be asked.
+func (s *neighbours) names(ctx context.Context) (out []string, err error) {
 	nodes, err := s.members.List(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, n := range nodes {
 		if n.ID != s.members.Self().ID && n.State != cluster.Leaving && n.Peer != "" {
-			out = append(out, neighbourPrefix+n.Name)
+			out = append(out, n.Name)
 		}
 	}
 	return out, nil
+}
+
+// sources gives them as those of contents.
+func (s *neighbours) sources(ctx context.Context) (out []string, err error) {
+	names, err := s.names(ctx)
+	for _, name := range names {
+		out = append(out, neighbourPrefix+name)
+	}
+	return out, err
 }
 
 // stream asks one of them. Its connection ends with the answer.

@@ -318,6 +318,9 @@ func (n *Node) close() error {
 	if n.links != nil {
 		n.links.drop()
 	}
+	if n.people.tally != nil {
+		n.people.tally.close()
+	}
 	if n.calls != nil {
 		n.calls.close()
 	}

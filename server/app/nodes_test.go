@@ -3,6 +3,7 @@ package app_test
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,9 +28,10 @@ func nodesOf(d *testkit.DataCenter) (working string, all map[string]wire.Node) {
 	return working, all
 }
 
-// TestTwoNodes runs a clone of two nodes on one etcd cluster beside a master on Badger: what one node learns decides at the
+// TestTwoNodes runs a clone of two nodes on one etcd cluster beside a master on Badger, in mode simple, and with nginx before the nodes' peer
+// listeners, as examples/load-balancer has it: the two data centers exchange their roots; what one node learns decides at the
 // other, a person who signed in at one is known at the other, and when the node that follows the master is killed the other one
-// goes on, with every session (TAM-01, CAMS-01, CAMS-04, CAMS-06, FLT-19).
+// goes on, with every session (TAM-01, CAMS-01, CAMS-04, CAMS-06, FLT-19, OAM-41, MSS-06).
 func TestTwoNodes(t *testing.T) {
 	p := program(t)
 	c := members(t)
@@ -39,7 +41,9 @@ func TestTwoNodes(t *testing.T) {
 	one.Start()
 	two := testkit.NewNode(t, one, "nydc2")
 	two.Start()
-	testkit.Link(&master.DataCenter, &one.DataCenter)
+	nginx, haproxy := testkit.NginxBalancer(t, one, two), testkit.HAProxy(t, one, two)
+	testkit.LinkBy("simple", phrase, &master.DataCenter, reached(one, nginx.Peer))
+	paired(t, &master.DataCenter, &one.DataCenter, &two.DataCenter)
 	master.User("ann")
 	application := master.Application("portal", master.RuntimeURL)
 	testkit.InStep(&master.DataCenter, &one.DataCenter, &two.DataCenter)
@@ -71,8 +75,11 @@ func TestTwoNodes(t *testing.T) {
 	if seen := testkit.NewBrowser(t, &left.DataCenter).Open(application.Through(&left.DataCenter), "bob", testkit.Password); seen.User != "bob" {
 		t.Fatalf("a user that came after the kill: %+v", seen)
 	}
+	adopted(t, b, application, master, left)
 	killed.Start()
 	testkit.InStep(&master.DataCenter, &killed.DataCenter)
+	master.Shares(reached(one, haproxy.Peer), phrase)
+	adopted(t, b, application, master, killed)
 	if seen := b.Open(application.Through(&killed.DataCenter), "", ""); seen.User != "ann" || seen.Asked {
 		t.Fatalf("at the node that is back: %+v", seen)
 	}
@@ -86,6 +93,83 @@ func TestTwoNodes(t *testing.T) {
 	left.Within(testkit.Limit, "the sign-out at the other node", func() bool {
 		return application.Through(&left.DataCenter).Authorize(b.AgentCookie(application)).Decision == wire.DecisionChallenge
 	})
+	sharedConflicts(t, master, one, two, haproxy.Peer)
+}
+
+// reached is a data center that others reach at another address than its own.
+func reached(p *testkit.Process, peer string) *testkit.DataCenter {
+	d := p.DataCenter
+	d.PeerAddress = peer
+	return &d
+}
+
+// paired: the roots that a pairing pinned are in force at every node, whichever made it (OAM-41).
+func paired(t *testing.T, master *testkit.DataCenter, nodes ...*testkit.DataCenter) {
+	t.Helper()
+	for _, d := range nodes {
+		d.Within(testkit.Limit, "the pairing", func() bool {
+			var p wire.PartnerView
+			var test wire.PartnerTest
+			d.Get("/v1/partners/"+master.ClusterID, &p)
+			_, err := d.Do(client.Request{Method: http.MethodPost, Path: "/v1/partners/" + master.ClusterID + "/test", Out: &test})
+			return err == nil && p.Paired && len(p.PinnedSHA256) == 1 && test.Result == wire.ResultPass
+		})
+	}
+}
+
+// adopted: who signed in at a node goes on at the other data center, which asks whichever node its link leads to (OAM-17).
+func adopted(t *testing.T, b *testkit.Browser, app testkit.Application, master, node *testkit.Process) {
+	t.Helper()
+	c := b.Copy(&master.DataCenter, &node.DataCenter)
+	if seen := c.Open(app.Through(&master.DataCenter), "", ""); seen.User != "ann" || seen.Asked {
+		t.Errorf("at the other data center: %+v", seen)
+	}
+}
+
+// sharedConflicts: what one node keeps of changes that a promotion ended, the other node lists, shows, applies anew and removes; so does the master
+// of such a data center, whichever node it asks (SEC-50).
+func sharedConflicts(t *testing.T, master, one, two *testkit.Process, balancer string) {
+	t.Helper()
+	writable := true
+	one.Put("/v1/data-center", wire.DataCenter{ClusterID: "NYDC", Role: "clone", SecurityMode: "simple", WriteEnabled: &writable})
+	one.Put("/v1/groups/ours", wire.Group{Name: "ours", Description: "of New York"})
+	mustPromote(t, &one.DataCenter, wire.MastershipChange{Force: true})
+	isMaster(&one.DataCenter, &master.DataCenter)
+	const path = "/v1/replication/conflicts"
+	var list wire.Conflicts
+	if two.Get(path, &list); len(list.Items) != 1 || len(list.SilentNodes) != 0 {
+		t.Fatalf("the other node lists %+v", list)
+	}
+	if kept, err := filepath.Glob(filepath.Join(two.DataDir, "conflicts", "*")); err != nil || len(kept) != 0 {
+		t.Fatalf("the other node keeps the file itself: %v, %v", kept, err)
+	}
+	file := path + "/" + list.Items[0].ID
+	var shown wire.ConflictView
+	if two.Get(file, &shown); len(shown.Changes) != 1 || shown.Changes[0].Name != "ours" || !strings.Contains(string(shown.Changes[0].Object), "of New York") {
+		t.Errorf("the other node shows %+v", shown)
+	}
+	_, err := two.Do(client.Request{Method: http.MethodPost, Path: file + "/reapply", In: wire.Reapply{Sequence: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Get("/v1/groups/ours", &wire.GroupView{})
+	promoted(t, &master.DataCenter)
+	isMaster(&master.DataCenter, &one.DataCenter, &two.DataCenter)
+	for _, address := range []string{one.PeerAddress, two.PeerAddress, balancer} {
+		master.Shares(reached(one, address), phrase)
+		if master.Get(file+"?cluster_id=NYDC", &shown); len(shown.Changes) != 1 {
+			t.Errorf("the master is shown %+v", shown)
+		}
+	}
+	two.Delete(file)
+	for _, p := range []*testkit.Process{one, two} {
+		if p.Get(path, &list); len(list.Items) != 0 {
+			t.Errorf("after the removal %s lists %+v", p.ConfigFile, list.Items)
+		}
+		if _, err := p.Do(client.Request{Method: http.MethodGet, Path: file}); fault.CodeOf(err) != "not_found" {
+			t.Errorf("a file that is gone: %v", err)
+		}
+	}
 }
 
 // TestNodesOfOneStore: two nodes of one data center cannot have one name (CAMS-01). What else the two of a store share: contents of packages, the
@@ -107,6 +191,7 @@ func TestNodesOfOneStore(t *testing.T) {
 	two.Kill() // it has joined and changed nothing yet, and starts again all the same (FLT-01, FLT-07)
 	two.Start()
 	t.Run("contents", func(t *testing.T) { sharedContents(t, one, two) })
+	t.Run("guesses", func(t *testing.T) { sharedGuesses(t, one, two) })
 	t.Run("root", func(t *testing.T) { sharedRoot(t, one, two) })
 	t.Run("open", func(t *testing.T) { aloneInOpen(t, one.Fresh(), two) })
 }
@@ -170,6 +255,33 @@ func sharedRoot(t *testing.T, one, two *testkit.Process) {
 	for _, p := range []*testkit.Process{one, two} {
 		if now := p.Rotation(); len(now.Roots) != 1 || now.Roots[0].FingerprintSHA256 == was {
 			t.Errorf("%s: %+v", p.ConfigFile, now)
+		}
+	}
+}
+
+// sharedGuesses: wrong passwords count as one number for both nodes, whichever counts for the account; right ones count nowhere (SEC-30, SEC-32).
+func sharedGuesses(t *testing.T, one, two *testkit.Process) {
+	nodes := []*testkit.Process{one, two}
+	for _, user := range []string{"ann", "bob", "carol"} { // of both nodes
+		one.User(user)
+		try := func(i int, password string) bool {
+			_, err := nodes[i%2].Agent("", "").Do(t.Context(), client.Request{Method: http.MethodPost, Path: "/session/v1/authenticate",
+				In: wire.AuthenticateRequest{User: user, Password: password}})
+			return err == nil
+		}
+		for i := range 4 {
+			try(i, "a wrong password")
+		}
+		for i := range 2 {
+			if !try(i, testkit.Password) {
+				t.Errorf("%s: after four wrong passwords at both nodes the right one is refused at node %d", user, i+1)
+			}
+		}
+		try(0, "a wrong password")
+		for i := range 2 {
+			if try(i, testkit.Password) {
+				t.Errorf("%s: after five wrong passwords of one network, at both nodes, node %d still looks at one", user, i+1)
+			}
 		}
 	}
 }

@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,7 +12,6 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
-	"github.com/concord-access/terraform-provider-concord/server/journal"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -80,36 +77,33 @@ func (l mastershipLink) post(ctx context.Context, clusterID, path string, in, ou
 }
 
 // Conflicts lists a clone's conflict files.
-func (l mastershipLink) Conflicts(ctx context.Context, clusterID string) ([]journal.Conflict, error) {
+func (l mastershipLink) Conflicts(ctx context.Context, clusterID string) (topology.ConflictList, error) {
 	var in wire.PeerConflicts
 	if err := l.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/conflicts", Out: &in}); err != nil {
-		return nil, err
+		return topology.ConflictList{}, err
 	}
-	out := make([]journal.Conflict, len(in.Conflicts))
-	for i, b := range in.Conflicts {
-		if err := json.Unmarshal(b, &out[i]); err != nil {
-			return nil, fmt.Errorf("read conflicts of %s: %w", clusterID, err)
-		}
-	}
-	return out, nil
+	return httpapi.ConflictList(in)
 }
 
 // Conflict reads one of a clone's conflict files.
 func (l mastershipLink) Conflict(ctx context.Context, clusterID, id string, after uint64, limit int) (topology.ConflictPage, error) {
 	var in wire.PeerConflict
-	q := url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}}
-	if err := l.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/conflicts/" + url.PathEscape(id), Query: q, Out: &in}); err != nil {
+	if err := l.links.do(ctx, clusterID, client.Request{Method: http.MethodGet, Path: "/peer/v1/replication/conflicts/" + url.PathEscape(id), Query: fromTo(after, limit), Out: &in}); err != nil {
 		return topology.ConflictPage{}, err
 	}
 	return httpapi.ConflictPage(in)
+}
+
+func fromTo(after uint64, limit int) url.Values {
+	return url.Values{"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)}}
 }
 
 // wireMastership makes the part that decides who is the master. It comes after replication and before what writes.
 func (n *Node) wireMastership(context.Context) (err error) {
 	link := mastershipLink{n.links}
 	n.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer,
-		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
-		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Clock: n.opts.Clock, Logger: n.log,
+		Link: link, ConflictLink: link, Conflicts: n.conflictDir(), Shelf: n.shelf(), Feed: n.feed, Follower: n.follower, Wake: n.follower.Wake,
+		State: n.partners.State, Identities: n.identities, Copied: replication.Copied, Uncopied: replication.Discredited, Clock: n.opts.Clock, Logger: n.log,
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return n.acts.Append(tx, actEvent(configuration.Actor{Name: actor.Name, RequestID: actor.RequestID, Address: actor.Address}, action, target))
 		}})

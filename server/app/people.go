@@ -10,8 +10,10 @@ import (
 
 // people is how this node knows who somebody is.
 type people struct {
-	hasher  *identity.Hasher // of passwords
-	counter *identity.Counter
+	hasher  *identity.Hasher  // of passwords
+	counter *identity.Counter // of this node
+	tally   *tally            // of all nodes
+	series  *series           // told to all nodes; nil = there are no others
 	users   *identity.Authenticator
 	agents  *identity.Secrets
 	changes *passwords
@@ -23,8 +25,14 @@ func (n *Node) openPeople() (p people, err error) {
 		return p, err
 	}
 	p.counter = identity.NewCounter(n.opts.Clock)
-	p.users, err = identity.New(identity.Config{Users: n.model, Stores: n.directories.Store, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
-		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.counter, silent: map[string]time.Time{},
+	p.tally = n.newTally(p.counter)
+	var told func(identity.Turn)
+	if n.shared() {
+		p.series = newSeries(p.tally)
+		told = p.series.note
+	}
+	p.users, err = identity.New(identity.Config{Told: told, Users: n.model, Stores: n.directories.Store, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
+		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.tally, silent: map[string]time.Time{},
 			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
 	if err != nil {
 		return p, err

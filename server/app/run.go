@@ -127,7 +127,10 @@ func (n *Node) parts() []func(context.Context) error {
 	if !n.shared() { // this node is all there is, so it does the work without a lease
 		return append(append(parts, n.oneNode()...), n.engine.Run)
 	}
-	return append(parts, n.engine.RunNode, n.follower.Follow, n.feed.Follow, n.followJournal, n.authority.Follow, n.followRoots, n.publisher.Follow, n.pairings.Follow, n.still.Run, n.work)
+	for _, part := range n.sharing() {
+		parts = append(parts, part.follow)
+	}
+	return append(parts, n.followRoots, n.still.Run, n.people.series.Run, n.work)
 }
 
 // eachNode is what every node does for itself: its certificates, its picture of the partners, its files, its audit records.

@@ -36,11 +36,38 @@ type standstill struct {
 
 func (n *Node) openStandstill(context.Context) error {
 	if n.shared() {
-		n.still = newStandstill(n.opts.Clock, n.log, func(ctx context.Context) error {
-			return errors.Join(n.engine.Reread(ctx), n.journal.Reread(ctx), n.authority.Reread(ctx))
-		})
+		n.still = newStandstill(n.opts.Clock, n.log, n.rereadAll)
 	}
 	return nil
+}
+
+// shares is a part that keeps something of what other nodes write.
+type shares struct {
+	follow func(context.Context) error // until its context ends
+	reread func(context.Context) error
+}
+
+// sharing are the parts that do, in the order in which they are read anew: the sign-ons first, roots before the journal, whose news have
+// the trust read again, and then what counts by the journal.
+func (n *Node) sharing() []shares {
+	return []shares{
+		{n.engine.RunNode, n.engine.Reread},
+		{n.authority.Follow, n.authority.Reread},
+		{n.followJournal, n.journal.Reread},
+		{n.pairings.Follow, n.pairings.Reread},
+		{n.feed.Follow, n.feed.Reread},
+		{n.follower.Follow, n.follower.Reread},
+		{n.publisher.Follow, n.publisher.Reread},
+	}
+}
+
+// rereadAll reads all of it anew. One that cannot be read keeps the others from nothing.
+func (n *Node) rereadAll(ctx context.Context) error {
+	var errs []error
+	for _, part := range n.sharing() {
+		errs = append(errs, part.reread(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 func newStandstill(c clock.Clock, log *slog.Logger, reread func(context.Context) error) *standstill {

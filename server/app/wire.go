@@ -218,7 +218,7 @@ func (n *Node) wireReplication(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Await: n.pairings.Await, Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
+	n.agreement, err = topology.NewAgreements(topology.AgreementsConfig{Await: n.pairings.Await, Settling: n.pairings.Settling, Log: n.journal, ClusterID: n.cfg.ClusterID, PublicKey: n.keys.Public(), Signer: n.signer, Link: link,
 		Feed: n.feed, Follower: n.follower, Clock: n.opts.Clock, Logger: n.log,
 		Identities: n.identities, MayJoin: func(v *journal.Snapshot) error { return n.mastership.MayJoin(v) },
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,9 +43,12 @@ func at(cluster string) url.Values {
 func (p *program) conflictList(t *target, cluster *string) *cobra.Command {
 	return &cobra.Command{Use: "list", Short: "List the conflict files", Args: usageArgs(cobra.NoArgs),
 		RunE: p.with(t, func(ctx context.Context, conn *connection, _ []string) error {
-			var page wire.Page[wire.Conflict]
+			var page wire.Conflicts
 			if _, err := conn.Do(ctx, client.Request{Method: http.MethodGet, Path: "/v1/replication/conflicts", Query: at(*cluster), Out: &page}); err != nil {
 				return err
+			}
+			if len(page.SilentNodes) > 0 {
+				fmt.Fprintf(p.stderr, "concord: the list may lack some: %s did not answer\n", strings.Map(printable, strings.Join(page.SilentNodes, ", "))) //nolint:errcheck // nobody is left to tell
 			}
 			if t.output == "json" {
 				return p.json(append([]wire.Conflict{}, page.Items...))

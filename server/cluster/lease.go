@@ -106,6 +106,19 @@ func (l *Lease) write(ctx context.Context, looked term) (after term, err error) 
 	return after, err
 }
 
+// rest is how long to wait before the next Try when the lease is another node's: a part of the TTL, so that a new renewal is seen soon after
+// it was made, and no longer than until that holder was silent for a whole one. So another node works after a kill within 7/6 of a
+// TTL and the time of two readings and a write.
+func (l *Lease) rest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	step := l.c.TTL / 6
+	if left := l.seenAt.Add(l.c.TTL).Sub(l.c.Clock.Now()); l.seen.Holder != "" && left > 0 {
+		return min(step, left)
+	}
+	return step
+}
+
 func (l *Lease) holdsAt(t time.Time) bool { return l.held.Holder != "" && t.Before(l.until) }
 
 // Release gives the lease back, if it is ours, so that another node need not wait.

@@ -27,7 +27,7 @@ func (l *Lease) Run(ctx context.Context, logger *slog.Logger, job func(context.C
 			logger.Warn("the lease cannot be renewed", "job", l.c.Job, "error", err)
 		}
 		if !held {
-			rest(ctx, l.c.TTL/6)
+			rest(ctx, l.rest())
 			continue
 		}
 		logger.Info("this node works for the data center", "job", l.c.Job)

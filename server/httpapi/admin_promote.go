@@ -22,7 +22,7 @@ func (s *Server) mastershipRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/v1/data-center/promote", summary: "Make this clone the master; a refusal says what would be lost", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, needs: onAll(mdc.ActionOperate, mdc.DataCenterKind().Name), handle: s.promote},
 		{method: http.MethodPost, path: "/v1/data-center/demote", summary: "Hand this master's role to a clone", in: wire.MastershipChange{}, out: wire.MastershipOutcome{}, needs: onAll(mdc.ActionOperate, mdc.DataCenterKind().Name), handle: s.demote},
-		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, and of objects that a first copy replaced, here or at a clone", query: []string{"cluster_id"}, out: wire.Page[wire.Conflict]{}, needs: onAll(mdc.ActionRead, mdc.AreaReplication), handle: s.listConflicts},
+		{method: http.MethodGet, path: "/v1/replication/conflicts", summary: "List the files of changes that lost against a promotion, and of objects that a first copy replaced, here or at a clone", query: []string{"cluster_id"}, out: wire.Conflicts{}, needs: onAll(mdc.ActionRead, mdc.AreaReplication), handle: s.listConflicts},
 		{method: http.MethodGet, path: conflict, summary: "Read the changes of a conflict file", query: []string{"cluster_id", "after", "limit"}, out: wire.ConflictView{}, needs: onAll(mdc.ActionRead, mdc.EveryKind), handle: s.getConflict},
 		{method: http.MethodDelete, path: conflict, summary: "Remove a conflict file of this data center for good", needs: onAll(mdc.ActionOperate, mdc.AreaReplication), handle: s.dropConflict},
 		{method: http.MethodPost, path: conflict + "/reapply", summary: "Apply one change of a conflict file anew, at the master", in: wire.Reapply{}, out: wire.ConflictChange{}, needs: onAll(mdc.ActionRead, mdc.EveryKind), handle: s.reapply},
@@ -93,8 +93,8 @@ func (s *Server) listConflicts(c *call) error {
 	if err != nil {
 		return err
 	}
-	page := wire.Page[wire.Conflict]{Items: []wire.Conflict{}}
-	for _, k := range all {
+	page := wire.Conflicts{Page: wire.Page[wire.Conflict]{Items: []wire.Conflict{}}, SilentNodes: all.Silent}
+	for _, k := range all.Files {
 		page.Items = append(page.Items, conflictView(k))
 	}
 	return c.answer(page)
@@ -137,7 +137,7 @@ func (s *Server) dropConflict(c *call) error {
 	if err := s.c.Audit(ctx, c.actor(), "remove", "conflict/"+id); err != nil {
 		return err
 	}
-	if err := s.c.Mastership.DropConflict(id); err != nil {
+	if err := s.c.Mastership.DropConflict(ctx, id); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)

@@ -130,8 +130,12 @@ func (s *Server) peerConflicts(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := wire.PeerConflicts{Conflicts: []json.RawMessage{}}
-	for _, k := range all {
+	return s.answerConflicts(c, all)
+}
+
+func (s *Server) answerConflicts(c *call, all topology.ConflictList) error {
+	out := wire.PeerConflicts{Conflicts: []json.RawMessage{}, SilentNodes: all.Silent}
+	for _, k := range all.Files {
 		b, err := json.Marshal(k)
 		if err != nil {
 			return fmt.Errorf("encode conflict: %w", err)
@@ -139,6 +143,19 @@ func (s *Server) peerConflicts(c *call) error {
 		out.Conflicts = append(out.Conflicts, b)
 	}
 	return c.answer(out)
+}
+
+// ConflictList reads what another data center, or another node, answered.
+func ConflictList(in wire.PeerConflicts) (out topology.ConflictList, err error) {
+	out.Silent = in.SilentNodes
+	for _, b := range in.Conflicts {
+		var k journal.Conflict
+		if err := json.Unmarshal(b, &k); err != nil {
+			return out, fmt.Errorf("read conflicts: %w", err)
+		}
+		out.Files = append(out.Files, k)
+	}
+	return out, nil
 }
 
 func (s *Server) peerConflict(c *call) error {

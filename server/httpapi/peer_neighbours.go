@@ -5,14 +5,71 @@ import (
 	"net/http"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
 // peerNeighbourRoutes are what nodes of one data center ask one another. They prove themselves by their own certificates: no partner is let in here,
 // and no node of our own at what is for partners.
 func (s *Server) peerNeighbourRoutes() []route {
-	return []route{{method: http.MethodGet, path: "/peer/v1/neighbours/blobs/{sha256}", public: true, out: octets{}, also: map[int]any{http.StatusPartialContent: octets{}},
-		summary: "The content of a package, or a range of it; for the other nodes of this data center, by their certificates", handle: s.neighbourBlob}}
+	conflicts := "/peer/v1/neighbours/conflicts"
+	return []route{
+		{method: http.MethodGet, path: "/peer/v1/neighbours/blobs/{sha256}", public: true, out: octets{}, also: map[int]any{http.StatusPartialContent: octets{}},
+			summary: "The content of a package, or a range of it; for the other nodes of this data center, by their certificates", handle: s.neighbourBlob},
+		{method: http.MethodGet, path: conflicts, public: true, out: wire.PeerConflicts{}, summary: "Conflict files that this node keeps; for the other nodes", handle: s.neighbourly(s.neighbourConflicts)},
+		{method: http.MethodGet, path: conflicts + "/{id}", public: true, query: []string{"after", "limit"}, out: wire.PeerConflict{},
+			summary: "Records of a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.neighbourConflict)},
+		{method: http.MethodDelete, path: conflicts + "/{id}", public: true, status: http.StatusNoContent,
+			summary: "Remove a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.dropNeighbourConflict)},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/sign-in-attempts", public: true, in: wire.SignInAttempt{}, out: wire.SignInGrant{},
+			summary: "Count one check of a password, or take one back; for the other nodes", handle: s.neighbourly(s.neighbourAttempts)},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/password-turns", public: true, in: wire.PasswordTurns{}, status: http.StatusNoContent,
+			summary: "Tell what passwords came to; for the other nodes", handle: s.neighbourly(s.neighbourTurns)},
+	}
+}
+
+// neighbourly lets the other nodes in.
+func (s *Server) neighbourly(handle func(*call) error) func(*call) error {
+	return func(c *call) error {
+		if _, err := s.c.Trust.VerifyNeighbour(c.Request.TLS, x509.ExtKeyUsageClientAuth); err != nil {
+			return err
+		}
+		return handle(c)
+	}
+}
+
+func (s *Server) neighbourConflicts(c *call) error {
+	own, err := s.c.Mastership.OwnConflicts()
+	if err != nil {
+		return err
+	}
+	return s.answerConflicts(c, topology.ConflictList{Files: own})
+}
+
+func (s *Server) neighbourConflict(c *call) error {
+	limit, err := c.limit()
+	if err != nil {
+		return err
+	}
+	after, err := c.after()
+	if err != nil {
+		return err
+	}
+	p, err := s.c.Mastership.OwnConflict(c.Param("id"), after, limit)
+	if err != nil {
+		return err
+	}
+	return s.answerConflict(c, p)
+}
+
+// dropNeighbourConflict is for the node that was asked to, and that has written it into the audit before.
+func (s *Server) dropNeighbourConflict(c *call) error {
+	if err := s.c.Mastership.DropOwnConflict(c.Param("id")); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
 }
 
 // neighbourBlob gives a content to another node, also while no package refers to it: one that shall is perhaps declared there.

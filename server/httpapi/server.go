@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -94,10 +95,18 @@ type Config struct {
 	Passwords      Passwords
 	Proxies        []netip.Prefix    // in front of the runtime listener: what they say of where a request comes from is believed
 	Directory      session.Directory // the same people by name, for who showed a certificate
-	Guesses        *identity.Counter // what partners ask about
+	Guesses        Guesses           // of this data center: what partners ask about
+	OwnGuesses     *identity.Counter // of this node: what its other nodes ask about
 	AgentSecrets   *identity.Secrets
 	Model          Model
 	Pages          *console.Pages
+}
+
+// Guesses counts the password checks of accounts.
+type Guesses interface {
+	// Take counts one check; false when none is left. at is what GiveBack takes, which uncounts it.
+	Take(ctx context.Context, account, source string, known bool) (at time.Time, granted bool)
+	GiveBack(ctx context.Context, account string, at time.Time)
 }
 
 // Passwords changes what people sign in with.

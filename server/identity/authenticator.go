@@ -44,6 +44,8 @@ type Config struct {
 	Shared Shared // nil = this data center counts alone
 	// Rehash is told of a right password whose hash was is Stale. It must not wait. nil = nobody.
 	Rehash func(user, was, plain string)
+	// Told is told what a password came to, for Hear of other nodes. It must not wait. nil = there are none.
+	Told func(Turn)
 }
 
 // Attempt is what somebody says to sign in.
@@ -117,10 +119,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, t Attempt) (Person, er
 	p, err := a.check(ctx, t.Store, account, t.Password)
 	switch {
 	case fault.Is(err, fault.Unauthenticated):
-		a.pauses.wrong(series, by, a.Clock.Now())
+		a.wrong(account, series, by)
 		return p, err
 	case err == nil:
-		a.pauses.right(series, by)
+		a.right(account, series, by)
 	}
 	a.throttle.giveBack(g)
 	uncount()

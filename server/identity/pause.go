@@ -70,13 +70,15 @@ func (p *pauses) wrong(account string, b by, now time.Time) {
 	s.wrong, s.last = s.wrong+1, at
 }
 
-// right ends a series.
-func (p *pauses) right(account string, b by) {
+// right ends a series, and says whether there was one.
+func (p *pauses) right(account string, b by) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s, _ := p.find(account, b); s != nil {
+	s, _ := p.find(account, b)
+	if s != nil {
 		*s = series{}
 	}
+	return s != nil
 }
 
 func (p *pauses) find(account string, b by) (s *series, pair uint64) {

@@ -67,6 +67,42 @@ func TestGuessesAreCountedTogether(t *testing.T) {
 	}
 }
 
+// SEC-32 over nodes: the pauses of who guesses on grow with the wrong passwords at every node that is told of them, and end with a right one.
+func TestPausesCountTogether(t *testing.T) {
+	one, two := newHouse(t), newHouse(t)
+	one.auth.Told = func(turn identity.Turn) { two.auth.Hear([]identity.Turn{turn}) }
+	two.auth.Told = func(turn identity.Turn) { one.auth.Hear([]identity.Turn{turn}) }
+	houses := []*house{one, two}
+	later := func(d time.Duration) { one.clock.Advance(d); two.clock.Advance(d) }
+	try := func(i int, password string) error {
+		_, err := houses[i%2].auth.Authenticate(t.Context(), identity.Attempt{User: "Bob", Password: password, Source: "192.0.2.7"})
+		return err
+	}
+	for i := range 6 { // the sixth after a pause of a minute
+		if err := try(i, "wrong-password"); !errors.Is(err, identity.WrongPassword) {
+			t.Fatalf("guess %d: %v", i, err)
+		}
+		if i >= 4 {
+			later(time.Minute)
+		}
+	}
+	for i := range 2 { // the second pause is two minutes, and one is over
+		if err := try(i, "right-password"); !errors.Is(err, identity.TooManyChecks) {
+			t.Errorf("node %d does not wait: %v", i, err)
+		}
+	}
+	later(time.Minute)
+	if err := try(0, "right-password"); err != nil {
+		t.Fatalf("after the pause: %v", err)
+	}
+	if err := try(1, "wrong-password"); !errors.Is(err, identity.WrongPassword) {
+		t.Errorf("a right password ends the series at both nodes: %v", err)
+	}
+	if err := try(1, "right-password"); err != nil {
+		t.Errorf("after one wrong password: %v", err)
+	}
+}
+
 // A check is given back once, by whoever took it.
 func TestCounterGivesBack(t *testing.T) {
 	c := identity.NewCounter(clock.NewManual(time.Unix(1e9, 0)))

@@ -22,6 +22,7 @@ const (
 	conflictSuffix  = ".jsonl"
 	maxConflictLine = 8 << 20
 	tailPage        = 1 << 20
+	conflictPage    = 1 << 20 // bytes of records that are read at once; one record may have more
 )
 
 // Why a conflict file was kept.
@@ -286,23 +287,25 @@ func Conflicts(dir string) ([]Conflict, error) {
 	return out, nil
 }
 
-// ReadConflict gives one file and up to limit of its records after a sequence; more says that there are others behind them.
+// ReadConflict gives one file and up to limit of its records after a sequence, fewer where they are long; more says that there are others behind them.
 // The bodies of secret kinds are left out. fault.NotFound.
 func ReadConflict(dir, id string, after uint64, limit int) (c Conflict, records []Record, more bool, err error) {
 	if !conflictID(id) {
 		return c, nil, false, noConflict(id)
 	}
+	size := 0
 	c, err = readConflict(dir, id, func(r Record) error {
 		if r.Sequence <= after {
 			return nil
 		}
-		if len(records) == limit {
+		if len(records) == limit || len(records) > 0 && size+len(r.Body) > conflictPage {
 			more = true
 			return errEnough
 		}
 		if kind, ok := mdc.KindByName(r.Kind); !ok || kind.Secret {
 			r.Body = nil
 		}
+		size += len(r.Body)
 		records = append(records, r)
 		return nil
 	})
@@ -312,6 +315,9 @@ func ReadConflict(dir, id string, after uint64, limit int) (c Conflict, records 
 func noConflict(id string) error {
 	return fault.New(fault.NotFound, "not_found", "There is no conflict file %q here.", id[:min(len(id), 120)])
 }
+
+// IsConflictID says whether a text can be the id of a file.
+func IsConflictID(id string) bool { return conflictID(id) }
 
 // conflictID keeps a caller's text inside the directory.
 func conflictID(id string) bool {

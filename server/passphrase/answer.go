@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -58,18 +59,22 @@ func (p *Pairings) Answer(ctx context.Context, in Offer) ([]byte, error) {
 		return nil, err
 	}
 	m := meeting.Meeting{Exporter: in.Exporter, Caller: partner.ClusterID, Answerer: p.c.ClusterID, CallerBundle: in.Bundle, AnswererBundle: []byte(own)}
-	key, err := p.proved(ctx, partner, profile, m, in.Proof)
+	counted, err := p.count(ctx, partner, gen)
 	if err != nil {
 		return nil, err
 	}
-	if key == nil {
+	key, err := p.proved(ctx, partner, profile, m, in.Proof)
+	if err == nil && key == nil {
 		p.c.Logger.Warn("pairing refused", "partner", partner.ClusterID, "code", CodeWrongPassphrase)
-		return nil, errors.Join(fault.New(fault.Forbidden, CodeWrongPassphrase,
+		return nil, fault.New(fault.Forbidden, CodeWrongPassphrase,
 			"The proof is not one of the passphrase that %s expects, or was made on another connection. Declare the same passphrase in the partner profile of %s and for the partner %s on %s.",
-			p.c.ClusterID, p.c.ClusterID, p.c.ClusterID, partner.ClusterID), p.fail(ctx, partner.ClusterID, gen))
+			p.c.ClusterID, p.c.ClusterID, p.c.ClusterID, partner.ClusterID)
 	}
-	if err := p.pin(ctx, partner, in.Bundle, gen); err != nil {
-		return nil, err
+	if err == nil {
+		err = p.pin(ctx, partner, in.Bundle, gen) // it forgets what was counted
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.uncount(ctx, partner.ClusterID, gen, counted))
 	}
 	return m.Proof(key, meeting.Answerer), nil
 }
@@ -96,24 +101,22 @@ func (p *Pairings) expected(ctx context.Context, clusterID string) (*mdc.Partner
 	return partner, profile, nil
 }
 
-// closed refuses where there is a pairing already, or where too many proofs failed. The same roots may be sent again for a
-// while: the answer to the first time may have been lost.
+// closed refuses where there is a pairing already. The same roots may be sent again for a while: the answer to the first time may have been
+// lost.
 func (p *Pairings) closed(ctx context.Context, partner *mdc.Partner, gen, bundle []byte) error {
-	now := p.c.Clock.Now()
 	have, err := p.record(ctx, partner.ClusterID)
-	if err != nil {
+	if err != nil || have == nil || !bytes.Equal(have.Generation, gen) {
 		return err
 	}
-	if have != nil && bytes.Equal(have.Generation, gen) {
-		sum := sha256.Sum256(bundle)
-		if !bytes.Equal(have.Bundle, sum[:]) || now.Sub(have.At) > repeatWindow {
-			return fault.New(fault.Conflict, CodeAlreadyPaired, "%s has paired with %s already. To pair again declare a new passphrase version on %s, for the partner or its profile.", p.c.ClusterID, partner.ClusterID, p.c.ClusterID)
-		}
+	sum := sha256.Sum256(bundle)
+	if !bytes.Equal(have.Bundle, sum[:]) || p.c.Clock.Now().Sub(have.At) > repeatWindow {
+		return fault.New(fault.Conflict, CodeAlreadyPaired, "%s has paired with %s already. To pair again declare a new passphrase version on %s, for the partner or its profile.", p.c.ClusterID, partner.ClusterID, p.c.ClusterID)
 	}
-	f, err := p.failures(ctx, partner.ClusterID, gen)
-	if err != nil || len(f.At) < maxFailures {
-		return err
-	}
+	return nil
+}
+
+// tooMany is the refusal where too many proofs failed.
+func (p *Pairings) tooMany(partner *mdc.Partner, f failures, now time.Time) error {
 	left := max(f.At[0].Add(failureWindow).Sub(now), time.Second)
 	return &fault.Error{Kind: fault.Unavailable, Code: CodePairingClosed, RetryAfter: left,
 		Message: fmt.Sprintf("%d proofs for %s failed on %s within %s, so it takes none for a while. A new passphrase version there opens it at once.", maxFailures, partner.ClusterID, p.c.ClusterID, failureWindow)}
@@ -142,14 +145,6 @@ type failures struct {
 	At         []time.Time `json:"at"`
 }
 
-func (p *Pairings) failures(ctx context.Context, clusterID string, gen []byte) (out failures, err error) {
-	err = p.c.Store.View(ctx, func(r store.Reader) error {
-		out, err = p.recent(r, clusterID, gen)
-		return err
-	})
-	return out, err
-}
-
 func (p *Pairings) recent(r store.Reader, clusterID string, gen []byte) (failures, error) {
 	out := failures{Generation: gen}
 	b, err := r.Get([]byte(failurePrefix + mdc.FoldName(clusterID)))
@@ -168,14 +163,39 @@ func (p *Pairings) recent(r store.Reader, clusterID string, gen []byte) (failure
 	return out, nil
 }
 
-// fail counts a proof that failed. There are few writes: the fifth closes the pairing.
-func (p *Pairings) fail(ctx context.Context, clusterID string, gen []byte) error {
+// count counts a proof as one that failed, before it is judged: other nodes on the same store judge at the same time. There are few
+// writes: the fifth closes the pairing.
+func (p *Pairings) count(ctx context.Context, partner *mdc.Partner, gen []byte) (at time.Time, err error) {
+	err = p.change(ctx, partner.ClusterID, gen, func(f *failures) error {
+		at = p.c.Clock.Now().UTC().Round(0)
+		if len(f.At) >= maxFailures {
+			return p.tooMany(partner, *f, at)
+		}
+		f.At = append(f.At, at)
+		return nil
+	})
+	return at, err
+}
+
+// uncount takes one back that was not judged, or whose roots cannot be pinned.
+func (p *Pairings) uncount(ctx context.Context, clusterID string, gen []byte, at time.Time) error {
+	return p.change(context.WithoutCancel(ctx), clusterID, gen, func(f *failures) error {
+		if i := slices.IndexFunc(f.At, at.Equal); i >= 0 {
+			f.At = slices.Delete(f.At, i, i+1)
+		}
+		return nil
+	})
+}
+
+func (p *Pairings) change(ctx context.Context, clusterID string, gen []byte, do func(*failures) error) error {
 	err := p.c.Store.Update(ctx, func(tx store.Writer) error {
 		f, err := p.recent(tx, clusterID, gen)
+		if err == nil {
+			err = do(&f)
+		}
 		if err != nil {
 			return err
 		}
-		f.At = append(f.At, p.c.Clock.Now().UTC())
 		b, err := json.Marshal(f)
 		if err != nil {
 			return err
@@ -183,7 +203,7 @@ func (p *Pairings) fail(ctx context.Context, clusterID string, gen []byte) error
 		return tx.Put([]byte(failurePrefix+mdc.FoldName(clusterID)), b, 0)
 	})
 	if err != nil {
-		return fmt.Errorf("count failed pairing with %s: %w", clusterID, err)
+		return fmt.Errorf("count proofs of %s: %w", clusterID, err)
 	}
 	return nil
 }

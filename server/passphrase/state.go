@@ -43,6 +43,18 @@ func (p *Pairings) State(ctx context.Context, clusterID string) (State, error) {
 	return st, nil
 }
 
+// settleTime is how long after a pairing the partner, or another node of it or of ours, may not have taken the roots over yet.
+const settleTime = 5 * time.Second
+
+// Settling says whether the roots of a partner were pinned so lately that it may not believe us yet.
+func (p *Pairings) Settling(ctx context.Context, clusterID string) bool {
+	if p.c.Mode() != mdc.ModeSimple {
+		return false
+	}
+	have, err := p.record(ctx, clusterID)
+	return err == nil && have != nil && p.c.Clock.Now().Sub(have.At) < settleTime
+}
+
 func (p *Pairings) reason(partner *mdc.Partner, profile *mdc.PartnerProfile) (why string, underWay bool) {
 	p.mu.Lock()
 	t := p.tries[mdc.FoldName(partner.ClusterID)]

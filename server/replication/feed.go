@@ -40,6 +40,7 @@ type Feed struct {
 
 	self    string        // tells this run of this node from every other one
 	keeping sync.Mutex    // held over one keep: what is newer is written later
+	reading sync.Mutex    // held from a reading of what other nodes were told until it is entered: what was read last is entered last
 	fresh   chan struct{} // capacity 1: a clone showed another position; read by Follow only
 
 	mu    sync.Mutex       // guards all below

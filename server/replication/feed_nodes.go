@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ func (f *Feed) Follow(ctx context.Context) error {
 	var sharing sync.WaitGroup
 	defer sharing.Wait()
 	sharing.Go(func() { f.share(ctx) })
-	store.Follow(ctx, f.c.Store, []byte(shownPrefix), f.lookAgain, f.told, func(err error) {
+	store.Follow(ctx, f.c.Store, []byte(shownPrefix), f.Reread, func(events []store.Event) error { return f.told(ctx, events) }, func(err error) {
 		f.c.Logger.Warn("what clones show to other nodes is not followed; trying again", "error", err)
 	})
 	return nil
@@ -69,35 +70,57 @@ func rest(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-func (f *Feed) lookAgain(ctx context.Context) error {
+// Reread takes over what other nodes were told and this one did not hear of, as Follow does when it begins.
+func (f *Feed) Reread(ctx context.Context) error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	all, err := f.kept(ctx)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for id, s := range f.shown {
+		if _, found := all[id]; !found && s.By != f.self { // ours may be on its way
+			delete(f.shown, id)
+		}
+	}
 	for id, s := range all {
 		f.takeOverLocked(id, s)
 	}
 	return nil
 }
 
-func (f *Feed) told(events []store.Event) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// told reads what changed in the store instead of taking it from the events, which may be older than what was read anew.
+func (f *Feed) told(ctx context.Context, events []store.Event) error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	for _, ev := range events {
-		id := strings.TrimPrefix(string(ev.Key), shownPrefix)
-		if ev.Value == nil {
-			delete(f.shown, id)
+		var by struct {
+			By string `json:"by"`
+		}
+		if json.Unmarshal(ev.Value, &by) == nil && by.By == f.self { // what this node was told is in its memory
 			continue
 		}
-		s, err := decodeShown(ev.Key, ev.Value)
+		id := strings.TrimPrefix(string(ev.Key), shownPrefix)
+		s, found, known, err := f.keptOf(ctx, id)
 		if err != nil {
 			return err
 		}
-		f.takeOverLocked(id, s)
+		f.takeOver(id, s, found, known)
 	}
 	return nil
+}
+
+func (f *Feed) takeOver(agreement string, s shown, found, known bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case found:
+		f.takeOverLocked(agreement, s)
+	case !known || f.shown[agreement].By != f.self:
+		delete(f.shown, agreement)
+	}
 }
 
 // takeOverLocked enters what another node was told. What this node was told and has not written yet is newer, unless the other

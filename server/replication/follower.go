@@ -65,6 +65,7 @@ type Follower struct {
 	working  atomic.Bool    // Run runs, and what is in memory is the truth; otherwise Follow keeps it in step with the store
 	known    atomic.Pointer[declaration]
 	checking sync.Mutex // held by the one verification that runs
+	reading  sync.Mutex // held from a reading of other nodes' marks until they are shown: what was read last is shown last
 
 	mu    sync.Mutex       // guards sides, each side's fields that say so, and news
 	sides map[string]*side // by agreement

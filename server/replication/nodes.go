@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ const pokeLife = time.Minute
 // for readiness, status and whoever waits for a copy, at any node. It gives nil.
 func (f *Follower) Follow(ctx context.Context) error {
 	defer f.unpoking.Wait() // they end with ctx
-	store.Follow(ctx, f.c.Store, []byte("h/"), f.picture, func(events []store.Event) error {
+	store.Follow(ctx, f.c.Store, []byte("h/"), f.Reread, func(events []store.Event) error {
 		for _, ev := range events {
 			if err := f.told(ctx, ev); err != nil {
 				return err
@@ -35,8 +34,10 @@ func (f *Follower) Follow(ctx context.Context) error {
 	return nil
 }
 
-// picture reads every mark anew, unless this node writes them.
-func (f *Follower) picture(ctx context.Context) error {
+// Reread reads every mark anew, unless this node writes them, as Follow does when it begins.
+func (f *Follower) Reread(ctx context.Context) error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
 	if _, err := f.load(ctx); err != nil {
 		return err
 	}
@@ -73,17 +74,27 @@ func (f *Follower) told(ctx context.Context, ev store.Event) error {
 		f.drop(id)
 		return nil
 	}
-	var m mark
-	if err := json.Unmarshal(ev.Value, &m); err != nil {
-		return fmt.Errorf("decode state of agreement %s: %w", id, err)
-	}
-	if f.side(id) == nil { // a new agreement
+	return f.reread(ctx, id)
+}
+
+// reread shows the mark that is in the store now: the event may be older than what was read anew.
+func (f *Follower) reread(ctx context.Context, agreement string) (err error) {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if f.side(agreement) == nil { // a new agreement
 		if _, err := f.load(ctx); err != nil {
 			return err
 		}
 	}
-	f.show(id, m)
-	return nil
+	var m mark
+	err = f.c.Log.View(ctx, func(s *journal.Snapshot) error {
+		m, err = readMark(s.Reader(), agreement)
+		return err
+	})
+	if err == nil {
+		f.show(agreement, m)
+	}
+	return err
 }
 
 // show takes a mark over that another node wrote, unless this node writes them by now.

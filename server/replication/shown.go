@@ -76,31 +76,6 @@ func (f *Feed) Moved() <-chan struct{} {
 // Closing gives a channel that is closed when Run ends.
 func (f *Feed) Closing() <-chan struct{} { return f.closing }
 
-func (f *Feed) load(ctx context.Context) (err error) {
-	f.shown, err = f.kept(ctx)
-	return err
-}
-
-// kept reads what the store has.
-func (f *Feed) kept(ctx context.Context) (all map[string]shown, err error) {
-	err = f.c.Store.View(ctx, func(r store.Reader) error {
-		all = map[string]shown{}
-		return r.Range(store.Span{Prefix: []byte(shownPrefix)}, func(k, v []byte) error {
-			s, err := decodeShown(k, v)
-			all[string(k[len(shownPrefix):])] = s
-			return err
-		})
-	})
-	return all, err
-}
-
-func decodeShown(key, value []byte) (s shown, err error) {
-	if err := json.Unmarshal(value, &s); err != nil {
-		return s, fmt.Errorf("read %s: %w", key, err)
-	}
-	return s, nil
-}
-
 // Run keeps what clones showed, now and then and at the end, until ctx ends; then long polls under way are answered, so
 // that a server that stops does not wait for them. It gives nil.
 func (f *Feed) Run(ctx context.Context) error {

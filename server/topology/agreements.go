@@ -41,6 +41,7 @@ type Clone interface {
 // AgreementsConfig wires Agreements.
 type AgreementsConfig struct {
 	Await     func(ctx context.Context, clusterID string) error // until roots are exchanged, in mode simple; nil = nothing to wait for
+	Settling  func(ctx context.Context, clusterID string) bool  // roots were exchanged a moment ago: who refuses us may believe us soon; nil = never
 	Log       *journal.Log
 	ClusterID string
 	PublicKey []byte // this data center's HPKE key, 32 bytes

@@ -16,6 +16,31 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/topology"
 )
 
+// A partner that has our roots since a moment may not believe us yet, or another node of it: it is asked again. One that has not is believed (OAM-41).
+func TestAgreementRightAfterAPairing(t *testing.T) {
+	w := newWorld(t)
+	ny, ld := w.site("NYDC"), w.site("LDC")
+	w.linked(ny, ld)
+	refusals := 0
+	meet := func(settling bool, refuse int) error {
+		w.mu.Lock()
+		refusals, w.settling = refuse, settling
+		w.known = func() error { // called by one creation at a time
+			if refusals > 0 {
+				refusals--
+				return fault.New(fault.Forbidden, "untrusted_certificate", "nobody knows you")
+			}
+			return nil
+		}
+		w.mu.Unlock()
+		_, err := ny.create(agreement("ny-to-ld", "NYDC", "LDC"))
+		return err
+	}
+	wantCode(t, meet(false, 1), "partner_missing")
+	must(t, meet(true, 2))
+	ld.reaches(ny)
+}
+
 // Proves OAM-46, OAM-47, OAM-48, OAM-50 to OAM-53, OAM-55, OAM-L7 and TAM-06: the life of an agreement, on both sides.
 func TestAgreementLife(t *testing.T) {
 	w := newWorld(t)

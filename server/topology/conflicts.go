@@ -2,6 +2,8 @@ package topology
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -16,38 +18,92 @@ type ConflictPage struct {
 	More    bool // others come after these
 }
 
+// ConflictList is the conflict files of a data center, oldest first.
+type ConflictList struct {
+	Files  []journal.Conflict
+	Silent []string // nodes that are alive and did not say which they keep
+}
+
 // ConflictLink reads conflict files of partners. Errors are as those of Link.
 type ConflictLink interface {
-	Conflicts(ctx context.Context, clusterID string) ([]journal.Conflict, error)
+	Conflicts(ctx context.Context, clusterID string) (ConflictList, error)
 	Conflict(ctx context.Context, clusterID, id string, after uint64, limit int) (ConflictPage, error)
 }
 
-// Conflicts lists the conflict files of a data center: this one's, or those of a clone of it. clusterID "" = this one.
-func (m *Mastership) Conflicts(ctx context.Context, clusterID string) ([]journal.Conflict, error) {
-	if clusterID == "" || mdc.SameName(clusterID, m.c.ClusterID) {
-		return journal.Conflicts(m.c.Conflicts)
-	}
+// Shelf is the conflict files that the other nodes of this data center keep. fault.NotFound where none of them has the file,
+// Unavailable node_silent where one that is alive cannot be asked.
+type Shelf interface {
+	Conflicts(ctx context.Context) (ConflictList, error)
+	Conflict(ctx context.Context, id string, after uint64, limit int) (ConflictPage, error)
+	DropConflict(ctx context.Context, id string) error
+}
+
+// Conflicts lists the conflict files of a data center: this one's, at whichever node they lie, or those of a clone of it. clusterID "" = this
+// one.
+func (m *Mastership) Conflicts(ctx context.Context, clusterID string) (out ConflictList, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	out, err := m.c.ConflictLink.Conflicts(ctx, clusterID)
-	return out, asked(clusterID, err)
+	if !m.here(clusterID) {
+		out, err := m.c.ConflictLink.Conflicts(ctx, clusterID)
+		return out, asked(clusterID, err)
+	}
+	own, err := m.OwnConflicts()
+	if err != nil {
+		return out, err
+	}
+	if m.c.Shelf != nil {
+		if out, err = m.c.Shelf.Conflicts(ctx); err != nil {
+			return out, err
+		}
+	}
+	out.Files = append(out.Files, own...)
+	slices.SortFunc(out.Files, func(a, b journal.Conflict) int { return strings.Compare(a.ID, b.ID) }) // they begin with the time
+	return out, nil
+}
+
+func (m *Mastership) here(clusterID string) bool {
+	return clusterID == "" || mdc.SameName(clusterID, m.c.ClusterID)
+}
+
+// OwnConflicts lists the files that this node keeps.
+func (m *Mastership) OwnConflicts() ([]journal.Conflict, error) {
+	return journal.Conflicts(m.c.Conflicts)
 }
 
 // Conflict gives one file with up to limit of its records after a sequence. fault.NotFound.
 func (m *Mastership) Conflict(ctx context.Context, clusterID, id string, after uint64, limit int) (p ConflictPage, err error) {
-	if clusterID == "" || mdc.SameName(clusterID, m.c.ClusterID) {
-		p.Conflict, p.Records, p.More, err = journal.ReadConflict(m.c.Conflicts, id, after, limit)
-		return p, err
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if !m.here(clusterID) {
+		p, err = m.c.ConflictLink.Conflict(ctx, clusterID, id, after, limit)
+		return p, asked(clusterID, err)
+	}
+	p, err = m.OwnConflict(id, after, limit)
+	if m.c.Shelf != nil && fault.Is(err, fault.NotFound) && journal.IsConflictID(id) {
+		return m.c.Shelf.Conflict(ctx, id, after, limit)
+	}
+	return p, err
+}
+
+// OwnConflict is Conflict for a file that this node keeps.
+func (m *Mastership) OwnConflict(id string, after uint64, limit int) (p ConflictPage, err error) {
+	p.Conflict, p.Records, p.More, err = journal.ReadConflict(m.c.Conflicts, id, after, limit)
+	return p, err
+}
+
+// DropConflict removes a conflict file of this data center, at the node that keeps it; one that is gone already is no error.
+// fault.NotFound for what is no id of a file.
+func (m *Mastership) DropConflict(ctx context.Context, id string) error {
+	if err := m.DropOwnConflict(id); err != nil || m.c.Shelf == nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	p, err = m.c.ConflictLink.Conflict(ctx, clusterID, id, after, limit)
-	return p, asked(clusterID, err)
+	return m.c.Shelf.DropConflict(ctx, id)
 }
 
-// DropConflict removes a conflict file of this data center; one that is gone already is no error. fault.NotFound for what is
-// no id of a file.
-func (m *Mastership) DropConflict(id string) error { return journal.DropConflict(m.c.Conflicts, id) }
+// DropOwnConflict is DropConflict for a file that this node keeps.
+func (m *Mastership) DropOwnConflict(id string) error { return journal.DropConflict(m.c.Conflicts, id) }
 
 func asked(clusterID string, err error) error {
 	if _, worded := asFault(err); err == nil || worded {

@@ -17,7 +17,7 @@ func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Ag
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	h, err := s.c.Link.Hello(ctx, target.ClusterID)
+	h, err := s.hello(ctx, target.ClusterID)
 	if err != nil {
 		return h, s.unmet(target.ClusterID, err)
 	}
@@ -43,6 +43,26 @@ func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Ag
 	}
 	return h, nil
 }
+
+// hello asks again who does not believe us a moment after an exchange of roots: the partner may not have pinned ours yet, or another node
+// of it than the one that answers now.
+func (s *Agreements) hello(ctx context.Context, target string) (Hello, error) {
+	again := time.NewTicker(helloAgain)
+	defer again.Stop()
+	for {
+		h, err := s.c.Link.Hello(ctx, target)
+		if s.c.Settling == nil || !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.Unauthenticated) || !s.c.Settling(ctx, target) {
+			return h, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return h, err
+		}
+	}
+}
+
+const helloAgain = 100 * time.Millisecond
 
 // paired waits for the exchange of roots, which the two data centers make by themselves once both know each other.
 func (s *Agreements) paired(ctx context.Context, target string) error {

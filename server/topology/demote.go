@@ -87,7 +87,7 @@ func (m *Mastership) stepDown(ctx context.Context, actor Actor, heir mdc.Agreeme
 		return out, err
 	}
 	var at mdc.Position
-	err = m.becomeClone(ctx, actor, heir.Target, "demote", func(tx *journal.Tx) (err error) {
+	err = m.becomeClone(ctx, turning{actor: actor, master: heir.Target, action: "demote"}, func(tx *journal.Tx) (err error) {
 		if at, err = tx.Position(); err != nil {
 			return err
 		}

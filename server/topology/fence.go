@@ -133,7 +133,11 @@ func (m *Mastership) overtaken(ctx context.Context, now situation, s Standing, b
 		if found {
 			m.c.Logger.Error("changes that the new master does not have are kept as a conflict file", "file", kept.ID, "records", kept.Records, "master", holder, "epoch", s.Position.Epoch.String())
 		}
-		err = m.becomeClone(ctx, partnerActor(s.ClusterID), holder, "follow", func(tx *journal.Tx) error {
+		lost, err := m.wentBack(ctx, now, s)
+		if err != nil {
+			return err
+		}
+		err = m.becomeClone(ctx, turning{actor: partnerActor(s.ClusterID), master: holder, action: "follow", lost: lost}, func(tx *journal.Tx) error {
 			if pos, err := tx.Position(); err != nil || pos != now.ours.at {
 				return errors.Join(err, errMoved)
 			}
@@ -150,6 +154,28 @@ func (m *Mastership) overtaken(ctx context.Context, now situation, s Standing, b
 		}
 	}
 	return fault.New(fault.Conflict, "contended", "This data center's journal keeps moving; try again.")
+}
+
+// wentBack says whether this master stands on a backup: the new one has more of the epoch in which they part, or other changes than we have
+// up to there. A tail after that place is then not all that only we have.
+func (m *Mastership) wentBack(ctx context.Context, now situation, s Standing) (back bool, err error) {
+	part, _ := parts(now.ours, lineage{at: s.Position, chain: s.Promotions})
+	theirs, found := lineage{at: s.Position, chain: s.Promotions}.leaves(part.Epoch)
+	if now.role != mdc.RoleMaster || !found || part.Epoch != now.ours.at.Epoch {
+		return false, nil
+	}
+	err = m.c.Log.View(ctx, func(v *journal.Snapshot) error {
+		pos, err := v.Position()
+		if err == nil {
+			back, err = v.Rewritten(theirs)
+		}
+		back = back || pos.Sequence < theirs.Sequence
+		return err
+	})
+	if back {
+		m.c.Logger.Error("this data center went back behind what it had acknowledged and takes a new copy from the new master; what it has otherwise is kept as a conflict file", "master", s.ClusterID, "epoch", s.Position.Epoch.String())
+	}
+	return back, err
 }
 
 // KeepFork keeps what source, which this clone is about to copy from anew, does not have because it began another epoch before.

@@ -21,7 +21,7 @@ func (m *Mastership) yield(ctx context.Context, caller string, h Handover) (at m
 			return at, err
 		}
 	}
-	err = m.becomeClone(ctx, partnerActor(caller), caller, "demote", func(tx *journal.Tx) error {
+	err = m.becomeClone(ctx, turning{actor: partnerActor(caller), master: caller, action: "demote"}, func(tx *journal.Tx) error {
 		if err := m.handable(&tx.Snapshot, caller, h); err != nil {
 			return err
 		}

@@ -51,6 +51,7 @@ type MastershipConfig struct {
 	Link         MastershipLink
 	ConflictLink ConflictLink
 	Conflicts    string                    // directory of the conflict files
+	Shelf        Shelf                     // those of the other nodes; nil = there are none
 	Feed         Clones                    // replication's master side
 	Follower     Side                      // replication's clone side
 	Wake         func(source string)       // makes the follower ask now; must not block
@@ -59,6 +60,8 @@ type MastershipConfig struct {
 	Identities Identities
 	// Copied marks in a transaction that the copy that an agreement keeps up is in force here already.
 	Copied func(tx *journal.Tx, agreement, reason string) error
+	// Uncopied marks in a transaction that a first copy is to be taken.
+	Uncopied func(tx *journal.Tx, agreement, reason string) error
 	// Audit writes the audit record of an act in the act's own transaction.
 	Audit func(tx store.Writer, actor Actor, action, target string) error
 	Clock clock.Clock
@@ -94,7 +97,7 @@ var _ journal.Gate = (*Mastership)(nil)
 // NewMastership refuses bad wiring. It becomes the journal's gate: changes of replicated objects at a master with clones wait
 // until Run has asked whether somebody else was promoted meanwhile.
 func NewMastership(c MastershipConfig) (*Mastership, error) {
-	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Identities == nil || c.Copied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
+	if c.Log == nil || c.Signer == nil || c.Link == nil || c.ConflictLink == nil || c.Feed == nil || c.Follower == nil || c.Wake == nil || c.State == nil || c.Identities == nil || c.Copied == nil || c.Uncopied == nil || c.Audit == nil || c.Clock == nil || c.Conflicts == "" {
 		return nil, errors.New("new mastership: a part is missing")
 	}
 	if !mdc.ValidClusterID(c.ClusterID) || len(c.PublicKey) != 32 {

@@ -36,8 +36,9 @@ func TestOverwrittenObjectsAreKept(t *testing.T) {
 	must(t, err)
 	files, err := ny.mastership.Conflicts(t.Context(), "LDC")
 	must(t, err)
-	if len(files) != 1 || files[0].ID != v.Kept || files[0].Reason != journal.ReasonOverwritten || files[0].Records != 2 || files[0].Winner != ny.position().Epoch || !files[0].Complete {
-		t.Fatalf("the answer names %q, the files are %+v", v.Kept, files)
+	kept := files.Files
+	if len(kept) != 1 || kept[0].ID != v.Kept || kept[0].Reason != journal.ReasonOverwritten || kept[0].Records != 2 || kept[0].Winner != ny.position().Epoch || !kept[0].Complete {
+		t.Fatalf("the answer names %q, the files are %+v", v.Kept, kept)
 	}
 	if got := strings.Join(ld.kept(), " "); got != "changed mine" {
 		t.Errorf("the file has %q", got)

@@ -7,23 +7,30 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
+// turning is how a data center becomes a clone.
+type turning struct {
+	actor          Actor
+	master, action string
+	lost           bool // what it has is not what the new master has from it: it takes a first copy, which keeps what it has otherwise
+}
+
 // becomeClone makes this data center follow master, in a transaction in which decide says whether it may. Who waits for work is
 // told, and a master that is no partner is logged, when it is committed.
-func (m *Mastership) becomeClone(ctx context.Context, actor Actor, master, action string, decide func(*journal.Tx) error) error {
+func (m *Mastership) becomeClone(ctx context.Context, t turning, decide func(*journal.Tx) error) error {
 	followed := false
 	err := m.c.Log.Update(ctx, func(tx *journal.Tx) (err error) {
 		tx.Ungated()
 		if err := decide(tx); err != nil {
 			return err
 		}
-		followed, err = m.turnTo(tx, actor, master, action)
+		followed, err = m.turnTo(tx, t)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if !followed {
-		m.c.Logger.Error("the new master is no partner here; this data center follows nobody until it is registered and an agreement is made", "master", master)
+		m.c.Logger.Error("the new master is no partner here; this data center follows nobody until it is registered and an agreement is made", "master", t.master)
 	}
 	m.work()
 	return nil
@@ -31,7 +38,8 @@ func (m *Mastership) becomeClone(ctx context.Context, actor Actor, master, actio
 
 // turnTo turns the agreement with master round, which keeps its identifier; followed is false where there is none that could be. As master
 // this data center lets its other clones go: they follow the new master by themselves, where they are partners of it.
-func (m *Mastership) turnTo(tx *journal.Tx, actor Actor, master, action string) (followed bool, err error) {
+func (m *Mastership) turnTo(tx *journal.Tx, t turning) (followed bool, err error) {
+	actor, master := t.actor, t.master
 	d, err := tx.DataCenter()
 	if err != nil {
 		return false, err
@@ -60,11 +68,11 @@ func (m *Mastership) turnTo(tx *journal.Tx, actor Actor, master, action string) 
 		}
 	}
 	if keep != nil {
-		if err := m.turnRound(tx, actor, *keep, p.ClusterID); err != nil {
+		if err := m.turnRound(tx, t, *keep, p.ClusterID); err != nil {
 			return false, err
 		}
 	}
-	return keep != nil, m.c.Audit(tx.Writer(), actor, action, mdc.DataCenterKind().Name+"/"+master)
+	return keep != nil, m.c.Audit(tx.Writer(), actor, t.action, mdc.DataCenterKind().Name+"/"+master)
 }
 
 // chosen gives the one agreement that a data center goes on with under a new master: the one with that master, else the one in
@@ -88,7 +96,8 @@ func chosen(list []mdc.Agreement, master string, p *mdc.Partner) *mdc.Agreement 
 
 // turnRound makes the agreement one in which this data center is master's clone. A half with a clone that is not the new master goes
 // on between those two, so it gives its settings only.
-func (m *Mastership) turnRound(tx *journal.Tx, actor Actor, a mdc.Agreement, master string) error {
+func (m *Mastership) turnRound(tx *journal.Tx, t turning, a mdc.Agreement, master string) error {
+	actor := t.actor
 	wasMaster := a.Side == mdc.SideMaster
 	if wasMaster && !mdc.SameName(a.Target, master) {
 		if err := drop(tx, m.c.Identities, actor, a.Identifier); err != nil {
@@ -100,7 +109,12 @@ func (m *Mastership) turnRound(tx *journal.Tx, actor Actor, a mdc.Agreement, mas
 	if err := tx.Put(mdc.AgreementKind(), &a, actor.Name); err != nil {
 		return err
 	}
-	if wasMaster { // the configuration is here; a clone keeps what it knows of its copy
+	switch {
+	case wasMaster && t.lost:
+		if err := m.c.Uncopied(tx, a.Identifier, "this data center went back behind what "+master+" has from it; a new copy is taken"); err != nil {
+			return err
+		}
+	case wasMaster: // the configuration is here; a clone keeps what it knows of its copy
 		if err := m.c.Copied(tx, a.Identifier, "follows "+master+", the new master"); err != nil {
 			return err
 		}

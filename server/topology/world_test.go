@@ -35,7 +35,10 @@ type world struct {
 	mute  map[string]bool // "NYDC>LDC": LDC does what NYDC asks, the answer is lost
 	lost  map[string]bool // "NYDC>LDC": the order to install an agreement is lost
 	hello func(*topology.Hello)
-	steps map[string]func() // before a step of a handover is done
+	known func() error // whether who is asked for a hello believes the caller; nil = yes
+
+	settling bool              // roots were exchanged a moment ago
+	steps    map[string]func() // before a step of a handover is done
 }
 
 func (w *world) atStep(step string) func() {
@@ -117,6 +120,14 @@ func (l link) Hello(ctx context.Context, to string) (h topology.Hello, err error
 	if err != nil {
 		return h, err
 	}
+	l.w.mu.Lock()
+	known := l.w.known
+	l.w.mu.Unlock()
+	if known != nil {
+		if err := known(); err != nil {
+			return h, err
+		}
+	}
 	if h, err = s.sayHello(ctx, l.self); err != nil {
 		return h, err
 	}
@@ -160,13 +171,13 @@ func (l link) RemoveAgreement(ctx context.Context, to, identifier string) error 
 	return l.w.answer(l.self, to, s.agreements.Remove(ctx, l.self, identifier))
 }
 
-func (l link) Conflicts(ctx context.Context, to string) ([]journal.Conflict, error) {
+func (l link) Conflicts(ctx context.Context, to string) (topology.ConflictList, error) {
 	s, err := l.w.reach(l.self, to)
 	if err != nil {
-		return nil, err
+		return topology.ConflictList{}, err
 	}
 	if err := s.mastership.ForMaster(ctx, l.self); err != nil {
-		return nil, err
+		return topology.ConflictList{}, err
 	}
 	return s.mastership.Conflicts(ctx, "")
 }
@@ -351,6 +362,11 @@ func (s *site) open() {
 	must(t, err)
 	s.agreements, err = topology.NewAgreements(topology.AgreementsConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
 		Feed: s.feed, Follower: s.follower, Clock: clock.System{}, Identities: s.identities, MayJoin: func(v *journal.Snapshot) error { return s.mastership.MayJoin(v) },
+		Settling: func(context.Context, string) bool {
+			s.w.mu.Lock()
+			defer s.w.mu.Unlock()
+			return s.w.settling
+		},
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})
 		}})
@@ -365,7 +381,7 @@ func (s *site) open() {
 		c = clock.System{}
 	}
 	s.mastership, err = topology.NewMastership(topology.MastershipConfig{Log: s.log, ClusterID: s.id, PublicKey: s.keys.Public(), Signer: s.signer, Link: l,
-		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Identities: s.identities, Copied: replication.Copied, Clock: c,
+		ConflictLink: l, Conflicts: s.conflicts(), Feed: s.feed, Follower: s.follower, Wake: s.follower.Wake, State: s.partners.State, Identities: s.identities, Copied: replication.Copied, Uncopied: replication.Discredited, Clock: c,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)).With("at", s.id),
 		Audit: func(tx store.Writer, actor topology.Actor, action, target string) error {
 			return s.audit.Append(tx, audit.Event{Actor: actor.Name, Action: action, Target: target, RequestID: actor.RequestID})

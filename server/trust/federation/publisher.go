@@ -38,6 +38,8 @@ type Publisher struct {
 	c    PublisherConfig
 	stop chan struct{} // closed when the node stops: questions are let go
 
+	reading sync.Mutex // held from a reading of the acknowledgements until they are entered: what was read last is entered last
+
 	mu   sync.Mutex // guards the rest
 	acks map[string]Ack
 	told uint64 // changes of the store that were taken over
@@ -59,13 +61,16 @@ func OpenPublisher(ctx context.Context, c PublisherConfig) (*Publisher, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Publisher{c: c, stop: make(chan struct{}), acks: map[string]Ack{}}
-	if err := p.load(ctx); err != nil {
+	if err := p.Reread(ctx); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Publisher) load(ctx context.Context) error {
+// Reread takes over what partners acknowledged to any node.
+func (p *Publisher) Reread(ctx context.Context) error {
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	var acks map[string]Ack
 	err := p.c.Store.View(ctx, func(r store.Reader) error {
 		acks = map[string]Ack{}
@@ -88,23 +93,9 @@ func (p *Publisher) load(ctx context.Context) error {
 }
 
 // Follow takes over what partners acknowledge to other nodes on the same store, until ctx ends: a step of a rotation may be made at any of
-// them. It gives nil.
+// them. All of it is read at each change, since an event may be older than what was read anew; there are few. It gives nil.
 func (p *Publisher) Follow(ctx context.Context) error {
-	store.Follow(ctx, p.c.Store, []byte(prefixAck), p.load, func(events []store.Event) error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.told++
-		for _, ev := range events {
-			var a Ack
-			id := string(ev.Key[len(prefixAck):])
-			if ev.Value == nil || json.Unmarshal(ev.Value, &a) != nil {
-				delete(p.acks, id)
-				continue
-			}
-			p.acks[id] = a
-		}
-		return nil
-	}, func(err error) {
+	store.Follow(ctx, p.c.Store, []byte(prefixAck), p.Reread, func([]store.Event) error { return p.Reread(ctx) }, func(err error) {
 		p.c.Logger.Warn("what partners acknowledge to other nodes is not followed; trying again", "error", err)
 	})
 	return nil

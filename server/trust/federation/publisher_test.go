@@ -94,6 +94,33 @@ func TestOffersCarryWhatIsNewer(t *testing.T) {
 	}
 }
 
+// TestAcknowledgementsOfOtherNodes: FLT-21, FLT-31. What a partner acknowledged to another node on the same store counts here when it was read anew, also that
+// it has less than before, and that it is forgotten.
+func TestAcknowledgementsOfOtherNodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := &news{}
+	n.publish(4, 9)
+	one, two := publisher(t, w.store, n), publisher(t, w.store, n)
+	for _, sequence := range []uint64{4, 3} {
+		if _, err := one.Offer(t.Context(), "LDC", sequence, 9, 0); err != nil {
+			t.Fatal(err)
+		}
+		if two.Ack("LDC").Sequence == sequence {
+			t.Fatal("the other node knows without having read")
+		}
+		if err := two.Reread(t.Context()); err != nil || two.Ack("LDC").Sequence != sequence {
+			t.Errorf("read anew: %+v, %v; want %d", two.Ack("LDC"), err, sequence)
+		}
+	}
+	if err := one.Forget(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Reread(t.Context()); err != nil || two.Ack("LDC").Sequence != 0 {
+		t.Errorf("a partner that is gone, read anew: %+v, %v", two.Ack("LDC"), err)
+	}
+}
+
 // TestOffersWaitForNews: a question waits until there is news, its time is over, or the node stops; a caller that leaves is let go.
 func TestOffersWaitForNews(t *testing.T) {
 	t.Parallel()
