@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -159,10 +158,10 @@ func (e *Engine) recount(ctx context.Context) error {
 }
 
 func (e *Engine) countInUse(ctx context.Context, r store.Reader) (n int, err error) {
-	err = r.Range(store.Span{Prefix: []byte("s/")}, func(_, v []byte) error {
-		s := new(mdc.Session)
-		if err := json.Unmarshal(v, s); err != nil {
-			return fmt.Errorf("decode session: %w", err)
+	err = r.Range(store.Span{Prefix: []byte("s/")}, func(k, v []byte) error {
+		s, err := decodeSession(mdc.SessionID(k[len("s/"):]), v)
+		if err != nil {
+			return err
 		}
 		last, err := readAccess(r, s)
 		if err == nil && e.inUse(s, last) {

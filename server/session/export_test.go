@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
@@ -63,3 +64,15 @@ func (e *Engine) ForgetWhileFound(ctx context.Context, id mdc.SessionID) (found 
 
 // InMemory says whether this process would go on with a session without its store.
 func (e *Engine) InMemory(id mdc.SessionID) bool { s, _ := e.inMemory(id); return s != nil }
+
+// DropHeld takes a session out of memory; the store has it still.
+func (e *Engine) DropHeld(id mdc.SessionID) { e.dropHeld(id) }
+
+// AnswerFor lets the session id answer for another one.
+func (e *Engine) AnswerFor(ctx context.Context, id, incoming mdc.SessionID) error {
+	r, ok := e.residents.peek(id)
+	if !ok {
+		return errors.New("not in memory")
+	}
+	return e.index(ctx, r, incoming)
+}

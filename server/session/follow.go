@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,9 +127,9 @@ func (e *Engine) dropHeld(id mdc.SessionID) {
 // toldSession is for a session that is in memory here and was changed elsewhere. The event may be older than what is in
 // memory, so the store is asked.
 func (e *Engine) toldSession(ctx context.Context, id mdc.SessionID, v []byte) error {
-	told := new(mdc.Session)
-	if err := json.Unmarshal(v, told); err != nil {
-		return fmt.Errorf("decode session %s: %w", id, err)
+	told, err := decodeSession(id, v)
+	if err != nil {
+		return err
 	}
 	defer e.lock(told.SSOID)() // before looking: who reads the store for it holds what was read under the same lock
 	s, r := e.inMemory(id)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -10,6 +11,10 @@ import (
 
 // maxGiven is how many notes of given sessions may wait to be durable; whoever asks for one more waits for its own.
 const maxGiven = 256
+
+// noteAfter is how long a note waits before it is written: the partner that was answered is about to write the session, and where one disk or one
+// processor serves both, a note at once would hold that up.
+const noteAfter = 5 * time.Millisecond
 
 // given are the sessions that partners were just given and of which the note is on its way to the disk. In memory it counts at once:
 // whoever takes the sign-on next hears of it. What a crash takes along the partner makes good, since it has queued, durably and
@@ -101,6 +106,10 @@ func (e *Engine) noting(ctx context.Context) {
 	for n := range e.given.take(ctx) {
 		all.Go(func() {
 			defer e.given.done(n)
+			select {
+			case <-time.After(noteAfter):
+			case <-ctx.Done():
+			}
 			ctx, cancel := context.WithTimeout(n.ctx, callTimeout)
 			defer cancel()
 			_, _, err := e.noteGiven(ctx, n.s, n.to, "")

@@ -89,16 +89,31 @@ func TestCrashBeforeTheNoteOfAGivenSession(t *testing.T) {
 
 // What is given is noted by itself, with its record in the audit.
 func TestGivenIsNoted(t *testing.T) {
+	for _, end := range []string{"a moment passes", "the node ends"} {
+		t.Run(end, func(t *testing.T) { givenIsNoted(t, end) })
+	}
+}
+
+func givenIsNoted(t *testing.T, end string) {
 	w := newWorld(t, "NYDC", "LDC")
 	b := w.browser()
 	b.signIn("NYDC", "ann")
+	from, err := w.centers["NYDC"].sessions.Revision(t.Context())
+	must(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	var node sync.WaitGroup
 	node.Go(func() { must(t, w.centers["NYDC"].RunNode(ctx)) })
 	w.centers["NYDC"].AwaitNotes()
 	want(t, "at LDC", b.visit("LDC").Rule, session.AdoptedFound)
-	stop()
-	node.Wait() // what is under way is written before
+	if end == "the node ends" {
+		stop()
+		node.Wait() // what is under way is written before
+	} else {
+		err := w.centers["NYDC"].sessions.Watch(t.Context(), []byte("s/"), from, func([]store.Event) error { return store.ErrStop })
+		want(t, "the watch for the note", err, store.ErrStop)
+		stop()
+		node.Wait()
+	}
 	w.centers["NYDC"].reopen()
 	want(t, "known at NYDC", w.membersAt("NYDC"), "LDC")
 }

@@ -2,6 +2,8 @@ package session
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -32,9 +34,9 @@ func packSession(b []byte, s *mdc.Session) (_ []byte, ok bool) {
 	}
 	p.number(s.Level)
 	p.number(len(s.Attributes))
-	for name, value := range s.Attributes {
+	for _, name := range slices.Sorted(maps.Keys(s.Attributes)) { // two nodes pack one session alike
 		p.string(name)
-		p.string(value)
+		p.string(s.Attributes[name])
 	}
 	for _, list := range [...][]string{s.Groups, s.Methods, s.Members, s.Chain} {
 		p.strings(list)

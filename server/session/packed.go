@@ -27,6 +27,15 @@ func (e *Engine) keep(s *mdc.Session, last time.Time) {
 	e.packed.Put(id.slab(), slab.Record{Bytes: b, Until: s.ExpiresAt.Add(margin).Unix(), Time: last.UnixMilli()})
 }
 
+// keepRecord is keep for a session that is encoded as the store has it.
+func (e *Engine) keepRecord(s *mdc.Session, v []byte, last time.Time) {
+	if id, ok := parse128(string(s.ID)); ok && len(v) > 0 && v[0] == recordPacked {
+		e.packed.Put(id.slab(), slab.Record{Bytes: v[1:], Until: s.ExpiresAt.Add(margin).Unix(), Time: last.UnixMilli()})
+		return
+	}
+	e.keep(s, last)
+}
+
 // kept gives a session that is packed, as a new one, and the last access that is in the store.
 func (e *Engine) kept(id mdc.SessionID) (s *mdc.Session, last time.Time, ok bool) {
 	key, ok := parse128(string(id))

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 	"github.com/concord-access/terraform-provider-concord/server/session"
+	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
 // everything fills every field that there is, so that one which is added later is not forgotten here.
@@ -177,4 +179,44 @@ func TestUseOutlivesTheDecodedForm(t *testing.T) {
 	nydc.ForgetDecoded()
 	w.clock.Advance(idle)
 	want(t, "idle", b.authorize("long", "NYDC").Rule, session.ChallengeIdle)
+}
+
+// TestRecordForms: a session is packed in the store too; one that was written as JSON is read as before, and a damaged one is an error and no
+// session.
+func TestRecordForms(t *testing.T) {
+	w := newWorld(t, "NYDC")
+	nydc, b := w.centers["NYDC"], w.browser()
+	b.signIn("NYDC", "ann")
+	b.enter("shop", "NYDC", "NYDC")
+	s := b.authorize("shop", "NYDC").Session
+	key := []byte("s/" + s.ID)
+	rewrite := func(change func(v []byte) []byte) {
+		t.Helper()
+		must(t, nydc.sessions.Update(t.Context(), func(sw store.Writer) error {
+			v, err := sw.Get(key)
+			if err != nil {
+				return err
+			}
+			return sw.Put(key, change(v), time.Hour)
+		}))
+		nydc.DropHeld(s.ID)
+	}
+	rewrite(func(v []byte) []byte {
+		want(t, "the form of the record", v[0], 1)
+		former, err := json.Marshal(s)
+		must(t, err)
+		return former
+	})
+	d := b.authorize("shop", "NYDC")
+	if d.Session == nil || cmp.Diff(s, d.Session) != "" {
+		t.Fatalf("as JSON: %s %s", d.Rule, cmp.Diff(s, d.Session))
+	}
+	must(t, nydc.AnswerFor(t.Context(), s.ID, "AAAAAAAAAAAAAAAAAAAAAA"))
+	rewrite(func(v []byte) []byte {
+		want(t, "the form after a change", v[0], 1)
+		return v[:len(v)-1]
+	})
+	if d, err := nydc.Authorize(t.Context(), agents["shop"], session.AuthorizeInput{Scheme: "https", Host: "shop.example.com", Cookie: b.agentCookie("shop")}); err == nil {
+		t.Errorf("a damaged record: %v, rule %q; want an error", d.Session, d.Rule)
+	}
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -47,11 +46,7 @@ func readSession(r store.Reader, id mdc.SessionID) (*mdc.Session, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
-	s := new(mdc.Session)
-	if err := json.Unmarshal(v, s); err != nil {
-		return nil, fmt.Errorf("decode session %s: %w", id, err)
-	}
-	return s, nil
+	return decodeSession(id, v)
 }
 
 // readVia follows a key that holds a session's id.
@@ -82,14 +77,6 @@ func writeSession(w store.Writer, s *mdc.Session, now time.Time) error {
 		return err
 	}
 	return writeEncoded(w, s, v, now)
-}
-
-func encodeSession(s *mdc.Session) ([]byte, error) {
-	v, err := json.Marshal(s)
-	if err != nil {
-		return nil, fmt.Errorf("encode session %s: %w", s.ID, err)
-	}
-	return v, nil
 }
 
 // writeEncoded is writeSession for a record that is encoded already: what the store runs, it runs for one caller after another.
@@ -197,7 +184,7 @@ func (e *Engine) begin(ctx context.Context, s *mdc.Session, also func(store.Writ
 		p.giveBack()
 		return nil, fmt.Errorf("create session of %s: %w", s.SSOID, err)
 	}
-	e.keep(s, s.LastAccess)
+	e.keepRecord(s, v, s.LastAccess)
 	return e.hold(newResident(s, s.LastAccess)), nil
 }
 

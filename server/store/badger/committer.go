@@ -1,68 +1,121 @@
 package badger
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 
-	engine "github.com/dgraph-io/badger/v4"
-
-	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
-	"github.com/concord-access/terraform-provider-concord/server/store"
 	"github.com/concord-access/terraform-provider-concord/server/store/group"
-	"github.com/concord-access/terraform-provider-concord/server/store/mirror"
 )
 
 // committer runs update functions and commits what they wrote, a group at a time. A group is what queued up while the one
-// before it was being synced, and what comes soon of those who were answered with it: one caller alone never waits for others. All
-// fields belong to its goroutine.
+// before it was being made durable, and what comes soon of those who were answered with it: one caller alone never waits for others.
+//
+// Two workers do so in turns. While one has the turn, that is, writes its group, syncs it and answers, the other runs the functions
+// of the next group, which see what the first one is about to write. Nothing of a group is written before the one before it is on the
+// disk, so the database never has a later group without the earlier one.
 type committer struct {
-	s       *Store
-	overlay *overlay
-	base    *snapshot // what the functions of the group read below the overlay
+	s    *Store
+	turn chan struct{} // capacity 1: holds one thing, which the worker takes out that commits
 
-	batch   []*group.Request // taken from the queue; batch[:next] have had their turn
-	next    int
-	group   []*group.Request // whose functions ran and who wait for the commit
-	ops     int              // of the group, also of functions that failed: it bounds the overlay
-	bytes   int
-	commits uint64 // so many groups were committed in the life of the store; counted with a mirror only
-	gathering
-	stopped chan struct{} // closed when the goroutine has ended
+	preparing sync.Mutex       // guards the fields that follow; the next group's worker holds it until it has the turn
+	batch     []*group.Request // taken from the queue; batch[:next] have had their turn
+	next      int
+	making    *assembly
+	spare     *assembly
+	version   uint64 // of the last group with writes
+	commits   uint64 // so many groups were committed in the life of the store, counted with a mirror only
+
+	mu    sync.Mutex // guards ahead, and keeps it in step with the published snapshot
+	ahead *overlay   // of the group that is being made durable; nil = all that was written is published
+
+	gathering               // of the worker that has the turn, as is the next
+	sync      func() error  // makes what was committed durable
+	stopped   chan struct{} // closed when both workers have ended
 }
 
 // commitsKey holds the number of commits in the database, for comparison with the one in the mirror's file. No room's keys
 // start like this.
 const commitsKey = "\x00commits"
 
+func newCommitter(s *Store) *committer {
+	c := &committer{s: s, turn: make(chan struct{}, 1), making: newAssembly(s), spare: newAssembly(s), stopped: make(chan struct{})}
+	c.turn <- struct{}{}
+	if s.cfg.Mirror == nil {
+		c.gathering.share = 2
+	}
+	return c
+}
+
 // run works until the queue is closed and empty.
 func (c *committer) run() {
-	defer close(c.stopped)
-	defer c.abandon()
-	for range c.s.queue.Wake() {
-		for c.fill() {
-			c.commitGroup()
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Add(1)
+		go func() {
+			defer workers.Done() // also after a function that ends its goroutine
+			for g := c.prepare(); g != nil; g = c.prepare() {
+				c.finish(g)
+			}
+		}()
+	}
+	workers.Wait()
+	close(c.stopped)
+}
+
+// prepare gives the next group when it is its turn to be committed; nil when the queue is closed and empty.
+func (c *committer) prepare() (g *assembly) {
+	c.preparing.Lock()
+	defer c.preparing.Unlock()
+	ended := true
+	defer func() {
+		if ended {
+			c.abandon()
 		}
-		if _, closed := c.refill(); closed && c.next == len(c.batch) {
-			return
+	}()
+	if c.await() {
+		g = c.making
+		c.fill(g)
+		c.stage(g)
+		if !g.turn {
+			<-c.turn
 		}
+		c.mu.Lock()
+		if g.txn != nil {
+			c.ahead = g.overlay
+		}
+		c.mu.Unlock()
+		c.making, c.spare = c.spare, g
+	}
+	ended = false
+	return g
+}
+
+// abandon answers everybody when a worker's goroutine ends with requests open. That takes an update function that ends its
+// goroutine (runtime.Goexit, as testing's FailNow does): nothing it leaves can be committed. The other worker answers for its own group.
+func (c *committer) abandon() {
+	err := c.s.fail(errors.New("an update function ended the committer's goroutine"))
+	c.s.queue.Close()
+	g := c.making
+	rest, _ := c.s.queue.Take(nil)
+	for _, r := range slices.Concat(g.requests, c.batch[c.next:], rest) {
+		r.Answer(err)
+	}
+	c.batch, c.next = nil, 0
+	if g.turn {
+		c.turn <- struct{}{}
 	}
 }
 
-// abandon answers everybody when the goroutine ends with requests open. That takes an update function that ends its
-// goroutine (runtime.Goexit, as testing's FailNow does): nothing it leaves can be committed.
-func (c *committer) abandon() {
-	if c.next == len(c.batch) && len(c.group) == 0 {
-		return
-	}
-	err := c.s.fail(errors.New("an update function ended the committer's goroutine"))
-	c.s.queue.Close()
-	open := append(c.group, c.batch[c.next:]...)
-	rest, _ := c.s.queue.Take(nil)
-	for _, r := range append(open, rest...) {
-		r.Answer(err)
+// await waits for a request; false = there will be none.
+func (c *committer) await() bool {
+	for {
+		more, closed := c.refill()
+		if more || closed {
+			return more
+		}
+		<-c.s.queue.Wake()
 	}
 }
 
@@ -77,17 +130,15 @@ func (c *committer) refill() (more, closed bool) {
 	return len(c.batch) > 0, closed
 }
 
-// fill runs functions until none waits or the group has reached half of a Badger transaction. One that would need more
-// than what is left of the other half is run again as the first of the next group. False = nobody waits.
-func (c *committer) fill() bool {
-	c.overlay.reset()
-	clear(c.group)
-	c.group, c.ops, c.bytes = c.group[:0], 0, 0
+// fill runs functions until none waits and the group before is durable, or the group has reached half of a Badger transaction. One that
+// would need more than what is left of the other half is run again as the first of the next group.
+func (c *committer) fill(g *assembly) {
+	c.begin(g)
+	defer g.base.release()
 	refusal := c.refusal()
-	c.base = c.s.current.Load() // stays valid: only this goroutine replaces it
-	for c.ops < c.s.limits.Ops/2 && c.bytes < c.s.limits.Bytes/2 {
+	for g.ops < c.s.limits.Ops/2 && g.bytes < c.s.limits.Bytes/2 {
 		if more, _ := c.refill(); !more {
-			if c.gathering.more(len(c.group), c.s.queue.Wake()) {
+			if c.more(g) {
 				continue
 			}
 			break
@@ -97,14 +148,35 @@ func (c *committer) fill() bool {
 		if !r.Claim() {
 			continue
 		}
-		c.group = append(c.group, r) // before its turn: it must be answered even if it ends this goroutine
-		if r.Err = refusal; refusal == nil && !c.turn(r) {
+		g.requests = append(g.requests, r) // before its turn: it must be answered even if it ends this goroutine
+		if r.Err = refusal; refusal == nil && !g.run(r) {
 			r.Again()
-			c.group, c.next = c.group[:len(c.group)-1], c.next-1
+			g.requests, c.next = g.requests[:len(g.requests)-1], c.next-1
 			break
 		}
 	}
-	return len(c.group) > 0
+}
+
+// begin starts a group above what is published and what is about to be.
+func (c *committer) begin(g *assembly) {
+	g.reset()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g.overlay.below, g.base = c.ahead, c.s.current.Load()
+	g.base.retain() // it is the store's until another is published, under mu
+}
+
+// more waits for another caller, and says whether one came. Until the group before is durable that costs nobody anything.
+func (c *committer) more(g *assembly) bool {
+	if !g.turn {
+		select {
+		case <-c.s.queue.Wake():
+			return true
+		case <-c.turn:
+			g.turn = true
+		}
+	}
+	return c.gathering.more(len(g.requests), c.s.queue.Wake())
 }
 
 // refusal is why no update may run now; nil when they may.
@@ -113,134 +185,6 @@ func (c *committer) refusal() error {
 		return e
 	}
 	return c.s.space.check()
-}
-
-// turn runs one function and keeps or drops its writes. False = others of the group left it too little room.
-func (c *committer) turn(r *group.Request) bool {
-	c.overlay.begin()
-	w := &writer{c: c}
-	err := c.call(r.Fn, w)
-	w.over = true
-	if w.crowded {
-		c.overlay.rollback()
-		return false
-	}
-	c.ops += w.ops + 1
-	c.bytes += w.bytes
-	if err == nil {
-		err = w.err
-	}
-	if r.Err = err; err != nil {
-		c.overlay.rollback()
-		return true
-	}
-	r.Events = c.overlay.events()
-	return true
-}
-
-// call turns a panic of fn into its error.
-func (c *committer) call(fn func(store.Writer) error, w *writer) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.s.cfg.Logger.Error("update function panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("run update: panic: %v", p)
-		}
-	}()
-	return fn(w)
-}
-
-// commitGroup makes the group durable, lets views and watches see it and answers its callers, in this order. When the
-// commit fails, functions that failed by themselves get its error too: they may have failed because of what they saw of
-// the others.
-func (c *committer) commitGroup() {
-	done := c.gathering.end(len(c.group))
-	err := c.commit()
-	done()
-	for i, r := range c.group {
-		if err != nil {
-			r.Err = err
-		}
-		c.group[i] = nil // answered
-		r.Answer(r.Err)
-	}
-	c.group = c.group[:0]
-	c.point("commit.answered")
-}
-
-// commit writes the overlay. An overlay without writes needs nothing. What Badger has synced can be seen at once, before the
-// mirror stands: a database that is ahead of its mirror is sound, so nobody who reads need wait for the second sync, and what
-// is shipped elsewhere leaves while it runs. Only the writers wait for it.
-func (c *committer) commit() error {
-	if !c.overlay.dirty() {
-		return nil
-	}
-	txn := c.s.db.NewTransaction(true)
-	defer txn.Discard()
-	for key, e := range c.overlay.entries {
-		if err := stage(txn, key, e); err != nil {
-			return fmt.Errorf("stage group: %w", err) // nothing is written yet
-		}
-	}
-	commits := c.commits + 1
-	if c.s.mirror != nil {
-		if err := txn.Set([]byte(commitsKey), wrap(binary.BigEndian.AppendUint64(nil, commits), 0)); err != nil {
-			return fmt.Errorf("stage group: %w", err)
-		}
-	}
-	c.point("commit.before")
-	if err := txn.Commit(); err != nil {
-		return c.s.fail(fmt.Errorf("commit group: %w", err))
-	}
-	if err := c.s.log.sync(); err != nil {
-		return c.s.fail(fmt.Errorf("commit group: %w", err))
-	}
-	c.commits = commits
-	c.point("commit.done")
-	c.s.publishSnapshot()
-	c.s.changes.add(c.group)
-	c.s.space.wrote(int64(c.bytes))
-	c.point("commit.seen")
-	if err := c.mirrorGroup(); err != nil {
-		return c.s.fail(fmt.Errorf("mirror group: %w", err))
-	}
-	c.point("commit.mirrored")
-	return nil
-}
-
-// point is a failpoint of the store that has a mirror: where nothing acknowledged may be lost.
-func (c *committer) point(name string) {
-	if c.s.mirror != nil {
-		failpoint.Here(name)
-	}
-}
-
-func stage(txn *engine.Txn, key string, e entry) error {
-	switch e.kind {
-	case put:
-		return txn.SetEntry(&engine.Entry{Key: []byte(key), Value: e.raw, ExpiresAt: e.expires})
-	case deleted:
-		return txn.Delete([]byte(key))
-	}
-	return nil
-}
-
-// mirrorGroup writes the mirrored key's new value, if the group has one.
-func (c *committer) mirrorGroup() error {
-	if c.s.mirror == nil {
-		return nil
-	}
-	if err := c.s.mirror.Count(c.commits); err != nil {
-		return err
-	}
-	e := c.overlay.entries[string(c.s.cfg.Mirror.Key)]
-	if e.kind == absent {
-		return nil
-	}
-	content := mirror.Content{Present: e.kind == put}
-	if content.Present {
-		content.Value, _, _ = unwrap(e.raw)
-	}
-	return c.s.mirror.Write(content)
 }
 
 // clockNow is the clock's time, but never before what a read has seen: a key put with a time to live after the clock was

@@ -59,7 +59,7 @@ func (s *Store) Load(ctx context.Context, records []store.Record) error {
 			if r.Expires > 0 {
 				e.expires = uint64(r.Expires)
 			}
-			w.c.overlay.set(r.Key, e)
+			w.g.overlay.set(r.Key, e)
 		}
 		return nil
 	})

@@ -18,9 +18,10 @@ func AwaitQueued(s *Store, n int) {
 	}
 }
 
-// Gathers says whether a group of n, after one of last, gets another caller: one who is there already, or comes never.
-func Gathers(last, n int, comes bool) bool {
-	g := gathering{last: last, took: time.Millisecond}
+// Gathers says whether a group of n, after one of last, gets another caller: one who is there already, or comes never. Callers keep together in
+// so many parts as share says.
+func Gathers(last, n, share int, comes bool) bool {
+	g := gathering{share: share, last: last, took: time.Millisecond}
 	wake := make(chan struct{}, 1)
 	if comes {
 		wake <- struct{}{}
@@ -29,4 +30,12 @@ func Gathers(last, n int, comes bool) bool {
 	another := g.more(n, wake)
 	g.end(n)()
 	return another
+}
+
+// OnFirstSync lets fn stand in for the next sync of the log. Nothing may be under way.
+func OnFirstSync(s *Store, fn func() error) {
+	s.committer.sync = func() error {
+		s.committer.sync = s.log.sync
+		return fn()
+	}
 }

@@ -9,8 +9,9 @@ const (
 
 // gathering keeps callers together who come in step: those of one group are answered at once and come back one after another. The
 // first of them would else be committed alone while the others are under way, and each group costs two syncs, and in every clone a
-// page with two more. All fields belong to the committer's goroutine.
+// page with two more. All fields belong to the worker that has the turn.
 type gathering struct {
+	share int           // where a group more costs little: into so many parts, one of which is made while another is synced
 	last  int           // how many the last group had
 	took  time.Duration // its commit
 	timer *time.Timer   // of the group in the making; nil = it waits for nobody yet
@@ -19,7 +20,7 @@ type gathering struct {
 // more waits for another caller of a group that has n so far, and says whether one came. No group waits longer than a commit took, so
 // that who waits in vain loses no more than what it would have been to come a moment later.
 func (g *gathering) more(n int, wake <-chan struct{}) bool {
-	if n == 0 || n >= g.last || g.last < leastGather {
+	if n == 0 || n*max(1, g.share) >= g.last || g.last < leastGather {
 		return false
 	}
 	if g.timer == nil {

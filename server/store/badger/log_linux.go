@@ -58,6 +58,7 @@ func (l *syncedLog) take(number int) error {
 		_ = l.file.Close() // synced with its last commit
 	}
 	l.number, l.file, l.next = number, file, l.path(number+1)
+	touchedAtRandom(file)
 	return syncDir(l.dir)
 }
 

@@ -2,8 +2,10 @@ package badger_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -56,4 +58,42 @@ func TestLogThatCannotBeSynced(t *testing.T) {
 	if _, err := get(t, s, "b"); err == nil {
 		t.Error("a commit that was not synced is seen")
 	}
+}
+
+// The system reads nothing ahead into the map of the log that is written: a sync would write all of it again and again.
+func TestTouchesTheLogAtRandom(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, badger.Config{Dir: dir, MemTableBytes: 8 << 20})
+	first := badger.SyncedLog(s)
+	for i := 0; badger.SyncedLog(s) == first; i++ {
+		flags := flagsOfMap(t, filepath.Join(dir, badger.SyncedLog(s)))
+		if !slices.Contains(flags, "rr") {
+			t.Fatalf("the map of %s has the flags %v; want rr among them", badger.SyncedLog(s), flags)
+		}
+		put(t, s, fmt.Sprintf("k%03d", i), noise(900<<10))
+	}
+	if flags := flagsOfMap(t, filepath.Join(dir, badger.SyncedLog(s))); !slices.Contains(flags, "rr") {
+		t.Errorf("the map of the second log has the flags %v; want rr among them", flags)
+	}
+}
+
+// flagsOfMap gives what proc(5) calls VmFlags, of the map of a file of this process.
+func flagsOfMap(t *testing.T, name string) []string {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := false
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line)
+		switch {
+		case within && fields[0] == "VmFlags:":
+			return fields[1:]
+		case !strings.HasSuffix(fields[0], ":"):
+			within = strings.HasSuffix(strings.TrimSpace(line), " "+name)
+		}
+	}
+	t.Fatalf("no map of %s", name)
+	return nil
 }

@@ -40,7 +40,8 @@ func Open(cfg Config) (*Store, error) {
 			return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
 		}
 	}
-	s.publishSnapshot()
+	s.committer.sync, s.committer.version = s.log.sync, db.MaxVersion()
+	s.publishSnapshot(s.committer.version)
 	if err := s.countCommits(); err != nil {
 		_ = s.closeUnused()
 		return nil, fmt.Errorf("open store %s: %w", cfg.Dir, err)
@@ -78,7 +79,8 @@ func newStore(cfg Config, db *engine.DB) *Store {
 	s := &Store{cfg: cfg, db: db, limits: limitsOf(db), queue: group.NewQueue()}
 	s.changes = newChanges(store.Revision(time.Now().UnixMicro()))
 	s.space = &spaceGuard{dir: cfg.Dir, least: cfg.MinFree, free: cfg.FreeBytes, reserve: func() int64 { return compactionReserve(db) }}
-	s.committer = &committer{s: s, overlay: newOverlay(), stopped: make(chan struct{})}
+	s.live.drop, s.live.ended = db.SetDiscardTs, map[uint64]bool{}
+	s.committer = newCommitter(s)
 	return s
 }
 
@@ -176,7 +178,7 @@ func openOnce(cfg Config) (db *engine.DB, err error) {
 			return nil, err
 		}
 	}
-	return engine.Open(cfg.engineOptions())
+	return engine.OpenManaged(cfg.engineOptions())
 }
 
 // recovered turns Badger's panics over damaged files into errors.

@@ -30,8 +30,10 @@ type change struct {
 	before entry
 }
 
-// overlay holds the writes of the group in the making. Only the committer's goroutine touches it.
+// overlay holds the writes of the group in the making. Only the worker that makes the group touches it; once it is to be committed it
+// stays as it is, and the next group's functions read it too.
 type overlay struct {
+	below   *overlay // of the group before while that is not published; of it the entries alone count, not what is below it
 	entries map[string]entry
 	sorted  []string // keys of entries in ascending order, but for those in fresh
 	fresh   []string // keys added since the last ordered
@@ -43,6 +45,7 @@ func newOverlay() *overlay { return &overlay{entries: map[string]entry{}} }
 
 // reset empties the overlay for the next group.
 func (o *overlay) reset() {
+	o.below = nil
 	const keep = 4096 // clearing a map costs as much as it once held
 	if len(o.entries) > keep {
 		o.entries, o.sorted, o.fresh, o.undo = map[string]entry{}, nil, nil, nil
@@ -57,6 +60,15 @@ func (o *overlay) begin() {
 	o.turn++
 	clear(o.undo) // lets go of the values before
 	o.undo = o.undo[:0]
+}
+
+// get is what is to become of a key.
+func (o *overlay) get(key string) entry {
+	e := o.entries[key]
+	if e.kind == absent && o.below != nil {
+		e = o.below.entries[key]
+	}
+	return e
 }
 
 func (o *overlay) set(key []byte, e entry) {
@@ -105,9 +117,18 @@ func (o *overlay) events() []store.Event {
 	return events
 }
 
-// ordered gives the keys that start with prefix in ascending order. Sorting waits until somebody asks, so that a group
-// without ranges pays nothing.
+// ordered gives the keys that start with prefix in ascending order, each once.
 func (o *overlay) ordered(prefix []byte) []string {
+	keys := o.own(prefix)
+	if o.below == nil {
+		return keys
+	}
+	return slices.Compact(mergeSorted(slices.Clone(keys), o.below.own(prefix)))
+}
+
+// own is ordered without what is below. Sorting waits until somebody asks, so that a group
+// without ranges pays nothing.
+func (o *overlay) own(prefix []byte) []string {
 	if len(o.fresh) > 0 {
 		slices.Sort(o.fresh)
 		o.sorted = mergeSorted(o.sorted, o.fresh)

@@ -152,7 +152,7 @@ func newAbove(over *overlay, sp span) above {
 
 func (a *above) key() []byte {
 	for ; a.i >= 0 && a.i < len(a.keys); a.i += a.step {
-		if a.over.entries[a.keys[a.i]].kind != absent {
+		if a.over.get(a.keys[a.i]).kind != absent {
 			return []byte(a.keys[a.i])
 		}
 	}
@@ -161,7 +161,7 @@ func (a *above) key() []byte {
 
 // take gives the entry under key() and goes on.
 func (a *above) take() entry {
-	e := a.over.entries[a.keys[a.i]]
+	e := a.over.get(a.keys[a.i])
 	a.i += a.step
 	return e
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	engine "github.com/dgraph-io/badger/v4"
@@ -12,22 +11,21 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/store"
 )
 
-// snapshot is a read-only Badger transaction that all views since one commit share. A transaction of its own for each view
-// would cost two messages to Badger's watermark goroutine; only the committer writes, so they would all read the same.
-// Badger's read-only transactions keep no state of their reads and may be read from many goroutines.
+// snapshot is a read-only Badger transaction that all views since one commit share; only the committer writes, so each would read the same.
+// The store numbers the versions itself (Badger calls that managed): Badger's own numbers pass through two goroutines for each commit. Badger's read-only transactions keep no state of their reads and may be read from many goroutines.
 type snapshot struct {
 	txn  *engine.Txn
 	refs atomic.Int64 // the store's own and one for each view; 0 = discarded
-	live *sync.WaitGroup
+	live *versions
 
 	spoiled atomic.Bool // a read of it panicked: see damaged
 }
 
-// publishSnapshot lets later views see all that is committed. Called by Open and then only by the committer.
-func (s *Store) publishSnapshot() {
-	next := &snapshot{txn: s.db.NewTransaction(false), live: &s.live}
+// publishSnapshot lets later views see all that is committed up to version. Called by Open and then only by the committer.
+func (s *Store) publishSnapshot(version uint64) {
+	next := &snapshot{txn: s.db.NewTransactionAt(version, false), live: &s.live}
 	next.refs.Store(1)
-	s.live.Add(1)
+	s.live.begin(version)
 	if last := s.current.Swap(next); last != nil {
 		last.release()
 	}
@@ -66,7 +64,7 @@ func (p *snapshot) release() {
 	if !p.spoiled.Load() {
 		p.txn.Discard()
 	}
-	p.live.Done()
+	p.live.end(p.txn.ReadTs())
 }
 
 // view is the Reader of one View.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +29,7 @@ type Store struct {
 	lost      uint64         // see LostCommits
 
 	current atomic.Pointer[snapshot] // what a View reads; nil when closed
-	live    sync.WaitGroup           // snapshots not yet discarded
+	live    versions                 // of snapshots not yet discarded
 	closing atomic.Bool              // long ranges end when it is set
 	latest  atomic.Int64             // Unix seconds, the latest time that a read has seen
 	broken  atomic.Pointer[fault.Error]
@@ -102,7 +101,7 @@ func (s *Store) Close() error {
 	if last := s.current.Swap(nil); last != nil {
 		last.release()
 	}
-	s.live.Wait()
+	s.live.wait()
 	err := firstError(s.closeEngine(), s.log.close())
 	if s.mirror != nil {
 		err = firstError(err, s.mirror.Close())

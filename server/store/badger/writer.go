@@ -17,9 +17,9 @@ var (
 // enginePrefix begins Badger's own keys, which it hides and refuses.
 const enginePrefix = "!badger!"
 
-// writer is the Writer of one update function: the committer's overlay over the last snapshot.
+// writer is the Writer of one update function: the group's overlay over the last snapshot.
 type writer struct {
-	c        *committer
+	g        *assembly
 	ops      int
 	bytes    int
 	visiting int   // ranges under way
@@ -33,13 +33,13 @@ func (w *writer) Get(key []byte) ([]byte, error) {
 	if w.over {
 		return nil, errOver
 	}
-	switch e := w.c.overlay.entries[string(key)]; e.kind {
+	switch e := w.g.overlay.get(string(key)); e.kind {
 	case put:
-		return w.c.s.decode(e.raw)
+		return w.g.s.decode(e.raw)
 	case deleted:
 		return nil, store.ErrNotFound
 	}
-	return w.c.s.get(w.c.base, key)
+	return w.g.s.get(w.g.base, key)
 }
 
 // Range merges the overlay with the database.
@@ -49,7 +49,7 @@ func (w *writer) Range(sp store.Span, visit func(key, value []byte) error) error
 	}
 	w.visiting++
 	defer func() { w.visiting-- }()
-	return w.c.s.scan(w.c.base, w.c.overlay, sp, never, visit)
+	return w.g.s.scan(w.g.base, w.g.overlay, sp, never, visit)
 }
 
 func never() error { return nil }
@@ -61,12 +61,12 @@ func (w *writer) Put(key, value []byte, ttl time.Duration) error {
 	}
 	e := entry{kind: put}
 	if ttl > 0 {
-		e.raw = wrap(value, expiry(w.c.s.clockNow(), ttl))
+		e.raw = wrap(value, expiry(w.g.s.clockNow(), ttl))
 		e.expires = uint64(expiry(time.Now(), ttl))
 	} else {
 		e.raw = wrap(value, 0)
 	}
-	w.c.overlay.set(key, e)
+	w.g.overlay.set(key, e)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (w *writer) Delete(key []byte) error {
 	if err := w.admit(key, nil, 0); err != nil {
 		return err
 	}
-	w.c.overlay.set(key, entry{kind: deleted})
+	w.g.overlay.set(key, entry{kind: deleted})
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (w *writer) admit(key, value []byte, ttl time.Duration) error {
 }
 
 func (w *writer) refusal(key, value []byte, ttl time.Duration) error {
-	limits := w.c.s.limits
+	limits := w.g.s.limits
 	switch {
 	case w.over:
 		return errOver
@@ -102,15 +102,15 @@ func (w *writer) refusal(key, value []byte, ttl time.Duration) error {
 		return fmt.Errorf("write key %q: the time to live %v is below zero", key, ttl)
 	case len(key) > maxKey || len(value) > maxValue:
 		return store.ErrTooLarge
-	case w.c.ops+w.ops >= limits.Ops || w.c.bytes+w.bytes+len(key)+len(value) > limits.Bytes:
-		w.crowded = w.c.ops > 0
+	case w.g.ops+w.ops >= limits.Ops || w.g.bytes+w.bytes+len(key)+len(value) > limits.Bytes:
+		w.crowded = w.g.ops > 0
 		return store.ErrTooLarge
 	}
 	return w.mirrorRefusal(key, value, ttl)
 }
 
 func (w *writer) mirrorRefusal(key, value []byte, ttl time.Duration) error {
-	m := w.c.s.cfg.Mirror
+	m := w.g.s.cfg.Mirror
 	switch {
 	case m == nil || !bytes.Equal(key, m.Key):
 		return nil
