@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/concord-access/terraform-provider-concord/server/config"
 )
@@ -144,28 +141,6 @@ func (m *EtcdMember) run() {
 }
 
 func (m *EtcdMember) log() string { return m.dir + ".log" }
-
-// Snapshot writes what `etcdctl snapshot save` writes, of the first member.
-func (c *Etcd) Snapshot(file string) {
-	c.t.Helper()
-	conn, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints()[:1], DialTimeout: patience})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // it was only read from
-	in, err := conn.Snapshot(c.t.Context())
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer in.Close() //nolint:errcheck // likewise
-	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = io.Copy(out, in)
-	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		c.t.Fatal(err)
-	}
-}
 
 // Restore kills all members, puts a snapshot in the place of their data as docs/etcd.md says, and starts them.
 func (c *Etcd) Restore(etcdutl, snapshot string) {

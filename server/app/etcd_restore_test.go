@@ -1,12 +1,16 @@
 package app_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/concord-access/terraform-provider-concord/internal/client"
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
@@ -41,7 +45,7 @@ func TestRestoreOnEtcd(t *testing.T) {
 		}
 		saved[n] = raw
 	}
-	c.Snapshot(snapshot)
+	saveSnapshot(t, c, snapshot)
 	for _, n := range nodes { // so that either node's head record is ahead of it
 		n.Put("/v1/groups/"+n.View().NodeName, wire.Group{Name: n.View().NodeName})
 	}
@@ -85,5 +89,27 @@ func TestRestoreOnEtcd(t *testing.T) {
 	var kept wire.Conflicts // what was written after the restore, and nobody else has
 	if two.Get("/v1/replication/conflicts", &kept); len(kept.Items) != 1 || kept.Items[0].Reason != wire.ConflictOverwritten || kept.Items[0].Records != 1 {
 		t.Errorf("conflict files %+v", kept)
+	}
+}
+
+// saveSnapshot writes what `etcdctl snapshot save` writes.
+func saveSnapshot(t *testing.T, c *testkit.Etcd, file string) {
+	t.Helper()
+	conn, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints()[:1], DialTimeout: testkit.Limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in, err := conn.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
+	if err == nil {
+		_, err = io.Copy(out, in)
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
