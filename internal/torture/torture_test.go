@@ -135,6 +135,9 @@ func TestVersions(t *testing.T) { quick(t, "FLT-27") }
 // TestHerd proves FLT-28 with one clone: a hundred agents come back to a master that was killed.
 func TestHerd(t *testing.T) { quick(t, "FLT-28") }
 
+// TestOverload proves FLT-29 for a few seconds: who is asked five times what it can do says so, and goes on.
+func TestOverload(t *testing.T) { quick(t, "FLT-29") }
+
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.
 func TestModel(t *testing.T) {
 	t.Parallel()

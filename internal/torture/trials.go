@@ -37,5 +37,6 @@ func trials() []trial {
 		{"FLT-24-nodes", "violations", 1, 10, nodesUnderKills}, // a run is a minute
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 		{"FLT-28", "refused-or-late", 1, 5, herd},
+		{"FLT-29", "promises-broken", 3, 60, overload}, // a run is a second
 	}
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/concord-access/terraform-provider-concord/internal/testkit"
+)
+
+// recovers asks one request of each kind until it is done, and waits until nothing is held back any more.
+func (o *overloaded) recovers(rest map[string]float64) {
+	o.s.Helper()
+	begin := time.Now()
+	for _, d := range o.all() {
+		o.at.Within(testkit.Limit, d.name+" are served again", func() bool {
+			a, err := d.lines[0].ask(o.s.Context(), d.word(0, 1<<30))
+			return err == nil && d.good(a)
+		})
+	}
+	took := time.Since(begin)
+	for _, d := range o.all() {
+		d.close()
+	}
+	var now map[string]float64
+	o.at.Within(testkit.Limit, "nothing is left of the load", func() bool {
+		now = o.figures()
+		return now["concord_pressure_level"] == 0 && now["go_goroutines"] <= rest["go_goroutines"]+50
+	})
+	testkit.InStep(o.at, o.clone)
+	o.note("served again after %s; goroutines %.0f, at most %.0f, afterwards %.0f; resident %.0f MiB, at most %.0f MiB",
+		took.Round(time.Millisecond), rest["go_goroutines"], o.highest["go_goroutines"], now["go_goroutines"], rest[resident]/(1<<20), o.highest[resident]/(1<<20))
+	if o.long() && took > 3*time.Second {
+		o.s.broke("after the load it took %s until all was served again", took)
+	}
+}
+
+const resident = "process_resident_memory_bytes"
+
+func (o *overloaded) note(format string, args ...any) {
+	o.s.figures = append(o.s.figures, fmt.Sprintf(format, args...))
+	o.s.Logf(format, args...)
+}
+
+// long says whether the load lasted long enough to be judged as promised; else it shares the machine with other tests.
+func (o *overloaded) long() bool { return o.s.runs >= overloadLong }
+
+// judge holds what was seen against what is promised.
+func (o *overloaded) judge(load map[*demand]*tally, rest map[string]float64) {
+	o.s.Helper()
+	lines := 0
+	for _, d := range o.all() {
+		t := load[d]
+		lines += len(d.lines)
+		o.note("%s: asked for %.0f/s, %d done (%.0f%% of the peak), %d told to come again, %d not sent, p99 %s", d.name, overloadFactor*d.peak,
+			t.good.Load(), 100*o.rate(t)/d.peak, t.shed.Load(), t.unsent.Load(), t.late().Round(100*time.Microsecond))
+		if t.wrong.Load() > 0 {
+			o.s.broke("%d answers to %s were wrong, the first was %s", t.wrong.Load(), d.name, *t.first.Load())
+		}
+	}
+	want := overloadFloor
+	if o.long() {
+		want = overloadGood
+	}
+	if got := o.rate(load[o.decisions]) / o.decisions.peak; got < want {
+		o.s.broke("decisions fell to %.0f%% of their peak", 100*got)
+	}
+	if a, b := load[o.changes].share(), load[o.signIns].share(); a < b {
+		o.s.broke("%.0f%% of the changes were made, and %.0f%% of the sign-ins", 100*a, 100*b)
+	}
+	for _, d := range []*demand{o.changes, o.signIns} {
+		if load[d].good.Load() == 0 {
+			o.s.broke("no %s were served at all", d.name)
+		}
+	}
+	if most := rest["go_goroutines"] + float64(3*lines) + 200; o.highest["go_goroutines"] > most {
+		o.s.broke("there were %.0f goroutines, over %d connections", o.highest["go_goroutines"], lines)
+	}
+	if o.highest[resident] > rest[resident]+overloadMemory {
+		o.s.broke("the server grew from %.0f to %.0f MiB", rest[resident]/(1<<20), o.highest[resident]/(1<<20))
+	}
+	o.note("%d of %d people were taken over by the clone under load", o.adopted, o.asked)
+	if 2*o.adopted < o.asked || o.long() && 10*o.adopted < 9*o.asked {
+		o.s.broke("%d of %d people were taken over by the clone", o.adopted, o.asked)
+	}
+	if o.began == o.seen {
+		o.s.broke("the clone stood at sequence %d during the whole load", o.seen)
+	}
+}
+
+// rate is the good answers a second.
+func (o *overloaded) rate(t *tally) float64 { return float64(t.good.Load()) / float64(o.s.runs) }
+
+// figures reads the master's /metrics.
+func (o *overloaded) figures() map[string]float64 {
+	o.s.Helper()
+	out := map[string]float64{}
+	a, err := o.metrics.ask(o.s.Context(), request(http.MethodGet, "/metrics", o.metrics.address, "Bearer "+o.at.Token, ""))
+	if err != nil || a.status != http.StatusOK {
+		o.s.broke("the figures cannot be read: %d %v", a.status, err)
+	}
+	for row := range strings.Lines(a.body) {
+		var name string
+		var v float64
+		if n, _ := fmt.Sscan(row, &name, &v); n == 2 {
+			out[name] = v
+		}
+	}
+	return out
+}
