@@ -116,17 +116,20 @@ func (o *overloaded) measure() {
 			lines = 8
 		}
 		_, warm := d.closed(o.s.Context(), lines, took/4)
+		before := o.figures()[processor]
 		rate, t := d.closed(o.s.Context(), lines, took)
+		used := (o.figures()[processor] - before) / took.Seconds()
 		if t.wrong.Load()+warm.wrong.Load() > 0 {
 			o.s.Fatalf("%s alone: %d wrong, %s", d.name, t.wrong.Load(), *t.first.Load())
 		}
 		d.peak = max(rate, 1)
-		o.s.figures = append(o.s.figures, fmt.Sprintf("peak of %s %.0f/s, p99 %s", d.name, rate, t.late().Round(10*time.Microsecond)))
+		o.s.figures = append(o.s.figures, fmt.Sprintf("peak of %s %.0f/s over %d connections with %.2f cores, p99 %s", d.name, rate, lines, used, t.late().Round(10*time.Microsecond)))
 	}
 }
 
 // load asks for five times the peak of each kind at once, and looks at the server and its clone meanwhile.
 func (o *overloaded) load(took time.Duration) map[*demand]*tally {
+	before := o.figures()[processor]
 	out, group, done := map[*demand]*tally{}, sync.WaitGroup{}, make(chan struct{})
 	var mu sync.Mutex // guards out
 	for _, d := range o.all() {
@@ -142,6 +145,7 @@ func (o *overloaded) load(took time.Duration) map[*demand]*tally {
 		o.look()
 		select {
 		case <-done:
+			o.note("under load the server has %.2f cores", (o.figures()[processor]-before)/took.Seconds())
 			return out
 		case <-time.After(500 * time.Millisecond):
 		}

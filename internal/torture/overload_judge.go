@@ -36,7 +36,10 @@ func (o *overloaded) recovers(rest map[string]float64) {
 	}
 }
 
-const resident = "process_resident_memory_bytes"
+const (
+	resident  = "process_resident_memory_bytes"
+	processor = "process_cpu_seconds_total"
+)
 
 func (o *overloaded) note(format string, args ...any) {
 	o.s.figures = append(o.s.figures, fmt.Sprintf(format, args...))
