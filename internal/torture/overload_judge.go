@@ -56,8 +56,8 @@ func (o *overloaded) judge(load map[*demand]*tally, rest map[string]float64) {
 	for _, d := range o.all() {
 		t := load[d]
 		lines += len(d.lines)
-		o.note("%s: asked for %.0f/s, %d done (%.0f%% of the peak), %d told to come again, %d not sent, p99 %s", d.name, overloadFactor*d.peak,
-			t.good.Load(), 100*o.rate(t)/d.peak, t.shed.Load(), t.unsent.Load(), t.late().Round(100*time.Microsecond))
+		o.note("%s: asked for %.0f/s, %d done (%.0f/s, %.0f%% of the peak), %d told to come again, %d not sent, p99 %s", d.name, overloadFactor*d.peak,
+			t.good.Load(), o.rate(t), 100*o.rate(t)/d.peak, t.shed.Load(), t.unsent.Load(), t.late().Round(100*time.Microsecond))
 		if t.wrong.Load() > 0 {
 			o.s.broke("%d answers to %s were wrong, the first was %s", t.wrong.Load(), d.name, *t.first.Load())
 		}
@@ -66,8 +66,8 @@ func (o *overloaded) judge(load map[*demand]*tally, rest map[string]float64) {
 	if o.long() {
 		want = overloadGood
 	}
-	if got := o.rate(load[o.decisions]) / o.decisions.peak; got < want {
-		o.s.broke("decisions fell to %.0f%% of their peak", 100*got)
+	if got := o.rate(load[o.decisions]) / o.decisions.mean; got < want {
+		o.s.broke("decisions fell to %.0f%% of their peak of %.0f/s", 100*got, o.decisions.mean)
 	}
 	if a, b := load[o.changes].share(), load[o.signIns].share(); a < b {
 		o.s.broke("%.0f%% of the changes were made, and %.0f%% of the sign-ins", 100*a, 100*b)

@@ -16,6 +16,7 @@ import (
 // server, and a client of the library would take more of it than the server does.
 type line struct {
 	address string
+	from    string // own address; "" = any
 	tls     *tls.Config
 	conn    net.Conn
 	in      *bufio.Reader
@@ -55,13 +56,22 @@ func (l *line) open(ctx context.Context) error {
 	if l.conn != nil {
 		return nil
 	}
-	d := tls.Dialer{NetDialer: &net.Dialer{Timeout: answerLimit}, Config: l.tls}
+	d := tls.Dialer{NetDialer: dialer(l.from), Config: l.tls}
 	c, err := d.DialContext(ctx, "tcp", l.address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	l.conn, l.in = c, bufio.NewReaderSize(c, 4<<10)
 	return nil
+}
+
+// dialer connects from an address of this machine.
+func dialer(from string) *net.Dialer {
+	d := &net.Dialer{Timeout: answerLimit}
+	if from != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return d
 }
 
 func (l *line) exchange(request []byte) (a answer, err error) {

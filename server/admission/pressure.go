@@ -18,7 +18,7 @@ const (
 	interval = 100 * time.Millisecond
 	looks    = 4 // in an interval
 
-	signInLevels = 5 // the checks of passwords shrink in these, by half each
+	signInLevels = 4 // the checks of passwords shrink in these, by half each
 	allLevels    = signInLevels + 4
 	firstGap     = 2500 * time.Microsecond // between two requests of administrators, doubled by each level: 20 ms in the end
 )
@@ -35,10 +35,10 @@ type Pressure struct {
 // NewPressure watches decisions, of which begun tells how many ever began.
 func NewPressure(begun func() uint64) *Pressure { return &Pressure{begun: begun} }
 
-// Level is how far what can wait is held back: 0 not at all, 9 as far as it goes.
+// Level is how far what can wait is held back: 0 not at all, 8 as far as it goes.
 func (p *Pressure) Level() int { return int(p.level.Load()) }
 
-// Run watches until ctx ends. A wait counts only while decisions are asked for: nobody else is worth holding anybody back.
+// Run watches until ctx ends. A wait counts only while decisions are asked for all the time: nobody else is worth holding anybody back.
 func (p *Pressure) Run(ctx context.Context) error {
 	probe, err := newProbe()
 	if err != nil {
@@ -47,28 +47,35 @@ func (p *Pressure) Run(ctx context.Context) error {
 	defer probe.close()
 	tick := time.NewTicker(interval / looks)
 	defer tick.Stop()
-	for seen := p.begun(); ; {
-		least := interval
-		for range looks {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-			now := p.begun()
-			if now == seen {
-				least = 0
-				continue
-			}
-			seen = now
-			wait, err := probe.wait(ctx)
-			if err != nil {
-				return err
-			}
-			least = min(least, wait)
+	for seen, asked := p.begun(), false; ; {
+		least, err := p.least(ctx, tick.C, probe, asked)
+		if err != nil || ctx.Err() != nil {
+			return err
 		}
+		now := p.begun()
+		asked, seen = now-seen >= looks, now
 		p.step(least)
 	}
+}
+
+// least is the shortest wait in an interval; 0 while nothing is asked, when it is not looked at.
+func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, probe *probe, asked bool) (least time.Duration, err error) {
+	least = time.Hour
+	for range looks {
+		select {
+		case <-ctx.Done():
+			return 0, nil
+		case <-tick:
+		}
+		wait := time.Duration(0)
+		if asked {
+			if wait, err = probe.wait(ctx); err != nil {
+				return 0, err
+			}
+		}
+		least = min(least, wait)
+	}
+	return least, nil
 }
 
 // step moves the level by one: a queue that never went away in a whole interval is one that stands (RFC 8289, section 3).
@@ -83,7 +90,7 @@ func (p *Pressure) step(least time.Duration) {
 }
 
 // Rest is how long a core that has checked a password for this long leaves the next check alone: none without pressure, so that passwords
-// may have all cores, and 31 times as long under the highest.
+// may have all cores, and 15 times as long under the highest.
 func (p *Pressure) Rest(took time.Duration) time.Duration {
 	share := min(p.Level(), signInLevels)
 	return min(took*(1<<share-1), MaxWait)

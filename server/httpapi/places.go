@@ -29,18 +29,18 @@ const (
 	classPeers, classReplication                 = "peers", "replication"
 )
 
-// runtimePlace stands first: credentials are looked at in the place that a request has.
+// runtimePlace stands first: credentials are looked at in the place that a request has. Callers are not told apart: all may come from the one
+// address of a load balancer.
 func (s *Server) runtimePlace(r *route) gin.HandlerFunc {
-	nobody := func(*call) string { return "" } // everybody may come from the one address of a load balancer
 	switch r.among {
 	case free:
 		return nil
 	case signIns:
-		return s.place(r, classSignIns, nobody, nil)
+		return s.place(r, classSignIns, nil, nil)
 	case transfers:
-		return s.place(r, classTransfers, nobody, nil)
+		return s.place(r, classTransfers, nil, nil)
 	}
-	return s.place(r, classDecisions, nobody, nil)
+	return s.place(r, classDecisions, nil, nil)
 }
 
 // adminPlace stands behind the look at credentials, so that strangers take no administrator's place. Each request also waits for its turn
@@ -49,12 +49,13 @@ func (s *Server) adminPlace(r *route) gin.HandlerFunc {
 	if r.among == free || r.public {
 		return nil
 	}
-	return s.place(r, classAdministration, func(c *call) string { return c.GetString(actorKey) },
+	return s.place(r, classAdministration, func(g *gin.Context) string { return g.GetString(actorKey) },
 		func(ctx context.Context) error { return s.c.Admission.Pressure.Pause(ctx) })
 }
 
 func (s *Server) peerPlace(r *route) gin.HandlerFunc {
-	who := func(c *call) string {
+	who := func(g *gin.Context) string {
+		c := &call{Context: g}
 		if id := c.partner(); id != "" {
 			return id
 		}
@@ -77,23 +78,25 @@ func placesOf(n *admission.Node, class string) *admission.Places {
 		classAdministration: n.Administration, classPeers: n.Peers, classReplication: n.Replication}[class]
 }
 
-// place lets a request go on while there is a place for it, and after pause, if there is one.
-func (s *Server) place(r *route, class string, who func(*call) string, pause func(context.Context) error) gin.HandlerFunc {
+// place lets a request go on while there is a place for it, and after pause, if there is one. who = nil: callers are not told apart.
+func (s *Server) place(r *route, class string, who func(*gin.Context) string, pause func(context.Context) error) gin.HandlerFunc {
 	if s.c.Admission == nil { // only described
 		return nil
 	}
 	places := placesOf(s.c.Admission, class)
 	return func(g *gin.Context) {
-		c := &call{Context: g, route: r}
-		caller := who(c)
+		caller := ""
+		if who != nil {
+			caller = who(g)
+		}
 		if err := places.Enter(caller); err != nil {
-			s.shed(c, class, err)
+			s.shed(&call{Context: g, route: r}, class, err)
 			return
 		}
 		defer places.Leave(caller)
 		if pause != nil {
 			if err := pause(g.Request.Context()); err != nil {
-				s.shed(c, class, err)
+				s.shed(&call{Context: g, route: r}, class, err)
 				return
 			}
 		}
@@ -125,7 +128,7 @@ type admissionFigures struct {
 func newAdmissionFigures(s *Server) *admissionFigures {
 	return &admissionFigures{s: s,
 		under:    prometheus.NewDesc("concord_requests_in_flight", "Requests that are worked on or wait for their turn, by class.", []string{"class"}, nil),
-		pressure: prometheus.NewDesc("concord_pressure_level", "How far sign-ins (from 1) and administration (from 6) are held back for decisions; 0 = not at all, 9 = as far as it goes.", nil, nil),
+		pressure: prometheus.NewDesc("concord_pressure_level", "How far sign-ins (from 1) and administration (from 5) are held back for decisions; 0 = not at all, 8 = as far as it goes.", nil, nil),
 	}
 }
 
