@@ -39,7 +39,7 @@ func overload(s *stage) {
 	rest := o.figures()
 	load := o.load(time.Duration(s.runs) * time.Second)
 	o.recovers(rest)
-	o.again()
+	o.reference()
 	o.judge(load, rest)
 }
 
@@ -54,7 +54,9 @@ type overloaded struct {
 	metrics          *line
 	highest          map[string]float64 // of figures of the server under load
 	adopted, asked   int
-	began, seen      uint64 // sequence of the clone before the load, and the last one while it lasted
+	peaks            []pace  // of the decisions, over all connections
+	cores            float64 // of the server under load
+	began, seen      uint64  // sequence of the clone before the load, and the last one while it lasted
 }
 
 func newOverload(s *stage, at, clone *testkit.DataCenter) *overloaded {
@@ -111,43 +113,43 @@ func (o *overloaded) close() {
 func (o *overloaded) measure() {
 	o.s.Helper()
 	for _, d := range o.all() {
-		d.peak = o.peak(d)
+		lines := peakLines
+		if d == o.signIns {
+			lines = 8
+		}
+		d.peak = o.peak(d, lines).rate
 	}
+	o.reference()
 }
 
-// again measures the decisions' peak once more, after a long load: what else runs on the machine changes in a minute, and the load is held
-// against the mean.
-func (o *overloaded) again() {
+// reference measures the decisions' peak over the connections of the load, before and after it: over many connections a decision costs
+// more than over few, whatever else is asked, and what else runs on the machine changes in a minute.
+func (o *overloaded) reference() {
 	o.s.Helper()
 	if o.long() {
-		o.peakOver(o.decisions, len(o.decisions.lines))
-		o.decisions.mean = (o.decisions.peak + o.peak(o.decisions)) / 2
-	} else {
-		o.decisions.mean = o.decisions.peak
+		o.peaks = append(o.peaks, o.peak(o.decisions, len(o.decisions.lines)))
 	}
 }
 
-// peak is how many requests of a kind are done a second, when each connection asks again as soon as there is an answer.
-func (o *overloaded) peak(d *demand) float64 {
-	o.s.Helper()
-	if d == o.signIns {
-		return o.peakOver(d, 8)
-	}
-	return o.peakOver(d, peakLines)
-}
+// pace is what a server does with how much of the machine.
+type pace struct{ rate, cores float64 } // a second
 
-func (o *overloaded) peakOver(d *demand, lines int) float64 {
+// eachCore is how much a core does, of those that the server had: the load, its clone and others take the rest of the machine.
+func (p pace) eachCore() float64 { return p.rate / max(p.cores, 0.01) }
+
+// peak is how many requests of a kind are done, when each connection asks again as soon as there is an answer.
+func (o *overloaded) peak(d *demand, lines int) pace {
 	o.s.Helper()
 	took := time.Duration(max(1, min(o.s.runs/6, 10))) * time.Second / 2
 	_, warm := d.closed(o.s.Context(), lines, took/4)
 	before := o.figures()[processor]
 	rate, t := d.closed(o.s.Context(), lines, took)
-	used := (o.figures()[processor] - before) / took.Seconds()
+	out := pace{max(rate, 1), (o.figures()[processor] - before) / took.Seconds()}
 	if t.wrong.Load()+warm.wrong.Load() > 0 {
 		o.s.Fatalf("%s alone: %d and %d were wrong", d.name, warm.wrong.Load(), t.wrong.Load())
 	}
-	o.note("peak of %s %.0f/s over %d connections with %.2f cores, p99 %s", d.name, rate, lines, used, t.late().Round(10*time.Microsecond))
-	return max(rate, 1)
+	o.note("peak of %s %.0f/s over %d connections with %.2f cores, p99 %s", d.name, rate, lines, out.cores, t.late().Round(10*time.Microsecond))
+	return out
 }
 
 // load asks for five times the peak of each kind at once, and looks at the server and its clone meanwhile.
@@ -168,9 +170,9 @@ func (o *overloaded) load(took time.Duration) map[*demand]*tally {
 		o.look()
 		select {
 		case <-done:
-			o.note("under load the server has %.2f cores", (o.figures()[processor]-before)/took.Seconds())
+			o.cores = (o.figures()[processor] - before) / took.Seconds()
 			return out
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
 	}
 }

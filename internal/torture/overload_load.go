@@ -20,7 +20,6 @@ type demand struct {
 	word  func(line, n int) []byte // the n-th request of a connection
 	good  func(answer) bool
 	peak  float64 // a second, over as few connections as reach it
-	mean  float64 // of that and of the peak after the load
 }
 
 func newDemand(name string, lines int, address string, t *tls.Config, word func(line, n int) []byte, good func(answer) bool) *demand {

@@ -107,11 +107,17 @@ func TestPressure(t *testing.T) {
 	if got := p.Rest(time.Hour); got > admission.MaxWait {
 		t.Errorf("a rest of %s", got)
 	}
-	for range 8 {
+	for range 3 * 4 {
 		admission.Step(p, short)
 	}
+	if p.Level() != 4 {
+		t.Errorf("level %d after twelve good intervals", p.Level())
+	}
+	for range 4 {
+		admission.Rest(p)
+	}
 	if p.Level() != 0 {
-		t.Errorf("level %d after eight good intervals", p.Level())
+		t.Errorf("level %d after four without a decision", p.Level())
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 	interval = 100 * time.Millisecond
 	looks    = 4 // in an interval
 
+	calmEnough = 3 // intervals without a wait until something less is held back
+
 	signInLevels = 4 // the checks of passwords shrink in these, by half each
 	allLevels    = signInLevels + 4
 	firstGap     = 2500 * time.Microsecond // between two requests of administrators, doubled by each level: 20 ms in the end
@@ -27,6 +29,7 @@ const (
 type Pressure struct {
 	begun func() uint64
 	level atomic.Int32 // 0 = nothing is
+	calm  int          // intervals without a wait since the last step; of Run's own
 
 	mu   sync.Mutex // guards next
 	next time.Time  // when the next request of an administrator may begin
@@ -53,8 +56,8 @@ func (p *Pressure) Run(ctx context.Context) error {
 			return err
 		}
 		now := p.begun()
+		p.step(least, asked)
 		asked, seen = now-seen >= looks, now
-		p.step(least)
 	}
 }
 
@@ -78,14 +81,18 @@ func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, probe *prob
 	return least, nil
 }
 
-// step moves the level by one: a queue that never went away in a whole interval is one that stands (RFC 8289, section 3).
-func (p *Pressure) step(least time.Duration) {
+// step moves the level by one: a queue that never went away in a whole interval is one that stands (RFC 8289, section 3). While decisions are
+// asked for, what is held back comes back more slowly than it goes, so that it does not swing.
+func (p *Pressure) step(least time.Duration, asked bool) {
 	level := p.level.Load()
-	switch {
-	case least > target:
+	if least > target {
 		p.level.Store(min(allLevels, level+1))
-	case level > 0:
+		p.calm = 0
+		return
+	}
+	if p.calm++; level > 0 && (!asked || p.calm >= calmEnough) {
 		p.level.Store(level - 1)
+		p.calm = 0
 	}
 }
 
