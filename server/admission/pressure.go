@@ -62,7 +62,7 @@ func (p *Pressure) Run(ctx context.Context) error {
 }
 
 // least is the shortest wait in an interval; 0 while nothing is asked, when it is not looked at.
-func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, probe *probe, asked bool) (least time.Duration, err error) {
+func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, look *probe, asked bool) (least time.Duration, err error) {
 	least = time.Hour
 	for range looks {
 		select {
@@ -72,7 +72,7 @@ func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, probe *prob
 		}
 		wait := time.Duration(0)
 		if asked {
-			if wait, err = probe.wait(ctx); err != nil {
+			if wait, err = look.wait(ctx); err != nil {
 				return 0, err
 			}
 		}
