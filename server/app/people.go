@@ -10,7 +10,7 @@ import (
 
 // people is how this node knows who somebody is.
 type people struct {
-	hasher  *identity.Hasher  // of passwords
+	hasher  *identity.Hasher  // of passwords that are written
 	counter *identity.Counter // of this node
 	tally   *tally            // of all nodes
 	series  *series           // told to all nodes; nil = there are no others
