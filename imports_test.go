@@ -43,6 +43,7 @@ func rules() []rule {
 		rule{"internal/schedule", nil},
 		rule{"server/outbound", []string{"internal/fault"}},
 		rule{"server/meeting", []string{"server/mdc"}},
+		rule{"server/admission", []string{"internal/fault"}},
 		rule{"internal/prefixed", nil},
 		rule{"internal/wire", []string{"internal/prefixed"}},
 		rule{"internal/browser", nil},
@@ -63,7 +64,7 @@ func rules() []rule {
 		rule{"server/machine", []string{"server/store", "server/identity"}}, // measures with the parts that a node uses
 		rule{"server/app", []string{"server", "internal"}},
 		rule{"server/config", []string{"server/mdc", "internal/fault", "internal/clock"}},
-		rule{"server/httpapi", append(rooms(), append(low, "server/console", "internal/client", "internal/wire", "internal/browser", "internal/privatekey")...)},
+		rule{"server/httpapi", append(rooms(), append(low, "server/admission", "server/console", "internal/client", "internal/wire", "internal/browser", "internal/privatekey")...)},
 		rule{"server/console", low},
 		rule{"server/gate", []string{"agent", "internal/browser", "internal/client", "internal/fault", "internal/clock", "server/mdc"}},
 		rule{"agent", []string{"internal/browser", "internal/client", "internal/wire", "internal/fault", "server/mdc"}},

@@ -135,6 +135,15 @@ func TestVersions(t *testing.T) { quick(t, "FLT-27") }
 // TestHerd proves FLT-28 with one clone: a hundred agents come back to a master that was killed.
 func TestHerd(t *testing.T) { quick(t, "FLT-28") }
 
+// TestOverload proves FLT-29 for a few seconds: who is asked five times what it can do says so, and goes on.
+func TestOverload(t *testing.T) { quick(t, "FLT-29") }
+
+// TestSlowClients proves SEC-64: who says nothing, or says it slowly, is hung up on after ten seconds, and keeps nobody else out.
+func TestSlowClients(t *testing.T) { quick(t, "SEC-64") }
+
+// TestOutOfDescriptors proves FLT-06: who opens more connections than there are descriptors ends nothing.
+func TestOutOfDescriptors(t *testing.T) { quick(t, "FLT-06") }
+
 // TestModel is the negative control of FLT-24: what the checker must refuse, and what it must not.
 func TestModel(t *testing.T) {
 	t.Parallel()

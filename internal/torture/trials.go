@@ -13,11 +13,13 @@ type trial struct {
 func trials() []trial {
 	return []trial{
 		{"SEC-06", "taken-for-good", 20_000, 1_000_000, alteredCookies},
+		{"SEC-64", "kept-or-starved", 1, 2, slowClients}, // the second run is of those that take longer
 		{"FLT-01", "acked-lost", 2, 100, kills},
 		{"FLT-02", "acked-lost", 1, 20, powerLoss},
 		{"FLT-02-control", "images-that-lost", 1, 5, powerLossUnsynced},
 		{"FLT-03", "broken-points", 4, 115, killedAtPoints},
 		{"FLT-04", "lost-or-down", 1, 6, fullDisk},
+		{"FLT-06", "lost-or-down", 1, 5, outOfDescriptors},
 		{"FLT-07", "silent", 15, 285, damage},
 		{"FLT-07-clone", "silent", 6, 114, damageClone},
 		{"FLT-08", "followed-back", 1, 10, oldBackup},
@@ -37,5 +39,6 @@ func trials() []trial {
 		{"FLT-24-nodes", "violations", 1, 10, nodesUnderKills}, // a run is a minute
 		{"FLT-27", "skipped-or-unsaid", 1, 5, versions},
 		{"FLT-28", "refused-or-late", 1, 5, herd},
+		{"FLT-29", "promises-broken", 3, 60, overload}, // a run is a second
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
+	"github.com/concord-access/terraform-provider-concord/server/admission"
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
@@ -115,6 +116,7 @@ type Node struct {
 	still       *standstill  // nil where no other node is on the same store
 	listeners   [3]*listener // admin, runtime, peer
 	people      people
+	admission   *admission.Node
 	handlers    *httpapi.Server
 }
 

@@ -10,7 +10,7 @@ import (
 
 // people is how this node knows who somebody is.
 type people struct {
-	hasher  *identity.Hasher  // of passwords
+	hasher  *identity.Hasher  // of passwords that are written
 	counter *identity.Counter // of this node
 	tally   *tally            // of all nodes
 	series  *series           // told to all nodes; nil = there are no others
@@ -21,7 +21,8 @@ type people struct {
 
 func (n *Node) openPeople() (p people, err error) {
 	p.changes = newPasswords(n)
-	if p.hasher, err = identity.NewHasher(identity.HasherConfig{}); err != nil {
+	signIns, err := identity.NewHasher(identity.HasherConfig{Rest: n.admission.Pressure.Rest})
+	if err != nil {
 		return p, err
 	}
 	p.counter = identity.NewCounter(n.opts.Clock)
@@ -31,18 +32,21 @@ func (n *Node) openPeople() (p people, err error) {
 		p.series = newSeries(p.tally)
 		told = p.series.note
 	}
-	p.users, err = identity.New(identity.Config{Told: told, Users: n.model, Stores: n.directories.Store, Hasher: p.hasher, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
+	p.users, err = identity.New(identity.Config{Told: told, Users: n.model, Stores: n.directories.Store, Hasher: signIns, Clock: n.opts.Clock, Logger: n.log, Rehash: p.changes.note,
 		Shared: &guesses{self: n.cfg.ClusterID, partners: partnerIDs{n.model, n.log}, links: n.links, counter: p.tally, silent: map[string]time.Time{},
 			wait: func() time.Duration { return n.model.SessionPolicy().RetrievalMaxWait.D() }}})
 	if err != nil {
 		return p, err
 	}
-	// Agents' secrets have turns of their own: a flood of sign-ins must not keep a gate from its first check.
-	hasher, err := identity.NewHasher(identity.HasherConfig{})
+	// Agents' secrets have turns of their own: a flood of sign-ins must not keep a gate from its first check. So has what is written.
+	agents, err := identity.NewHasher(identity.HasherConfig{})
 	if err != nil {
 		return p, err
 	}
-	p.agents, err = identity.NewSecrets(identity.SecretsConfig{Hasher: hasher})
+	if p.agents, err = identity.NewSecrets(identity.SecretsConfig{Hasher: agents}); err != nil {
+		return p, err
+	}
+	p.hasher, err = identity.NewHasher(identity.HasherConfig{})
 	return p, err
 }
 

@@ -151,6 +151,7 @@ func (n *Node) eachNode() []func(context.Context) error {
 		n.watchExpiry,
 		n.refresher.Run,
 		n.people.changes.Run,
+		n.admission.Run,
 	}
 }
 

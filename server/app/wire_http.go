@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/concord-access/terraform-provider-concord/server/admission"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/enrolment"
 	"github.com/concord-access/terraform-provider-concord/server/httpapi"
@@ -12,6 +13,7 @@ import (
 
 func (n *Node) wireHTTP(context.Context) error {
 	var err error
+	n.admission = admission.New()
 	if n.people, err = n.openPeople(); err != nil {
 		return err
 	}
@@ -101,6 +103,7 @@ func (n *Node) wireHTTP(context.Context) error {
 		Directory:      directory{n.model, n.directories},
 		Model:          n.model,
 		Pages:          pages,
+		Admission:      n.admission,
 	})
 	return err
 }

@@ -16,8 +16,8 @@ func (s *Server) declareAdmin() {
 		o.add(s.operationsOf(k)...)
 	}
 	o.add(
-		route{method: http.MethodGet, path: "/v1/health", summary: "The process is alive", public: true, out: wire.Health{}, handle: s.alive},
-		route{method: http.MethodGet, path: "/v1/ready", summary: "Ready to serve, or why not", public: true, out: wire.Health{}, also: notReady(), handle: s.ready},
+		route{method: http.MethodGet, path: "/v1/health", summary: "The process is alive", public: true, out: wire.Health{}, among: free, handle: s.alive},
+		route{method: http.MethodGet, path: "/v1/ready", summary: "Ready to serve, or why not", public: true, out: wire.Health{}, also: notReady(), among: free, handle: s.ready},
 		route{method: http.MethodGet, path: "/v1/replication/agreements", summary: "List agreements", query: []string{"type"}, out: wire.Page[wire.AgreementView]{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: s.listAgreements},
 		route{method: http.MethodPost, path: "/v1/replication/agreements", summary: "Create an agreement, at the master; answers when the clone is ready", status: http.StatusCreated, in: wire.Agreement{}, out: wire.AgreementView{}, needs: onAll(mdc.ActionWrite, mdc.AgreementKind().Name), handle: s.createAgreement},
 		route{method: http.MethodGet, path: "/v1/replication/agreements/{id}", summary: "Read an agreement", out: wire.AgreementView{}, needs: onAll(mdc.ActionRead, mdc.AgreementKind().Name), handle: s.getAgreement},
@@ -27,7 +27,7 @@ func (s *Server) declareAdmin() {
 		route{method: http.MethodGet, path: "/v1/sessions", summary: "List runtime sessions of this data center", query: []string{"user", "sso_id", "origin", "degraded", "limit", "cursor"}, out: wire.Page[wire.SessionView]{}, needs: onAll(mdc.ActionRead, mdc.AreaSession), handle: s.listSessions},
 		route{method: http.MethodGet, path: "/v1/sessions/{id}", summary: "Read one runtime session", out: wire.SessionView{}, needs: onAll(mdc.ActionRead, mdc.AreaSession), handle: s.getSession},
 		route{method: http.MethodDelete, path: "/v1/sessions/{id}", summary: "End a sign-on in every data center", out: wire.Receipt{}, needs: onAll(mdc.ActionOperate, mdc.AreaSession), handle: s.endSession},
-		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", needs: onAll(mdc.ActionRead, mdc.AreaMetrics), handle: s.metrics},
+		route{method: http.MethodGet, path: "/metrics", summary: "Figures for Prometheus", needs: onAll(mdc.ActionRead, mdc.AreaMetrics), among: free, handle: s.metrics},
 	)
 	o.add(s.adminTokenRoutes()...)
 	o.add(s.contextRoutes()...)

@@ -16,6 +16,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/privatekey"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 	"github.com/concord-access/terraform-provider-concord/server/administration"
+	"github.com/concord-access/terraform-provider-concord/server/admission"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 )
 
@@ -166,13 +167,21 @@ func (c *call) fail(err error) {
 	if se, isStatus := errors.AsType[statusError](err); isStatus {
 		f, ok, status = se.fault, true, se.status
 	} else if ok {
-		status = client.StatusFromKind(f.Kind)
+		status = statusOf(f)
 	}
 	if !ok || f.Kind == fault.Internal {
 		c.logger().Error("request failed", "error", err, "route", c.FullPath())
 		f, status = fault.New(fault.Internal, "internal", "Something went wrong in the server. The request id leads to the reason in its log."), http.StatusInternalServerError
 	}
 	c.problem(status, c.withoutAuthority(f))
+}
+
+// statusOf tells who asks too much of a node by itself, 429 (RFC 6585 section 4), from a node of which too much is asked.
+func statusOf(f *fault.Error) int {
+	if f.Code == admission.CodeTooMany {
+		return http.StatusTooManyRequests
+	}
+	return client.StatusFromKind(f.Kind)
 }
 
 // withoutAuthority keeps from all but administrators what a fault of the external certificate authority tells of it, such as its

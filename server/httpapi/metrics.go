@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
@@ -18,6 +19,7 @@ type figures struct {
 	decisions *prometheus.CounterVec
 	signIns   *prometheus.CounterVec
 	retrieves *prometheus.CounterVec
+	shed      *prometheus.CounterVec
 	serve     http.Handler
 
 	// counters are those of decisions that there are: to look one up by its labels costs several times as much. Replaced, never changed.
@@ -50,6 +52,7 @@ func (s *Server) newFigures() *figures {
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_authz_decisions_total", Help: "Answers to agents, by decision and the rule that found the session."}, []string{"result", "rule"}),
 		signIns:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_sign_ins_total", Help: "Sign-ins with a password, by result."}, []string{"result"}),
 		retrieves: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "concord_peer_retrievals_total", Help: "Sessions that partners asked for, by answer."}, []string{"result"}),
+		shed:      newShed(),
 	}
 	position := func(pick func(epoch, sequence uint64) uint64) func() float64 {
 		return func() float64 {
@@ -60,7 +63,7 @@ func (s *Server) newFigures() *figures {
 			return float64(pick(p.Epoch.Number, p.Sequence))
 		}
 	}
-	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s), newExpiryFigures(s), newAuditFigures(s),
+	f.registry.MustRegister(f.decisions, f.signIns, f.retrieves, newVerdictFigures(s), newExpiryFigures(s), newAuditFigures(s), f.shed, newAdmissionFigures(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "concord_security_mode_open", Help: "1 while the peer listener is in security mode open, without TLS."}, func() float64 {
 			if s.c.Mode() == mdc.ModeOpen {
 				return 1

@@ -25,6 +25,7 @@ type route struct {
 	hidden  bool // served, but a person's page rather than an operation: described without schemas
 	brief   bool // answers within bodyTimeout of its beginning, or may be broken off then: the limit on the body's time is not lifted, which takes time itself
 	query   []string
+	among   among // whose places it takes; the zero value is the listener's own
 	handle  func(*call) error
 }
 
@@ -37,6 +38,9 @@ type operations struct {
 	routes       []route
 	// guard decides about each request of a route that is not public, after its caller is known; nil = whoever is known may.
 	guard func(c *call) error
+	// admit takes a place for each request of the route, before anything else is done for it, or right after its caller is known; nil = whoever comes is served.
+	admit       func(r *route) gin.HandlerFunc
+	knownBefore bool
 }
 
 func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
@@ -45,10 +49,7 @@ func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
 func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.HandlerFunc) {
 	e.HandleMethodNotAllowed = true
 	for _, r := range o.routes {
-		chain := append([]gin.HandlerFunc(nil), base...)
-		if !r.public && auth != nil {
-			chain = append(chain, auth)
-		}
+		chain := append(append([]gin.HandlerFunc(nil), base...), o.entrance(&r, auth)...)
 		chain = append(chain, func(g *gin.Context) {
 			c := &call{Context: g, route: &r}
 			err := o.guarded(c)
@@ -69,6 +70,24 @@ func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.Handl
 	}
 	e.NoRoute(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoRoute(g.Request.URL.Path)) })...)
 	e.NoMethod(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoMethod(g.Request.Method)) })...)
+}
+
+// entrance is what stands before a route: who asks, and whether there is a place.
+func (o *operations) entrance(r *route, auth gin.HandlerFunc) (out []gin.HandlerFunc) {
+	if !r.public && auth != nil {
+		out = append(out, auth)
+	}
+	if o.admit == nil {
+		return out
+	}
+	place := o.admit(r)
+	switch {
+	case place == nil:
+		return out
+	case o.knownBefore:
+		return append(out, place)
+	}
+	return append([]gin.HandlerFunc{place}, out...)
 }
 
 func (o *operations) guarded(c *call) error {

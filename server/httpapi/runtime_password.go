@@ -23,8 +23,8 @@ const (
 // passwordRoutes are the page on which people change their password.
 func (s *Server) passwordRoutes() []route {
 	return []route{
-		{method: http.MethodGet, path: passwordPath, summary: "Where a person changes the password", public: true, hidden: true, also: map[int]any{http.StatusSeeOther: nil}, handle: s.passwordPage},
-		{method: http.MethodPost, path: passwordPath, summary: "Change one's own password; ends every sign-on but this browser's", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, handle: s.passwordForm},
+		{method: http.MethodGet, path: passwordPath, summary: "Where a person changes the password", public: true, hidden: true, also: map[int]any{http.StatusSeeOther: nil}, among: signIns, handle: s.passwordPage},
+		{method: http.MethodPost, path: passwordPath, summary: "Change one's own password; ends every sign-on but this browser's", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, handle: s.passwordForm},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/clock"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/administration"
+	"github.com/concord-access/terraform-provider-concord/server/admission"
 	"github.com/concord-access/terraform-provider-concord/server/assertion"
 	"github.com/concord-access/terraform-provider-concord/server/audit"
 	"github.com/concord-access/terraform-provider-concord/server/blob"
@@ -100,6 +101,7 @@ type Config struct {
 	AgentSecrets   *identity.Secrets
 	Model          Model
 	Pages          *console.Pages
+	Admission      *admission.Node
 }
 
 // Guesses counts the password checks of accounts.
@@ -147,7 +149,7 @@ type Server struct {
 
 // New declares the routes. It refuses bad wiring.
 func New(c Config) (*Server, error) {
-	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil || c.Directory == nil {
+	if c.Logger == nil || c.Administrators == nil || c.Configuration == nil || c.Journal == nil || c.Epoch == nil || c.Clock == nil || c.Sessions == nil || c.Assertions == nil || c.Sisters == nil || c.Trust == nil || c.Desk == nil || c.Joiner == nil || c.Authority == nil || c.Pages == nil || c.Events == nil || c.Trail.Acts == nil || c.AuditPeers == nil || c.Directory == nil || c.Admission == nil {
 		return nil, errors.New("new listeners: a part is missing")
 	}
 	gin.SetMode(gin.ReleaseMode)
@@ -167,6 +169,8 @@ func (s *Server) declare() {
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
 	s.admin.certificates, s.runtime.certificates = true, true
 	s.admin.guard = permit
+	s.admin.admit, s.runtime.admit, s.peer.admit = s.adminPlace, s.runtimePlace, s.peerPlace
+	s.admin.knownBefore, s.peer.knownBefore = true, true
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()

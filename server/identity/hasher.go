@@ -32,6 +32,8 @@ const lineFor = 64
 type HasherConfig struct {
 	Concurrency int           // hashes at once; 0 = cores. Each takes 19 MiB
 	MaxWait     time.Duration // how long a caller waits for its turn; 0 = 2 s
+	// Rest says how long the turn of a hash that took so long stays taken after it, so that others get the cores. nil = not at all.
+	Rest func(took time.Duration) time.Duration
 }
 
 // Hasher makes and checks argon2id hashes. Safe for concurrent use.
@@ -39,7 +41,8 @@ type Hasher struct {
 	turns   chan struct{} // one element for each hash that runs
 	line    chan struct{} // one for each check that is under way, from before it asks anybody
 	maxWait time.Duration
-	dummy   digest // what stands in for the hash of a user who has none
+	rest    func(took time.Duration) time.Duration // nil = none
+	dummy   digest                                 // what stands in for the hash of a user who has none
 }
 
 // NewHasher makes a Hasher. Negative bounds are refused.
@@ -55,7 +58,7 @@ func NewHasher(c HasherConfig) (*Hasher, error) {
 	}
 	d := fresh()
 	d.tag = random(tagBytes) // nobody knows a password that gives it
-	return &Hasher{turns: make(chan struct{}, c.Concurrency), line: make(chan struct{}, lineFor*c.Concurrency), maxWait: c.MaxWait, dummy: d}, nil
+	return &Hasher{turns: make(chan struct{}, c.Concurrency), line: make(chan struct{}, lineFor*c.Concurrency), maxWait: c.MaxWait, rest: c.Rest, dummy: d}, nil
 }
 
 // Hash gives the PHC string of plain (RFC 9106; salt 16, tag 32 bytes). Faults: Invalid "secret_too_long" beyond
@@ -94,9 +97,23 @@ func (h *Hasher) run(ctx context.Context, plain string, work func()) error {
 	if err := h.enter(ctx); err != nil {
 		return err
 	}
-	defer func() { <-h.turns }()
+	began := time.Now()
+	defer func() { h.leave(time.Since(began)) }()
 	work()
 	return nil
+}
+
+// leave gives a turn back, after its rest.
+func (h *Hasher) leave(took time.Duration) {
+	rest := time.Duration(0)
+	if h.rest != nil {
+		rest = h.rest(took)
+	}
+	if rest <= 0 {
+		<-h.turns
+		return
+	}
+	time.AfterFunc(rest, func() { <-h.turns })
 }
 
 // stand takes a place in the line of those who want a check, before anything is asked or looked up for them: so a flood of sign-ins

@@ -180,3 +180,27 @@ func TestNewHasherRefusesNegativeBounds(t *testing.T) {
 		t.Error("negative concurrency was taken")
 	}
 }
+
+// TestTurnsRest: after a hash its turn stays taken for as long as the node says, so that others get the cores (FLT-29).
+func TestTurnsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rest := time.Second
+		h, err := identity.NewHasher(identity.HasherConfig{Concurrency: 1, MaxWait: 2 * time.Second, Rest: func(time.Duration) time.Duration { return rest }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		phc, began := hash(t, h, "password"), time.Now()
+		if _, err := h.Verify(t.Context(), phc, "password"); err != nil || time.Since(began) != time.Second {
+			t.Errorf("the second hash began %s after the first: %v", time.Since(began), err)
+		}
+		rest = 0
+		began = time.Now()
+		if _, err := h.Verify(t.Context(), phc, "password"); err != nil || time.Since(began) != time.Second {
+			t.Errorf("the third hash began %s after the second: %v", time.Since(began), err)
+		}
+		began = time.Now()
+		if _, err := h.Verify(t.Context(), phc, "password"); err != nil || time.Since(began) != 0 {
+			t.Errorf("without a rest it began %s later: %v", time.Since(began), err)
+		}
+	})
+}
