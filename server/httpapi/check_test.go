@@ -84,9 +84,6 @@ func TestPartnerTest(t *testing.T) {
 	if post(t, ny, "/v1/partners/LDC/test", &test); test.Result != wire.ResultPass {
 		t.Errorf("after all was put right: %+v", test.Checks)
 	}
-	ld.Put("/v1/partners/NYDC", wire.Partner{ClusterID: "NYDC", AgentID: testkit.AgentID, Primary: []string{"127.0.0.1:1"}, Secondary: []string{ny.PeerAddress}})
-	ny.Put("/v1/groups/later", wire.Group{Name: "later"})
-	testkit.InStep(ny, ld)
 }
 
 func codes(v wire.Validation) (out []string) {
