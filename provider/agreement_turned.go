@@ -29,4 +29,5 @@ func (r *agreementResource) ModifyPlan(ctx context.Context, req resource.ModifyP
 		}
 	}
 	r.base.ModifyPlan(ctx, req, resp)
+	r.rehearseNew(ctx, req, resp)
 }

@@ -3,6 +3,8 @@ package provider
 import (
 	"context"
 	"crypto/rand"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -63,14 +65,32 @@ func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.Confi
 // ModifyPlan refuses what the server would refuse at apply.
 func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var all, members map[string]tftypes.Value
-	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil || !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil {
 		return
 	}
-	for key := range members {
+	if !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+		c.planned.vaguely(c.one.name)
+		return
+	}
+	had := membersOf(req.State.Raw, c.members)
+	for _, key := range slices.Sorted(maps.Keys(members)) {
 		c.planned.promise(c.one.name, key)
+		_, kept := had[key]
+		if other := c.planned.claims(c.one.name, key, claim{"concord_" + c.name, !kept}); other != "" {
+			twice(c.one.noun, key, other, path.Root(c.members).AtMapKey(key), &resp.Diagnostics)
+		}
 	}
 	l := foresight{kind: c.kind, as: c.one.name, prefix: c.members + ".*.", client: c.client, seen: &c.planned.foreseen, schema: req.Plan.Schema}
 	l.foresee(ctx, "", req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
+}
+
+// membersOf reads the members of a state; none where there is no state.
+func membersOf(state tftypes.Value, name string) (members map[string]tftypes.Value) {
+	var all map[string]tftypes.Value
+	if state.IsNull() || state.As(&all) != nil || all[name].As(&members) != nil {
+		return nil
+	}
+	return members
 }
 
 // Create makes every member, and refuses where one exists.
@@ -119,7 +139,11 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 	if resp.Identity != nil { // before any return, as Terraform wants it
 		resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("id"), was.id)...)
 	}
-	if !c.ready(&resp.Diagnostics) {
+	if c.client == nil {
+		addUnread(&resp.Diagnostics)
+		return
+	}
+	if resp.Diagnostics.HasError() {
 		return
 	}
 	seen, err := c.look(ctx, c.owned(was))

@@ -181,7 +181,7 @@ resource "concord_group_collection" "x" {
 		},
 			Config: users(second, ann(2), `bob = { display_name = "Bob" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
 				b.sent(t, "PUT ann, PUT bob"), signsIn(second, 200), resource.TestCheckNoResourceAttr(collectedUsers, "users.bob.email"))},
-		resource.TestStep{Config: users(second, ann(2), `carl = { groups = ["nobody"] }`, `bob = { groups = ["none"] }`), ExpectError: regexp.MustCompile(`(?s)Cannot update user collection.*users\["bob"\]\.groups: there\s+is\s+no.*users\["carl"\]\.groups`)},
+		resource.TestStep{Config: users(second, ann(2), `bob = { groups = ["none"] }`, `carl = { groups = ["nobody"] }`), ExpectError: regexp.MustCompile(`(?s)Cannot update user collection.*users\["bob"\]\.groups: there\s+is\s+no.*users\["carl"\]\.groups`)},
 		resource.TestStep{Config: users("", `Ann = { display_name = "Ann" }`), ConfigPlanChecks: does(collectedUsers, plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(
 			b.sent(t, "DELETE bob, PUT Ann"), is(collectedUsers, "users.%", "1"), signsIn(second, 200))},
 		resource.TestStep{PreConfig: s.remove("/v1/users/ann"), Config: block, Check: resource.ComposeAggregateTestCheckFunc(b.sent(t, "DELETE Ann"), is(collectedGroups, "groups.staff.description", "everybody"))},

@@ -86,6 +86,11 @@ type overrideModel struct {
 	Reason  types.String `tfsdk:"reason"`
 }
 
+// lies says that the object under the override is as it will be.
+func (m *overrideModel) lies(on *foreseen) bool {
+	return !on.plans(m.Kind.ValueString(), m.Name.ValueString())
+}
+
 func (m *overrideModel) key() string          { return m.Kind.ValueString() + "/" + m.Name.ValueString() }
 func (m *overrideModel) ident() *types.String { return &m.ID }
 

@@ -50,8 +50,24 @@ func (b *base[M, V, P]) foresee(ctx context.Context, req resource.ModifyPlanRequ
 		id = name
 		b.planned.promise(b.name, name)
 	})
+	if at := path.Root(cmp.Or(b.by, "name")); !b.nested && !b.numbered && (id != "" || b.singleton) {
+		if b.singleton {
+			at = path.Root("id")
+		}
+		if other := b.planned.claims(b.name, id, claim{"concord_" + b.name, req.State.Raw.IsNull()}); other != "" {
+			twice(b.noun, id, other, at, &resp.Diagnostics)
+			return
+		}
+	}
+	switch {
+	case b.singleton:
+		b.planned.promise(b.name, "default")
+	case id == "":
+		b.planned.vaguely(b.name)
+	}
 	l := foresight{kind: b.kind, as: b.name, client: b.client, seen: &b.planned.foreseen, schema: req.Plan.Schema}
 	l.foresee(ctx, id, req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
+	b.rehearse(ctx, id, req, resp)
 }
 
 // sameProtection says whether an attribute that a state of an older version lacks stays as it is: not written, it is false.
