@@ -29,5 +29,4 @@ func (r *agreementResource) ModifyPlan(ctx context.Context, req resource.ModifyP
 		}
 	}
 	r.base.ModifyPlan(ctx, req, resp)
-	r.rehearseNew(ctx, req, resp)
 }

@@ -157,6 +157,9 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	b.keep(ctx, m, tag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	if raw, err := json.Marshal(tag); err == nil {
+		b.planned.saw(b.name+" "+id, raw)
+	}
 }
 
 // Update replaces the object, if it is still what the plan was made from.

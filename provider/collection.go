@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -65,6 +66,9 @@ func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.Confi
 // ModifyPlan refuses what the server would refuse at apply.
 func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var all, members map[string]tftypes.Value
+	if c.planned != nil {
+		c.refreshed(ctx, &c.planned.foreseen, etagsKey, func(string) []byte { return c.tagsOf(ctx, req) }, req, resp)
+	}
 	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil {
 		return
 	}
@@ -82,6 +86,21 @@ func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.Mo
 	}
 	l := foresight{kind: c.kind, as: c.one.name, prefix: c.members + ".*.", client: c.client, seen: &c.planned.foreseen, schema: req.Plan.Schema}
 	l.foresee(ctx, "", req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
+}
+
+// tagsOf reads the members of a state for their ETags, as the private state has them; nil where nothing can be read.
+func (c *collection[E, M, V, P]) tagsOf(ctx context.Context, req resource.ModifyPlanRequest) []byte {
+	ctx, cancel := context.WithTimeout(ctx, planWait)
+	defer cancel()
+	var diags diag.Diagnostics
+	was := c.remembered(ctx, req.State, req.Private, &diags)
+	seen, err := c.look(ctx, c.owned(was))
+	c.planned.listened(ctx, err)
+	if err != nil || diags.HasError() {
+		return nil
+	}
+	raw, _ := json.Marshal(c.found(was, seen).etags) // texts always have a form
+	return raw
 }
 
 // membersOf reads the members of a state; none where there is no state.
@@ -151,7 +170,11 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 		c.refused(reading, "", req.State.Schema, err, &resp.Diagnostics)
 		return
 	}
-	c.keep(ctx, c.found(was, seen), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	now := c.found(was, seen)
+	c.keep(ctx, now, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	if raw, err := json.Marshal(now.etags); err == nil {
+		c.planned.saw(c.name+" "+now.id.ValueString(), raw)
+	}
 }
 
 // found is a state of what was seen, spelled as it was before where that means the same.

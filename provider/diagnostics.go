@@ -96,6 +96,8 @@ func (k kind) advice(op operation, id string, f *fault.Error) string {
 		return "It has changed since the last plan: run terraform plan again, look at what changed, and apply that."
 	case f.Code == "not_master" && !k.numbered:
 		return "Replicated objects are written on the master only. " + masterAdvice(f.Hint)
+	case op == deleting && f.Code == "in_use":
+		return "Where this apply makes another one in its place, such as under a new name, write create_before_destroy = true into the lifecycle block of this resource: then those change to the new one first."
 	case f.Code == "no_such_route":
 		return "Is the endpoint the admin listener of a data center, and is the server at least as new as this provider?"
 	case f.Kind == fault.Unauthenticated && f.Code != client.CodeNotOurs:

@@ -20,13 +20,15 @@ import (
 // foreseen is what the server would refuse and a plan can know: a reference to nothing, and a write to a clone. Each question is asked
 // once in a run, whatever number of objects it is about; what nobody answers is left to the apply.
 type foreseen struct {
-	mu      sync.Mutex          // guards all below
-	made    map[string]bool     // objects that this run plans, as "group staff"
-	claimed map[string]claim    // who declares what, by object
-	vague   map[string]bool     // kinds of which this run plans an object whose name is not known yet
-	asked   map[string]*verdict // by object; "" is the data center
-	deaf    bool                // the data center cannot be reached: nothing more is asked
-	role    string              // that this run plans for the data center; "" = none
+	mu        sync.Mutex          // guards all below
+	made      map[string]bool     // objects that this run plans, as "group staff"
+	claimed   map[string]claim    // who declares what, by object
+	vague     map[string]bool     // kinds of which this run plans an object whose name is not known yet
+	asked     map[string]*verdict // by object; "" is the data center
+	read      map[string][]byte   // private state that came with a reading, by type and id
+	rehearsed map[string]int      // changes that the server was asked about, by kind
+	deaf      bool                // the data center cannot be reached: nothing more is asked
+	role      string              // that this run plans for the data center; "" = none
 }
 
 // verdict is the answer to one question.
@@ -66,6 +68,18 @@ func (f *foreseen) plans(kind, name string) bool {
 // that of another object, which refuses less.
 func promised(kind, name string) string { return kind + " " + strings.ToLower(name) }
 
+// plansAny is plans for any object of a kind.
+func (f *foreseen) plansAny(kind string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for object := range f.made {
+		if strings.HasPrefix(object, kind+" ") {
+			return true
+		}
+	}
+	return f.vague[kind]
+}
+
 // becomes notes the role that this run plans for the data center.
 func (f *foreseen) becomes(role string) {
 	f.mu.Lock()
@@ -103,21 +117,31 @@ func (f *foreseen) ask(ctx context.Context, c *client.Client, at string, out any
 
 // try makes a request that changes nothing within the time that a plan has for it; nil also from a data center that did not answer before.
 func (f *foreseen) try(ctx context.Context, c *client.Client, req client.Request) error {
-	f.mu.Lock()
-	deaf := f.deaf
-	f.mu.Unlock()
-	if deaf {
+	if f.silent() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, planWait)
 	defer cancel()
 	_, err := c.Do(ctx, req)
-	if fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
-		f.mu.Lock()
-		f.deaf = true
-		f.mu.Unlock()
-	}
+	f.listened(ctx, err)
 	return err
+}
+
+// silent says whether the data center did not answer a question of this plan.
+func (f *foreseen) silent() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.deaf
+}
+
+// listened notes what became of a question.
+func (f *foreseen) listened(ctx context.Context, err error) {
+	if !fault.Is(err, fault.Unavailable) && ctx.Err() == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = true
 }
 
 // missing says whether the data center has no such object and this run plans none.

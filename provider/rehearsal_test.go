@@ -1,12 +1,14 @@
 package provider_test
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/hashicorp/terraform-plugin-log/tflogtest"
 
 	"github.com/concord-access/terraform-provider-concord/internal/testkit"
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
@@ -139,4 +141,33 @@ func TestPointsAtTheAttribute(t *testing.T) {
 	if want := tftypes.NewAttributePath().WithAttributeName("users").WithElementKeyString("ann"); !d.Attribute.Equal(want) || !strings.Contains(d.Detail, `users["ann"].display_name`) {
 		t.Errorf("%s: %s", d.Attribute, d.Detail)
 	}
+}
+
+// TestProgressIsLogged: how far a collection is stands in Terraform's log at level info.
+func TestProgressIsLogged(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t)
+	p := plugged{protocol: s.speak(nil), name: "concord_group_collection"}
+	p.schema = p.schemas.ResourceSchemas[p.name]
+	p.typ, _ = p.schema.ValueType().(tftypes.Object)
+	groups, _ := p.typ.AttributeTypes["groups"].(tftypes.Map)
+	entry, _ := groups.ElementType.(tftypes.Object)
+	config := map[string]any{"groups": map[string]tftypes.Value{"a": tftypes.NewValue(entry, nothing(entry))}}
+	none := tftypes.NewValue(p.typ, nil)
+	planned, errs := p.plan(none, config)
+	var log bytes.Buffer
+	r, err := p.ApplyResourceChange(tflogtest.RootLogger(t.Context(), &log), &tfprotov6.ApplyResourceChangeRequest{TypeName: p.name, PriorState: p.wire(none), PlannedState: p.wire(planned), Config: p.wire(p.value(config))})
+	if err != nil || errs+said(r.Diagnostics) != "" {
+		t.Fatal(r, err, errs)
+	}
+	lines, err := tflogtest.MultilineJSONDecode(&log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		if line["@level"] == "info" && line["@message"] == "changes of the group collection are written" && line["done"] == 1.0 && line["of"] == 1.0 {
+			return
+		}
+	}
+	t.Errorf("not among %v", lines)
 }

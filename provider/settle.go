@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -12,8 +13,25 @@ import (
 // ModifyPlan refuses to destroy what is protected, plans no change where nothing is left of it, and refuses what the server would.
 func (b *base[M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	b.protect(ctx, req, &resp.Diagnostics)
+	if b.planned != nil {
+		b.refreshed(ctx, &b.planned.foreseen, etagKey, func(id string) []byte { return b.tagOf(ctx, id) }, req, resp)
+	}
 	b.settle(req, resp)
 	b.foresee(ctx, req, resp)
+}
+
+// tagOf reads an object for its ETag, as the private state has it; nil where nothing can be read.
+func (b *base[M, V, P]) tagOf(ctx context.Context, id string) []byte {
+	ctx, cancel := context.WithTimeout(ctx, planWait)
+	defer cancel()
+	var view V
+	tag, err := b.look(ctx, id, &view)
+	b.planned.listened(ctx, err)
+	if err != nil || tag == "" {
+		return nil
+	}
+	raw, _ := json.Marshal(tag) // a text always has a form
+	return raw
 }
 
 // settle plans no change where nothing is left of it: the framework marks computed values as unknown as soon as the configuration
