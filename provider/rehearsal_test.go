@@ -16,7 +16,7 @@ import (
 )
 
 // TestRehearsedAtPlan: what the server alone would find wrong with an object stops the plan, in the server's words, at a line of the
-// attribute; what the same plan makes, or does not know yet, is nothing wrong (OAM-02, OAM-05, OAM-16, MSS-06, SEC-69).
+// attribute; what the same plan makes, or does not know yet, is nothing wrong (OAM-05, SEC-69).
 func TestRehearsedAtPlan(t *testing.T) {
 	t.Parallel()
 	s, configured := start(t)
@@ -90,7 +90,7 @@ func TestDeclaredTwice(t *testing.T) {
 	}
 }
 
-// TestSecondMasterAtPlan: an agreement with a clone of somebody else, or with a master, stops the plan (OAM-02, OAM-50).
+// TestSecondMasterAtPlan: an agreement with a clone of somebody else, or with a master, stops the plan (OAM-02, OAM-50, MSS-06).
 func TestSecondMasterAtPlan(t *testing.T) {
 	t.Parallel()
 	ny, ldc := twoSites(t)
