@@ -51,6 +51,10 @@ func (k kind) refreshed(ctx context.Context, f *foreseen, key string, read func(
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, key, now)...)
-	resp.Diagnostics.AddWarning(fmt.Sprintf("The %s %q was changed meanwhile", k.noun, id.ValueString()),
+	what := fmt.Sprintf("%s %q", k.noun, id.ValueString())
+	if k.members != "" { // whose id says nothing to anybody
+		what = "content of the " + k.noun
+	}
+	resp.Diagnostics.AddWarning(fmt.Sprintf("The %s was changed meanwhile", what),
 		"Somebody changed it after the last apply, and this plan may show it as it was. It destroys it as it is now; what is changed after this plan stops the apply.")
 }
