@@ -3,13 +3,12 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 	"os"
 	"runtime"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/concord-access/terraform-provider-concord/provider"
 )
@@ -28,7 +27,11 @@ func main() {
 		}
 	}
 	ballast := reserve()
-	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{Address: provider.Address, ProtocolVersion: 6, Debug: *debug})
+	var opts []tf6server.ServeOpt
+	if *debug {
+		opts = append(opts, tf6server.WithManagedDebug())
+	}
+	err := tf6server.Serve(provider.Address, provider.Server(version), opts...)
 	runtime.KeepAlive(ballast)
 	if err != nil {
 		log.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
@@ -34,9 +33,8 @@ func acceptanceCase(t *testing.T, c resource.TestCase) {
 // factories gives the provider under two names. Aliases of one name share one server in this kind of test, and so would
 // both speak to the data center that was configured last; outside of tests each alias is a process of its own.
 func factories() map[string]func() (tfprotov6.ProviderServer, error) {
-	one := providerserver.NewProtocol6WithError(provider.New("test")())
-	two := providerserver.NewProtocol6WithError(provider.New("test")())
-	return map[string]func() (tfprotov6.ProviderServer, error){"concord": one, "ldc": two}
+	served := func() (tfprotov6.ProviderServer, error) { return provider.Server("test")(), nil }
+	return map[string]func() (tfprotov6.ProviderServer, error){"concord": served, "ldc": served}
 }
 
 func needTerraform(t *testing.T) {

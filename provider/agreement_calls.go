@@ -36,6 +36,7 @@ func (r *agreementResource) Create(ctx context.Context, req resource.CreateReque
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var view wire.AgreementView
+	progress(ctx, "the agreement is being made; the answer comes when the clone has its first copy", map[string]any{"name": plan.key(), "at_most": limit.String()})
 	res, err := r.client.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path(r.path...), In: plan.body(nil, false), Out: &view, Retry: true, Timeout: -1})
 	if fault.Is(err, fault.Conflict) {
 		res, err = r.resume(ctx, plan, &view, err, &resp.Diagnostics)
@@ -99,6 +100,7 @@ func (r *agreementResource) settled(ctx context.Context, view *wire.AgreementVie
 		if _, err := r.client.Do(ctx, client.Request{Method: http.MethodGet, Path: r.at(view.ID), Out: &now}); err != nil {
 			return
 		}
+		progress(ctx, "the clone shows what it has of its first copy", map[string]any{"agreement": now.ID, "state": now.State, "last_sequence": now.LastSequence, "lag_entries": now.LagEntries})
 		*view = now
 	}
 }

@@ -34,6 +34,8 @@ type kind struct {
 	replicates  bool // it is written on the master, and a clone refuses it
 	overridable bool // a data center may lay values of its own over the object; what is declared is what replicates
 
+	judged rehearsal // how a plan has the server judge it
+
 	by      string            // attribute of the natural name; "" = name
 	filters []filter          // of a list, in the place of the beginning of the name
 	asked   map[string]string // what a list asks of the server besides
@@ -134,7 +136,8 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 	m := P(&state)
 	id := m.ident().ValueString()
 	b.identify(ctx, resp.Identity, id, &resp.Diagnostics) // before any return: Terraform wants it even of what is gone
-	if !b.ready(&resp.Diagnostics) {
+	if b.client == nil {
+		addUnread(&resp.Diagnostics)
 		return
 	}
 	var view V
@@ -154,6 +157,9 @@ func (b *base[M, V, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	b.keep(ctx, m, tag, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	if raw, err := json.Marshal(tag); err == nil {
+		b.planned.saw(b.name+" "+id, raw)
+	}
 }
 
 // Update replaces the object, if it is still what the plan was made from.

@@ -3,6 +3,9 @@ package provider
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -63,14 +66,50 @@ func (c *collection[E, M, V, P]) Configure(_ context.Context, req resource.Confi
 // ModifyPlan refuses what the server would refuse at apply.
 func (c *collection[E, M, V, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var all, members map[string]tftypes.Value
-	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil || !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+	if c.planned != nil {
+		c.refreshed(ctx, &c.planned.foreseen, etagsKey, func(string) []byte { return c.tagsOf(ctx, req) }, req, resp)
+	}
+	if c.planned == nil || resp.Plan.Raw.IsNull() || resp.Plan.Raw.As(&all) != nil {
 		return
 	}
-	for key := range members {
+	if !all[c.members].IsKnown() || all[c.members].As(&members) != nil {
+		c.planned.vaguely(c.one.name)
+		return
+	}
+	had := membersOf(req.State.Raw, c.members)
+	for _, key := range slices.Sorted(maps.Keys(members)) {
 		c.planned.promise(c.one.name, key)
+		_, kept := had[key]
+		if other := c.planned.claims(c.one.name, key, claim{"concord_" + c.name, !kept}); other != "" {
+			twice(c.one.noun, key, other, path.Root(c.members).AtMapKey(key), &resp.Diagnostics)
+		}
 	}
 	l := foresight{kind: c.kind, as: c.one.name, prefix: c.members + ".*.", client: c.client, seen: &c.planned.foreseen, schema: req.Plan.Schema}
 	l.foresee(ctx, "", req.State.Raw, resp.Plan.Raw, &resp.Diagnostics)
+}
+
+// tagsOf reads the members of a state for their ETags, as the private state has them; nil where nothing can be read.
+func (c *collection[E, M, V, P]) tagsOf(ctx context.Context, req resource.ModifyPlanRequest) []byte {
+	ctx, cancel := context.WithTimeout(ctx, planWait)
+	defer cancel()
+	var diags diag.Diagnostics
+	was := c.remembered(ctx, req.State, req.Private, &diags)
+	seen, err := c.look(ctx, c.owned(was))
+	c.planned.listened(ctx, err)
+	if err != nil || diags.HasError() {
+		return nil
+	}
+	raw, _ := json.Marshal(c.found(was, seen).etags) // texts always have a form
+	return raw
+}
+
+// membersOf reads the members of a state; none where there is no state.
+func membersOf(state tftypes.Value, name string) (members map[string]tftypes.Value) {
+	var all map[string]tftypes.Value
+	if state.IsNull() || state.As(&all) != nil || all[name].As(&members) != nil {
+		return nil
+	}
+	return members
 }
 
 // Create makes every member, and refuses where one exists.
@@ -119,7 +158,11 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 	if resp.Identity != nil { // before any return, as Terraform wants it
 		resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("id"), was.id)...)
 	}
-	if !c.ready(&resp.Diagnostics) {
+	if c.client == nil {
+		addUnread(&resp.Diagnostics)
+		return
+	}
+	if resp.Diagnostics.HasError() {
 		return
 	}
 	seen, err := c.look(ctx, c.owned(was))
@@ -127,7 +170,11 @@ func (c *collection[E, M, V, P]) Read(ctx context.Context, req resource.ReadRequ
 		c.refused(reading, "", req.State.Schema, err, &resp.Diagnostics)
 		return
 	}
-	c.keep(ctx, c.found(was, seen), kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	now := c.found(was, seen)
+	c.keep(ctx, now, kept{&resp.State, resp.Identity, resp.Private}, &resp.Diagnostics)
+	if raw, err := json.Marshal(now.etags); err == nil {
+		c.planned.saw(c.name+" "+now.id.ValueString(), raw)
+	}
 }
 
 // found is a state of what was seen, spelled as it was before where that means the same.

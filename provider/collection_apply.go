@@ -44,6 +44,7 @@ func (c *collection[E, M, V, P]) apply(ctx context.Context, w work[E], now *hold
 			ch.note(now, results[i].ETag)
 		}
 		written, left = written+n, left[n:]
+		progress(ctx, "changes of the "+c.noun+" are written", map[string]any{"done": written, "of": len(w.all)})
 	}
 	return written
 }

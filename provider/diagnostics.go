@@ -52,13 +52,24 @@ func (k kind) refused(op operation, id string, schema typed, err error, diags *d
 			if f.Kind != fault.Invalid { // there the message only says that something is wrong
 				why = sentence(f.Message)
 			}
-			diags.AddAttributeError(at, summary, paragraphs(fullStop(at.String()+": "+field.Detail), why, next, fieldAdvice(field.Detail))+tail)
+			diags.AddAttributeError(at, summary, paragraphs(fullStop(at.String()+within(at, field.Pointer)+": "+field.Detail), why, next, fieldAdvice(field.Detail))+tail)
 			placed++
 		}
 	}
 	if placed == 0 || placed < len(f.Fields) {
 		diags.AddError(summary, paragraphs(sentence(f.Error()), next)+tail)
 	}
+}
+
+// within is what of a pointer lies inside of an attribute that is a text of its own, such as values of an override: Terraform knows no
+// place there.
+func within(at path.Path, pointer string) string {
+	tokens := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	rest := tokens[min(len(at.Steps()), len(tokens)):]
+	if len(rest) == 0 || strings.Trim(rest[0], "0123456789") == "" { // an element of a set
+		return ""
+	}
+	return "." + strings.Join(rest, ".")
 }
 
 func (k kind) cannot(op operation, id string) string {
@@ -85,6 +96,8 @@ func (k kind) advice(op operation, id string, f *fault.Error) string {
 		return "It has changed since the last plan: run terraform plan again, look at what changed, and apply that."
 	case f.Code == "not_master" && !k.numbered:
 		return "Replicated objects are written on the master only. " + masterAdvice(f.Hint)
+	case op == deleting && f.Code == "in_use":
+		return "Where this apply makes another one in its place, such as under a new name, write create_before_destroy = true into the lifecycle block of this resource: then those change to the new one first."
 	case f.Code == "no_such_route":
 		return "Is the endpoint the admin listener of a data center, and is the server at least as new as this provider?"
 	case f.Kind == fault.Unauthenticated && f.Code != client.CodeNotOurs:
@@ -160,7 +173,13 @@ func step(at path.Path, t fwattr.Type, token string) (path.Path, fwattr.Type, bo
 
 func addUnconfigured(diags *diag.Diagnostics) {
 	diags.AddError("Concord provider is not configured yet",
-		"A value in the provider block is known only after another resource is applied, so no data center can be asked now. Apply that resource first (terraform apply -target=…), or give the value from the environment.")
+		"A value in the provider block is known only after another resource is applied, so no data center can be asked now. Apply that resource first (terraform apply -target=…), or give the value from the environment; a data source may wait for that resource: depends_on.")
+}
+
+// addUnread says that a state is shown as it was: a plan made from it is safe, since every write has a condition.
+func addUnread(diags *diag.Diagnostics) {
+	diags.AddWarning("Not refreshed",
+		"A value in the provider block is known only after another resource is applied, so no data center can be asked now. The plan starts from what Terraform knew last; what somebody changed since then stops the apply instead of being overwritten.")
 }
 
 // sentence starts with a capital letter, unless an address stands there, and ends with a full stop.

@@ -66,10 +66,12 @@ type clientCertificateModel struct {
 func (e *clientCertificate) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var m clientCertificateModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if !resp.Diagnostics.HasError() && e.client == nil {
-		addUnconfigured(&resp.Diagnostics)
-	}
 	if resp.Diagnostics.HasError() {
+		return
+	}
+	if e.client == nil { // only a plan opens it so, and an apply anew
+		m.ID, m.Identity, m.ExpiresAt, m.CertificatePEM, m.PrivateKeyPEM = types.StringUnknown(), types.StringUnknown(), types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 		return
 	}
 	order := wire.CertificateOrder{Profile: m.Profile.ValueString(), Name: m.Name.ValueString(), TTL: "1h"}

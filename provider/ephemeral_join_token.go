@@ -96,10 +96,12 @@ func (e *joinToken) ValidateConfig(ctx context.Context, req ephemeral.ValidateCo
 func (e *joinToken) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var m joinTokenModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if !resp.Diagnostics.HasError() && e.client == nil {
-		addUnconfigured(&resp.Diagnostics)
-	}
 	if resp.Diagnostics.HasError() {
+		return
+	}
+	if e.client == nil { // only a plan opens it so, and an apply anew
+		m.ID, m.ExpiresAt, m.Token = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 		return
 	}
 	in := wire.JoinTokenRequest{Purpose: m.Purpose.ValueString(), Name: m.Name.ValueString(), ClusterID: m.ClusterID.ValueString(), TTL: m.TTL.ValueString(), Endpoints: m.Endpoints}

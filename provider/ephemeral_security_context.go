@@ -79,10 +79,12 @@ func (h heldContext) renewAt() time.Time { return time.Now().Add(h.Life * 2 / 3)
 func (e *securityContext) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
 	var m securityContextModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if !resp.Diagnostics.HasError() && e.client == nil {
-		addUnconfigured(&resp.Diagnostics)
-	}
 	if resp.Diagnostics.HasError() {
+		return
+	}
+	if e.client == nil { // only a plan opens it so, and an apply anew
+		m.ID, m.ExpiresAt, m.Token = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 		return
 	}
 	in := wire.SecurityContextRequest{User: m.Username.ValueString(), Password: m.Password.ValueString(), TTL: m.TTL.ValueString()}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -19,11 +20,15 @@ import (
 // foreseen is what the server would refuse and a plan can know: a reference to nothing, and a write to a clone. Each question is asked
 // once in a run, whatever number of objects it is about; what nobody answers is left to the apply.
 type foreseen struct {
-	mu    sync.Mutex          // guards all below
-	made  map[string]bool     // objects that this run plans, as "group staff"
-	asked map[string]*verdict // by object; "" is the data center
-	deaf  bool                // the data center cannot be reached: nothing more is asked
-	role  string              // that this run plans for the data center; "" = none
+	mu        sync.Mutex          // guards all below
+	made      map[string]bool     // objects that this run plans, as "group staff"
+	claimed   map[string]claim    // who declares what, by object
+	vague     map[string]bool     // kinds of which this run plans an object whose name is not known yet
+	asked     map[string]*verdict // by object; "" is the data center
+	read      map[string][]byte   // private state that came with a reading, by type and id
+	rehearsed map[string]int      // changes that the server was asked about, by kind
+	deaf      bool                // the data center cannot be reached: nothing more is asked
+	role      string              // that this run plans for the data center; "" = none
 }
 
 // verdict is the answer to one question.
@@ -39,7 +44,40 @@ func (f *foreseen) promise(kind, name string) {
 	if f.made == nil {
 		f.made = map[string]bool{}
 	}
-	f.made[kind+" "+name] = true
+	f.made[promised(kind, name)] = true
+}
+
+// vaguely notes that this run makes an object of a kind whose name is not known yet: none of that kind is missing for sure.
+func (f *foreseen) vaguely(kind string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.vague == nil {
+		f.vague = map[string]bool{}
+	}
+	f.vague[kind] = true
+}
+
+// plans says whether this run makes or keeps an object, or may.
+func (f *foreseen) plans(kind, name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.vague[kind] || f.made[promised(kind, name)]
+}
+
+// promised is an object of a kind in one word. For some kinds upper and lower case are the same; for the others a promise may be taken for
+// that of another object, which refuses less.
+func promised(kind, name string) string { return kind + " " + strings.ToLower(name) }
+
+// plansAny is plans for any object of a kind.
+func (f *foreseen) plansAny(kind string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for object := range f.made {
+		if strings.HasPrefix(object, kind+" ") {
+			return true
+		}
+	}
+	return f.vague[kind]
 }
 
 // becomes notes the role that this run plans for the data center.
@@ -49,11 +87,18 @@ func (f *foreseen) becomes(role string) {
 	f.role = role
 }
 
+// turns says whether this run plans the data center itself.
+func (f *foreseen) turns() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.role != ""
+}
+
 // question gives the verdict on a subject, to be filled once; nil where there is nothing to ask.
 func (f *foreseen) question(subject string) *verdict {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.deaf || f.made[subject] {
+	if f.deaf {
 		return nil
 	}
 	if f.asked == nil {
@@ -67,20 +112,44 @@ func (f *foreseen) question(subject string) *verdict {
 
 // ask reads something within the time that a plan has for it.
 func (f *foreseen) ask(ctx context.Context, c *client.Client, at string, out any) error {
+	return f.try(ctx, c, client.Request{Method: http.MethodGet, Path: at, Out: out})
+}
+
+// try makes a request that changes nothing within the time that a plan has for it; nil also from a data center that did not answer before.
+func (f *foreseen) try(ctx context.Context, c *client.Client, req client.Request) error {
+	if f.silent() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, planWait)
 	defer cancel()
-	_, err := c.Do(ctx, client.Request{Method: http.MethodGet, Path: at, Out: out})
-	if fault.Is(err, fault.Unavailable) || ctx.Err() != nil {
-		f.mu.Lock()
-		f.deaf = true
-		f.mu.Unlock()
-	}
+	_, err := c.Do(ctx, req)
+	f.listened(ctx, err)
 	return err
+}
+
+// silent says whether the data center did not answer a question of this plan.
+func (f *foreseen) silent() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.deaf
+}
+
+// listened notes what became of a question.
+func (f *foreseen) listened(ctx context.Context, err error) {
+	if !fault.Is(err, fault.Unavailable) && ctx.Err() == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = true
 }
 
 // missing says whether the data center has no such object and this run plans none.
 func (f *foreseen) missing(ctx context.Context, c *client.Client, kind, name string) bool {
 	if name == "" || kind == "authentication_scheme" && name == "password" || kind == "identity_store" && name == "local" { // these are there without being objects
+		return false
+	}
+	if f.plans(kind, name) {
 		return false
 	}
 	v := f.question(kind + " " + name)

@@ -56,7 +56,7 @@ func (b *base[M, V, P]) ImportState(ctx context.Context, req resource.ImportStat
 	if id == "" && req.Identity != nil {
 		id = b.joined(ctx, req.Identity, &resp.Diagnostics)
 	}
-	if resp.Diagnostics.HasError() {
+	if !b.ready(&resp.Diagnostics) { // what is not in the state cannot be shown as it was
 		return
 	}
 	if _, ok := b.parts(id); !ok {

@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/hashicorp/terraform-plugin-testing/echoprovider"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -106,6 +108,28 @@ func TestCertificate(t *testing.T) {
 			{Config: config("")},
 		},
 	})
+}
+
+// TestCertificateWhoseAnswerIsLost: the request is repeated, and the data center gives the one certificate that it has issued (SEC-49).
+func TestCertificateWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t)
+	b := between{cut: "/v1/certificates"}
+	p := plugged{protocol: speak(t, map[string]tftypes.Value{"endpoint": text(s.reached(&b)), "token": text(s.Token), "max_retries": tftypes.NewValue(tftypes.Number, 2)}), name: "concord_certificate"}
+	p.schema = p.schemas.ResourceSchemas[p.name]
+	p.typ, _ = p.schema.ValueType().(tftypes.Object)
+	const id = "spiffe://nydc/agent/portal"
+	config, none := map[string]any{"profile": "agent", "csr_pem": csr(t, id)}, tftypes.NewValue(p.typ, nil)
+	planned, errs := p.plan(none, config)
+	after, more := p.apply(none, planned, config)
+	if errs != "" || more != "" || b.cut != "" || s.statuses(id) != "map[valid:1]" || textOf(t, p.fields(after)["serial"]) != s.issued(id)[0].Serial {
+		t.Errorf("%s%s: %s, %s", errs, more, s.statuses(id), after)
+	}
+	for _, wrong := range []map[string]any{{"profile": "agent", "csr_pem": "x"}, {"profile": "node", "csr_pem": config["csr_pem"]}} {
+		if _, errs := p.plan(none, wrong); !strings.Contains(errs, "csr_pem: ") {
+			t.Errorf("planned: %q", errs)
+		}
+	}
 }
 
 // TestImportedCertificateIsNotReplaced: what the server does not give back is taken from the configuration.

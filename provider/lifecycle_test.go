@@ -89,10 +89,11 @@ func TestExistsAlready(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			_, block := start(t)
+			s, block := start(t)
+			block += s.block("ldc") // another alias for the same data center: within one, two that declare an object stop the plan
 			again := func(config string) string {
 				config = strings.Replace(config, `" "x" {`, `" "again" {`, 1)
-				return strings.Replace(config, `" "again" {`, "\" \"again\" {\n  depends_on = ["+l.address+"]\n", 1) + "\n"
+				return strings.Replace(config, `" "again" {`, "\" \"again\" {\n  provider   = ldc\n  depends_on = ["+l.address+"]\n", 1) + "\n"
 			}
 			acceptance(t,
 				resource.TestStep{Config: block + l.first + again(l.second), ExpectError: regexp.MustCompile(`(?is)import \{.*id = "` + l.imports() + `"`)},

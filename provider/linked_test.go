@@ -198,7 +198,7 @@ func TestInUse(t *testing.T) {
 	}
 	acceptance(t,
 		resource.TestStep{Config: group},
-		resource.TestStep{PreConfig: user, Config: provider + `data "concord_data_center" "x" {}`, ExpectError: regexp.MustCompile(`(?s)in\s+use.*zoe`)},
+		resource.TestStep{PreConfig: user, Config: provider + `data "concord_data_center" "x" {}`, ExpectError: regexp.MustCompile(`(?s)in\s+use.*zoe.*create_before_destroy`)},
 		resource.TestStep{PreConfig: s.remove("/v1/users/zoe"), Config: group},
 	)
 }

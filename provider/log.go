@@ -37,3 +37,8 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup is not used by the client; names stay flat.
 func (h logHandler) WithGroup(string) slog.Handler { return h }
+
+// progress tells how far a long operation is, in Terraform's log at level info.
+func progress(ctx context.Context, message string, fields map[string]any) {
+	tflog.Info(ctx, message, fields)
+}

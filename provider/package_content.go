@@ -49,6 +49,10 @@ func (r *packageResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		}
 		digest, size = types.StringValue(sum), types.Int64Value(n)
 		fileName, format = or(fileName, filepath.Base(source.ValueString())), or(format, formatOf(source.ValueString()))
+		if err := formed(source.ValueString(), format.ValueString()); err != nil {
+			resp.Diagnostics.AddAttributeError(path.Root("source"), "The package's file cannot be used", sentence(err.Error()))
+			return
+		}
 	}
 	for name, value := range map[string]any{"sha256": digest, "size": size, "file_name": fileName, "format": format} {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root(name), value)...)
@@ -124,6 +128,7 @@ func (r *packageResource) upload(ctx context.Context, op operation, plan tfsdk.P
 	at := client.Path("v1", "blobs", digest)
 	_, err = r.client.Do(ctx, client.Request{Method: http.MethodGet, Path: at})
 	if gone(err) {
+		progress(ctx, "the content of the package is sent", map[string]any{"name": m.key(), "bytes": size})
 		_, err = r.client.Do(ctx, client.Request{Method: http.MethodPut, Path: at, Timeout: -1,
 			Content: &client.Content{Length: size, Open: func() (io.ReadCloser, error) { return os.Open(name) }}}) //nolint:gosec // see readSource
 	}

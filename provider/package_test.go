@@ -61,7 +61,7 @@ func (s site) holds(name, size string) error {
 }
 
 // TestPackageRefused: what the server finds in the file is told: a hostile archive with its entry (SEC-66), a content of another
-// format at the attribute, and, at a clone, the master.
+// format at plan, and, at a clone, the master.
 func TestPackageRefused(t *testing.T) {
 	ny, ldc := twoSites(t)
 	testkit.Link(ny.DataCenter, ldc.DataCenter)
@@ -84,7 +84,7 @@ func TestPackageRefused(t *testing.T) {
 	}
 	acceptance(t,
 		resource.TestStep{Config: config(ny, "evil.zip"), ExpectError: regexp.MustCompile(`(?s)The\s+archive\s+is\s+refused:\s+the\s+entry\s+"\.\./evil"`)},
-		resource.TestStep{Config: config(ny, "text.tgz"), ExpectError: regexp.MustCompile(`(?s)format: the\s+content\s+is\s+raw`)},
+		resource.TestStep{Config: config(ny, "text.tgz"), ExpectError: regexp.MustCompile(`(?s)cannot\s+be\s+read\s+as\s+tar\.gz`), PlanOnly: true},
 		resource.TestStep{Config: config(ldc, "text.txt"), ExpectError: regexp.MustCompile(`(?s)endpoint = "` + regexp.QuoteMeta(ny.Endpoint))},
 	)
 }

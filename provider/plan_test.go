@@ -194,14 +194,39 @@ func TestEnvironment(t *testing.T) {
 		{Config: `data "concord_data_center" "x" {}`, Check: resource.TestCheckResourceAttr("data.concord_data_center.x", "cluster_id", "NYDC")}}})
 }
 
-// TestUnknownEndpoint: a data center whose address another resource of the same apply computes.
+// TestUnknownEndpoint: a data center whose address another resource of the same apply computes, when everything is made and when that
+// resource is made anew: what is there is planned from the state, and a change that somebody made meanwhile is not overwritten.
 func TestUnknownEndpoint(t *testing.T) {
 	s, _ := start(t)
-	acceptance(t, resource.TestStep{Config: `
-resource "terraform_data" "address" { input = "` + s.Endpoint + `" }
+	config := func(again, description string) string {
+		return `
+resource "terraform_data" "address" {
+  input            = "` + s.Endpoint + `"
+  triggers_replace = "` + again + `"
+}
 ` + strings.Replace(s.block("concord"), `"`+s.Endpoint+`"`, "terraform_data.address.output", 1) + `
-resource "concord_group" "x" { name = "a" }
-`})
+resource "concord_group" "x" {
+  name        = "a"
+  description = "` + description + `"
+}
+resource "concord_group_collection" "x" {
+  groups = { b = { description = "` + description + `" } }
+}
+ephemeral "concord_join_token" "x" {
+  purpose = "agent"
+  name    = "x"
+}
+data "concord_groups" "x" {
+  depends_on = [terraform_data.address]
+}
+`
+	}
+	acceptance(t,
+		resource.TestStep{Config: config("1", "one")},
+		resource.TestStep{Config: config("2", "two"), Check: resource.TestCheckResourceAttr("concord_group.x", "description", "two")},
+		resource.TestStep{PreConfig: s.patch("/v1/groups/a", map[string]any{"description": "by hand"}), Config: config("3", "three"), ExpectError: regexp.MustCompile(words("It has changed since the last plan"))},
+		resource.TestStep{Config: config("3", "three"), Check: resource.TestCheckResourceAttr("concord_group.x", "description", "three")},
+	)
 }
 
 // TestServerDown: a plan that must ask says what is wrong, and with which address.

@@ -110,7 +110,7 @@ func (p plugged) proposed(state, config tftypes.Value) tftypes.Value {
 	was, want := p.fields(state), p.fields(config)
 	out := maps.Clone(want)
 	for _, a := range p.schema.Block.Attributes {
-		if a.Computed && want[a.Name].IsNull() {
+		if _, known := was[a.Name]; known && a.Computed && want[a.Name].IsNull() {
 			out[a.Name] = was[a.Name]
 		}
 	}

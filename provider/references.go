@@ -27,6 +27,8 @@ func refers(kind string) []reference {
 		return append(all, reference{"steps.*.identity_store", "identity_store"})
 	case "admin_role":
 		return append(all, reference{"groups", "group"}, reference{"permissions.*.security_domains", "security_domain"})
+	case "replication_agreement":
+		return []reference{{"target", "partner"}}
 	case "admin_token":
 		return []reference{{"roles", "admin_role"}}
 	}
@@ -36,7 +38,7 @@ func refers(kind string) []reference {
 // routes are where the kinds that others refer to are asked for.
 func routes(kind string) string {
 	return map[string]string{"group": "groups", "security_domain": "security-domains", "authentication_scheme": "authentication-schemes",
-		"authorization_policy": "authorization-policies", "identity_store": "identity-stores", "admin_role": "admin-roles"}[kind]
+		"authorization_policy": "authorization-policies", "identity_store": "identity-stores", "admin_role": "admin-roles", "partner": "partners"}[kind]
 }
 
 // mentioned calls found with every name that an attribute of v has, and its place. What is not known yet, or not there, names nothing.

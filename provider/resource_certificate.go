@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"time"
@@ -173,6 +174,7 @@ func (r *issuedResource) ValidateConfig(ctx context.Context, req resource.Valida
 // ModifyPlan replaces what is at its end.
 func (r *issuedResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.State.Raw.IsNull() || req.Plan.Raw.IsNull() {
+		r.base.ModifyPlan(ctx, req, resp)
 		return
 	}
 	var state, plan issuedModel
@@ -199,7 +201,9 @@ func (r *issuedResource) Create(ctx context.Context, req resource.CreateRequest,
 		return
 	}
 	var made wire.IssuedCertificate
-	if _, err := r.client.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path(r.path...), In: plan.body(&plan, false), Out: &made}); err != nil {
+	// The key makes the request one that may be repeated when its answer is lost. It is new in each apply: a replacement orders the same again.
+	once := http.Header{wire.HeaderIdempotencyKey: {rand.Text()}}
+	if _, err := r.client.Do(ctx, client.Request{Method: http.MethodPost, Path: client.Path(r.path...), In: plan.body(&plan, false), Out: &made, Header: once, Retry: true}); err != nil {
 		r.refused(creating, "", req.Plan.Schema, err, &resp.Diagnostics)
 		return
 	}

@@ -48,7 +48,8 @@ type dataCenterResource struct {
 
 func newDataCenter() resource.Resource {
 	r := &dataCenterResource{}
-	r.kind = kind{name: "data_center", noun: "data center", path: []string{"v1", "data-center"}, singleton: true, protects: true}
+	r.kind = kind{name: "data_center", noun: "data center", path: []string{"v1", "data-center"}, singleton: true, protects: true,
+		judged: rehearsal{around: true, codes: []string{"role_change", "open_not_allowed"}}}
 	return r
 }
 

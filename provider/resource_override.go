@@ -86,6 +86,12 @@ type overrideModel struct {
 	Reason  types.String `tfsdk:"reason"`
 }
 
+// lies says that the object under the override is as it will be, and so is what has to fit it.
+func (m *overrideModel) lies(on *foreseen) bool {
+	fits := map[string]string{"session_policy": "agent", "agent": "session_policy"}[m.Kind.ValueString()]
+	return !on.plans(m.Kind.ValueString(), m.Name.ValueString()) && (fits == "" || !on.plansAny(fits))
+}
+
 func (m *overrideModel) key() string          { return m.Kind.ValueString() + "/" + m.Name.ValueString() }
 func (m *overrideModel) ident() *types.String { return &m.ID }
 

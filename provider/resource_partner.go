@@ -30,7 +30,8 @@ type partnerResource struct {
 
 func newPartner() resource.Resource {
 	r := &partnerResource{}
-	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}, by: "cluster_id", protects: true}
+	r.kind = kind{name: "partner", noun: "partner", path: []string{"v1", "partners"}, by: "cluster_id", protects: true,
+		judged: rehearsal{around: true, codes: []string{"duplicate_cluster_id"}, still: []string{"mode_mismatch"}}}
 	return r
 }
 

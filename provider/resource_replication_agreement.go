@@ -36,7 +36,8 @@ type agreementResource struct {
 func newAgreement() resource.Resource {
 	r := &agreementResource{}
 	r.kind = kind{name: "replication_agreement", noun: "replication agreement", path: []string{"v1", "replication", "agreements"}, numbered: true, protects: true,
-		asked: map[string]string{"type": "master"}, atOnce: true, listed: "It finds those of which this data center is the master, which is where they are declared."}
+		judged: rehearsal{codes: []string{"wrong_data_center", "second_master", "already_following", "clone_not_empty"}, closed: []string{"not_master"}},
+		asked:  map[string]string{"type": "master"}, atOnce: true, listed: "It finds those of which this data center is the master, which is where they are declared."}
 	return r
 }
 

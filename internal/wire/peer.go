@@ -26,6 +26,7 @@ type PeerHello struct {
 	SecurityMode    string    `json:"security_mode,omitempty"`  // of the peer listener; absent from an older version
 	Availability    string    `json:"availability,omitempty"`   // active, hot_standby or passive; absent from an older version
 	WriteRequires   string    `json:"write_requires,omitempty"` // local or majority; absent from an older version
+	Follows         string    `json:"follows,omitempty"`        // cluster id of the master that it has an agreement with; absent from a master
 }
 
 // PeerAgreement installs or changes the clone's half: PUT /peer/v1/replication/agreements/{id}, called by the master.

@@ -27,7 +27,9 @@ const (
 	HeaderRequestID = "X-Request-Id"
 	HeaderCluster   = "X-Concord-Cluster" // cluster id of the data center that answered
 	HeaderNode      = "X-Concord-Node"    // node that answered
-	HeaderLock      = "Concord-Lock"      // fencing number of the lock that a writer holds
+	// HeaderIdempotencyKey makes an order of a certificate one that may be repeated (draft-ietf-httpapi-idempotency-key-header-07).
+	HeaderIdempotencyKey = "Idempotency-Key"
+	HeaderLock           = "Concord-Lock" // fencing number of the lock that a writer holds
 )
 
 // Header names that every message between data centers carries, besides HeaderCluster, in both directions.

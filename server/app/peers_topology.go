@@ -25,7 +25,7 @@ func (t topologyLink) Hello(ctx context.Context, clusterID string) (topology.Hel
 	expires, chain, life, err := t.links.certificateExpires(ctx, clusterID)
 	return topology.Hello{ClusterID: h.ClusterID, NodeName: h.NodeName, Version: h.Version, Time: h.Time, Role: h.Role, AgentID: h.AgentID,
 		AllowManagement: h.AllowManagement, Epoch: mdc.Epoch{Number: h.Epoch, ClusterID: h.EpochHolder}, Sequence: h.Sequence, Ready: h.Ready,
-		AdminURL: h.AdminURL, Objects: h.Objects, Edits: h.Edits, PublicKey: h.PublicKey, MastershipKey: h.MastershipKey, WriteRequires: h.WriteRequires, Availability: h.Availability, SecurityMode: h.SecurityMode, CertificateExpiresAt: expires, ChainExpiresAt: chain, CertificateLife: life}, err
+		AdminURL: h.AdminURL, Objects: h.Objects, Edits: h.Edits, PublicKey: h.PublicKey, MastershipKey: h.MastershipKey, WriteRequires: h.WriteRequires, Availability: h.Availability, SecurityMode: h.SecurityMode, Follows: h.Follows, CertificateExpiresAt: expires, ChainExpiresAt: chain, CertificateLife: life}, err
 }
 
 // InstallAgreement writes the clone's half and waits for its first copy.

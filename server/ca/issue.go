@@ -34,6 +34,7 @@ type Request struct {
 	// Enrolment says that whoever has a join token asks, and no administrator: an identity that was revoked since the token was
 	// made stays refused.
 	Enrolment bool
+	Once      string // a word of who asks: within an hour the same request with it gets the same certificate; only with CSR; "" = none
 }
 
 // Issued is a new certificate. PrivateKeyPEM is set when the server made the key: this is the only time that it is seen.
@@ -53,12 +54,28 @@ func (a *Authority) Issue(ctx context.Context, by Actor, r Request) (Issued, err
 	if err != nil {
 		return Issued{}, err
 	}
+	again, err := onceFor(by, r)
+	if err != nil {
+		return Issued{}, err
+	}
 	rec := Record{Profile: r.Profile, Identity: s.id, Names: s.names, IssuedBy: by.Name}
-	rec, err = a.produce(ctx, rec, s, request, ttl, act{by: by, action: "issue", lift: !r.Enrolment})
+	rec, err = a.produce(ctx, rec, s, request, ttl, act{by: by, action: "issue", lift: !r.Enrolment, once: again})
+	if made, ok := errors.AsType[*madeBefore](err); ok {
+		return Issued{Record: made.rec}, nil
+	}
 	if err != nil {
 		return Issued{}, err
 	}
 	return issued(rec, key)
+}
+
+// Check says what Issue would refuse about a request by itself, and signs nothing.
+func (a *Authority) Check(r Request) error {
+	if _, _, _, err := a.prepare(r); err != nil {
+		return err
+	}
+	_, err := a.life(r.TTL)
+	return err
 }
 
 // Renew signs anew what this authority issued and still stands by: for the key of csr, or for a fresh one that the server
@@ -199,6 +216,7 @@ func (a *Authority) life(ttl time.Duration) (time.Duration, error) {
 type act struct {
 	by     Actor
 	action string
+	once   *once                                       // makes the request one that may be repeated; may be nil
 	lift   bool                                        // lifts a block on the identity; without it a block refuses
 	also   func(store.Writer, *x509.Certificate) error // what else goes with it; may be nil
 	own    bool                                        // a leaf of this node: nobody acted, and a block does not keep the holder of the authority from it
@@ -237,6 +255,11 @@ func (a *Authority) intend(ctx context.Context, rec Record, t act) error {
 		}
 		if err := a.permitted(w, rec, t); err != nil {
 			return err
+		}
+		if t.once != nil {
+			if err := t.once.claim(w, rec.Serial); err != nil {
+				return err
+			}
 		}
 		return a.putIntent(w, rec)
 	})

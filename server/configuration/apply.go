@@ -55,6 +55,11 @@ func (p *pass) apply(n int, op Operation) (Result, error) {
 	if err := sound(op.Kind, op.Name, will); err != nil {
 		return Result{}, err
 	}
+	if op.Pre.DryRun && op.Pre.Alone {
+		res, err := result(op.Kind, will)
+		res.Outcome = Unchanged
+		return res, err
+	}
 	if err := p.authorise(op, was, will, hidden); err != nil {
 		return Result{}, err
 	}

@@ -16,6 +16,7 @@ type Precondition struct {
 	IfMatch string // an ETag that must be the present one; "" = any
 	Absent  bool   // nothing may be there yet
 	DryRun  bool   // check everything and say what would come out, but write nothing
+	Alone   bool   // with DryRun: check the object by itself, and nothing that is around it
 	Lock    uint64 // fencing number of the lock that the writer holds; 0 = none
 }
 

@@ -19,7 +19,7 @@ func (s *Server) certificateRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: all, summary: "List the certificates that this data center issued",
 			query: []string{"profile", "identity", "name", "status", "expiring_before", "limit", "cursor"}, out: wire.Page[wire.CertificateView]{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.listCertificates},
-		{method: http.MethodPost, path: all, summary: "Issue a certificate; without a request the server makes the key and returns it this once", status: http.StatusCreated,
+		{method: http.MethodPost, path: all, summary: "Issue a certificate; without a request the server makes the key and returns it this once", status: http.StatusCreated, query: []string{"dry_run"}, also: map[int]any{http.StatusNoContent: nil},
 			in: wire.CertificateOrder{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.issueCertificate},
 		{method: http.MethodGet, path: one, summary: "Read one certificate", out: wire.CertificateView{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.getCertificate},
 		{method: http.MethodPost, path: one + "/renew", summary: "Issue the successor of a certificate that is valid: for the key of a request, or for a fresh one", status: http.StatusCreated,
@@ -52,11 +52,34 @@ func (s *Server) issueCertificate(c *call) error {
 	if err := s.mayHaveIssued(c, r.Profile, r.Name); err != nil {
 		return err
 	}
+	if c.Query("dry_run") == "true" {
+		if err := s.c.Authority.Check(r); err != nil {
+			return err
+		}
+		c.Status(http.StatusNoContent)
+		return nil
+	}
+	var err error
+	if r.Once, err = c.idempotencyKey(); err != nil {
+		return err
+	}
 	made, err := s.c.Authority.Issue(c.Request.Context(), s.issuer(c), r)
 	if err != nil {
 		return err
 	}
 	return c.answer(s.issuedCertificate(made))
+}
+
+// idempotencyKey reads the header by which a request may be repeated whose answer was lost; "" for none.
+func (c *call) idempotencyKey() (string, error) {
+	sent := c.Request.Header.Values(wire.HeaderIdempotencyKey)
+	if len(sent) == 0 {
+		return "", nil
+	}
+	if key := sent[0]; len(sent) == 1 && len(key) >= 16 && len(key) <= 255 {
+		return key, nil
+	}
+	return "", fault.New(fault.Invalid, "invalid_idempotency_key", "%s takes one word of 16 to 255 bytes, made at random for each certificate.", wire.HeaderIdempotencyKey)
 }
 
 func (s *Server) renewCertificate(c *call) error {

@@ -27,6 +27,13 @@ func (s *Server) createAgreement(c *call) error {
 		return err
 	}
 	a, _ := o.(*mdc.Agreement)
+	if c.Query("dry_run") == "true" {
+		v, err := s.c.Agreements.Rehearse(c.Request.Context(), *a)
+		if err != nil {
+			return err
+		}
+		return c.answerStatus(http.StatusOK, agreementView(v))
+	}
 	v, err := s.c.Agreements.Create(c.Request.Context(), c.topologyActor(), *a)
 	if err != nil {
 		return err

@@ -68,7 +68,7 @@ func (c *call) administrator() administration.Administrator {
 	return who
 }
 
-// precondition reads If-Match, If-None-Match and ?dry_run=true. A weak or repeated tag never matches (RFC 9110 section 13.1.1).
+// precondition reads If-Match, If-None-Match, ?dry_run=true and, with that, ?alone=true. A weak or repeated tag never matches (RFC 9110 section 13.1.1).
 func (c *call) precondition() (p configuration.Precondition, err error) {
 	if m := c.Request.Header.Values("If-Match"); len(m) > 0 {
 		if len(m) > 1 || strings.Contains(m[0], ",") || m[0] == "" {
@@ -82,7 +82,10 @@ func (c *call) precondition() (p configuration.Precondition, err error) {
 		}
 		p.Absent = true
 	}
-	p.DryRun = c.Query("dry_run") == "true"
+	p.DryRun, p.Alone = c.Query("dry_run") == "true", c.Query("alone") == "true"
+	if p.Alone && !p.DryRun { // never to be taken for a write
+		return p, fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/alone", Detail: "needs dry_run=true beside it"}})
+	}
 	p.Lock, err = c.lock()
 	return p, err
 }

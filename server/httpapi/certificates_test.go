@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +124,35 @@ func TestRevokedServerCertificateIsReplaced(t *testing.T) {
 	if shown() == before {
 		t.Error("still shows what was revoked")
 	}
+}
+
+// TestCertificateOrderedOnce: an order with an Idempotency-Key may be repeated, whatever became of the first answer: one certificate is
+// there. The key stands for one request of one caller, and for no private key (SEC-49).
+func TestCertificateOrderedOnce(t *testing.T) {
+	d := start(t)
+	csr, _ := signingRequest(t, "spiffe://nydc/agent/portal")
+	order := func(ttl, key string, query string) answer {
+		t.Helper()
+		return admin(t, d, http.MethodPost, "/v1/certificates"+query, `{"profile":"agent","csr_pem":`+strconv.Quote(csr)+`,"ttl":"`+ttl+`"}`, wire.HeaderIdempotencyKey, key)
+	}
+	count := func() int {
+		var page wire.Page[wire.CertificateView]
+		d.Get("/v1/certificates?profile=agent", &page)
+		return len(page.Items)
+	}
+	const one, other = "0123456789abcdef", "0123456789abcdeX"
+	if got := order("1h", one, "?dry_run=true"); got.status != http.StatusNoContent || count() != 0 {
+		t.Fatalf("a dry run: %d %s, %d certificates", got.status, got.body, count())
+	}
+	first, second := order("1h", one, ""), order("1h", one, "")
+	if first.status != http.StatusCreated || first.body != second.body || count() != 1 {
+		t.Errorf("%d %s, then %d %s; %d certificates", first.status, first.body, second.status, second.body, count())
+	}
+	order("2h", one, "").refused(t, http.StatusConflict, "idempotency_key_used")
+	order("1h", "short", "").refused(t, http.StatusBadRequest, "invalid_idempotency_key")
+	admin(t, d, http.MethodPost, "/v1/certificates", `{"profile":"agent","name":"portal"}`, wire.HeaderIdempotencyKey, one).refused(t, http.StatusBadRequest, "invalid_idempotency_key")
+	if got := order("1h", other, ""); got.status != http.StatusCreated || count() != 2 {
+		t.Errorf("with another key: %d %s, %d certificates", got.status, got.body, count())
+	}
+	admin(t, d, http.MethodPost, "/v1/certificates?dry_run=true", `{"profile":"node","csr_pem":`+strconv.Quote(csr)+`}`).refused(t, http.StatusBadRequest, "invalid_input")
 }

@@ -47,7 +47,7 @@ func (s *Server) operationsOf(k kindRoutes) []route {
 	}
 	routes := []route{
 		{method: http.MethodGet, path: one, needs: k.needs(mdc.ActionRead), summary: "Read the " + noun, query: stored, out: k.out, also: map[int]any{http.StatusNotModified: nil}, handle: s.getObject(k)},
-		{method: http.MethodPut, path: one, needs: k.needs(mdc.ActionWrite), summary: "Create or replace the " + noun, query: []string{"dry_run"}, in: k.in, out: k.out, also: made, handle: s.putObject(k)},
+		{method: http.MethodPut, path: one, needs: k.needs(mdc.ActionWrite), summary: "Create or replace the " + noun, query: []string{"dry_run", "alone"}, in: k.in, out: k.out, also: made, handle: s.putObject(k)},
 		{method: http.MethodPatch, path: one, needs: k.needs(mdc.ActionWrite), summary: "Change fields of the " + noun + " (JSON merge patch)", query: []string{"dry_run"}, in: map[string]any{}, out: k.out, handle: s.patchObject(k)},
 		{method: http.MethodDelete, path: one, needs: k.needs(mdc.ActionWrite), summary: "Delete the " + noun + "; a singleton goes back to its defaults", query: []string{"dry_run"}, status: http.StatusNoContent, handle: s.deleteObject(k)},
 	}

@@ -31,10 +31,14 @@ func (s *Server) peerHello(c *call) error {
 	if err != nil {
 		return err
 	}
+	follows, err := s.c.Agreements.Follows(ctx)
+	if err != nil {
+		return err
+	}
 	return c.answer(wire.PeerHello{ClusterID: s.c.ClusterID, NodeName: s.c.NodeName, Version: s.c.Version, Time: s.c.Clock.Now(), Role: d.Role,
 		AgentID: profile.AgentID, AllowManagement: profile.AllowManagement, Epoch: pos.Epoch.Number, EpochHolder: pos.Epoch.ClusterID,
 		Sequence: pos.Sequence, Ready: len(s.c.Readiness()) == 0, AdminURL: s.c.Addresses().Admin, Objects: objects, Edits: edits, PublicKey: s.c.Keys.Public(),
-		MastershipKey: s.c.MastershipKey, WriteRequires: d.WriteRequires, Availability: d.Availability, SecurityMode: s.c.Mode()})
+		MastershipKey: s.c.MastershipKey, WriteRequires: d.WriteRequires, Availability: d.Availability, SecurityMode: s.c.Mode(), Follows: follows})
 }
 
 // peerAgreement reads an agreement and checks that body and address name the same one.

@@ -45,7 +45,7 @@ type Feed struct {
 
 	mu    sync.Mutex       // guards all below
 	shown map[string]shown // by agreement
-	moved chan struct{}    // closed and replaced when a clone shows another position
+	moved chan struct{}    // closed and replaced when a clone shows another position, and when an agreement or the data center changes
 	grown chan struct{}    // closed and replaced when the store has committed a change of the journal
 }
 
@@ -66,6 +66,7 @@ func NewFeed(ctx context.Context, c FeedConfig) (*Feed, error) {
 		for _, ch := range changes {
 			if ch.Kind == "" || ch.Kind == mdc.AgreementKind().Name || ch.Kind == mdc.DataCenterKind().Name {
 				f.changes.Add(1)
+				f.stir()
 				return
 			}
 		}

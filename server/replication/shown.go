@@ -39,7 +39,14 @@ func (f *Feed) remember(agreement string, at mdc.Position, equal bool) {
 	f.shown[agreement] = shown{At: at, Equal: equal, Time: now, By: f.self, moved: was.moved, dirty: true}
 }
 
-// stirLocked wakes who waits for a clone.
+// stir wakes who waits for a clone.
+func (f *Feed) stir() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stirLocked()
+}
+
+// stirLocked is stir for who holds the lock.
 func (f *Feed) stirLocked() {
 	close(f.moved)
 	f.moved = make(chan struct{})
@@ -66,7 +73,7 @@ func (f *Feed) Heard(agreement string) time.Time {
 	return s.Time
 }
 
-// Moved gives a channel that is closed when a clone shows another position.
+// Moved gives a channel that is closed when a clone shows another position, or an agreement or the data center changes.
 func (f *Feed) Moved() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -53,14 +53,17 @@ func (f *Feed) awaiting(ctx context.Context) (*awaited, error) {
 }
 
 // Await waits until every clone with wait_for_sync has shown that it has the state at a position, SyncWait at most, and
-// gives the cluster ids of those that have not.
+// gives the cluster ids of those that have not. A clone whose agreement is disabled or deleted meanwhile is waited for no more.
 func (f *Feed) Await(ctx context.Context, at mdc.Position) (behind []string, err error) {
-	a, err := f.awaiting(ctx)
 	end := time.NewTimer(SyncWait)
 	defer end.Stop()
-	for err == nil {
-		var moved <-chan struct{}
-		if behind, moved = f.lacking(a.agreements, at); len(behind) == 0 {
+	for {
+		moved := f.Moved() // before the reads: what changes in between closes it
+		a, err := f.awaiting(ctx)
+		if err != nil {
+			return behind, err
+		}
+		if behind = f.lacking(a.agreements, at); len(behind) == 0 {
 			return nil, nil
 		}
 		select {
@@ -73,11 +76,10 @@ func (f *Feed) Await(ctx context.Context, at mdc.Position) (behind []string, err
 			return behind, nil
 		}
 	}
-	return behind, err
 }
 
-// lacking gives the clones that have not shown a position, and what is closed when one shows another.
-func (f *Feed) lacking(synced []mdc.Agreement, at mdc.Position) (behind []string, moved <-chan struct{}) {
+// lacking gives the clones that have not shown a position.
+func (f *Feed) lacking(synced []mdc.Agreement, at mdc.Position) (behind []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range synced {
@@ -86,7 +88,7 @@ func (f *Feed) lacking(synced []mdc.Agreement, at mdc.Position) (behind []string
 			behind = append(behind, a.Target)
 		}
 	}
-	return behind, f.moved
+	return behind
 }
 
 func syncedAgreements(s *journal.Snapshot) (out []mdc.Agreement, err error) {

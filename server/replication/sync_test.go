@@ -40,3 +40,27 @@ func TestAwait(t *testing.T) {
 		t.Errorf("a clone waits for somebody: %v", err)
 	}
 }
+
+// A write does not wait any more for a clone whose agreement goes while it waits: a destroy of everything at once would spend five
+// seconds on each write.
+func TestAwaitEndsWithTheAgreement(t *testing.T) {
+	l, master, clone := pair(t)
+	agree(master, clone, "ny-ld", func(a *mdc.Agreement) { a.WaitForSync = true })
+	bootstrap(t, clone, "ny-ld")
+	l.setCut("LDC", true)
+	master.groups(1, 2)
+	at, _, err := master.feed.Awaited(t.Context())
+	must(t, err)
+	done := make(chan []string, 1)
+	go func() {
+		behind, err := master.feed.Await(t.Context(), at)
+		if err != nil {
+			t.Error(err)
+		}
+		done <- behind
+	}()
+	master.enable("ny-ld", false)
+	if behind := <-done; len(behind) > 0 {
+		t.Errorf("behind %v", behind)
+	}
+}

@@ -217,6 +217,9 @@ func TestCreateRefusals(t *testing.T) {
 			if c.at == "LDC" {
 				at = ld
 			}
+			if _, err := at.agreements.Rehearse(t.Context(), a); !strings.HasSuffix(name, "found out late") {
+				wantCode(t, err, c.code)
+			}
 			_, err := at.create(a)
 			wantCode(t, err, c.code)
 			if !strings.Contains(err.Error(), c.says) {

@@ -217,6 +217,17 @@ func (s *Agreements) endFollowing(tx *journal.Tx, actor Actor, half mdc.Agreemen
 	return s.audit(tx, actor, journal.Delete, half.Identifier)
 }
 
+// Follows gives the cluster id of the master that this data center has an agreement with as its clone; "" for none.
+func (s *Agreements) Follows(ctx context.Context) (string, error) {
+	list, err := s.all(ctx)
+	for _, a := range list {
+		if a.Side == mdc.SideClone {
+			return a.Source, err
+		}
+	}
+	return "", err
+}
+
 // OwnObjects counts the replicated objects here that would be lost if asker's copy replaced them: those that an
 // administrator made here. What was copied from asker and not changed since is not counted; while this data center is in
 // an agreement, or is no possible clone, it gives 0 without counting, since then another rule decides.

@@ -35,6 +35,9 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 	if err != nil {
 		return View{}, err
 	}
+	if err := s.paired(ctx, target.ClusterID); err != nil {
+		return View{}, err
+	}
 	hello, err := s.meet(ctx, target, half, in.Overwrite)
 	if err != nil {
 		return View{}, err
@@ -52,6 +55,19 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 	v, err := s.Get(ctx, half.Identifier)
 	v.Kept = kept
 	return v, err
+}
+
+// Rehearse checks what Create would check before it writes, and writes nothing: the agreement, this data center, and the target as far
+// as it answers. It gives the agreement as it would be, without identifier. Faults: those of Create but contended and bootstrap_pending.
+func (s *Agreements) Rehearse(ctx context.Context, in mdc.Agreement) (View, error) {
+	if err := fault.InvalidFields("The replication agreement cannot be accepted.", in.Validate()); err != nil {
+		return View{}, err
+	}
+	target, half, err := s.plan(ctx, in)
+	if err == nil {
+		_, err = s.meet(ctx, target, half, in.Overwrite)
+	}
+	return View{Agreement: in}, err
 }
 
 // claim lets one creation for a target run at a time.
@@ -95,6 +111,9 @@ func (s *Agreements) isMaster(v *journal.Snapshot, in mdc.Agreement) error {
 		return f
 	}
 	d, err := v.DataCenter()
+	if err == nil && d.Role == mdc.RoleClone {
+		return at("/source", "is a clone", fault.New(fault.Conflict, "not_master", "%s is a clone, and an agreement is declared at the master; only a promotion makes the one of the other.", s.c.ClusterID))
+	}
 	if err == nil && d.Role != mdc.RoleMaster {
 		return fault.New(fault.Conflict, "not_master", "%s is a %s; declare role = \"master\" on it first.", s.c.ClusterID, d.Role)
 	}

@@ -12,9 +12,6 @@ import (
 
 // meet asks the target who it is, and refuses what could not become its clone.
 func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Agreement, overwrite bool) (Hello, error) {
-	if err := s.paired(ctx, target.ClusterID); err != nil {
-		return Hello{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	h, err := s.hello(ctx, target.ClusterID)
@@ -29,15 +26,17 @@ func (s *Agreements) meet(ctx context.Context, target *mdc.Partner, half *mdc.Ag
 	case !mdc.SameName(h.ClusterID, id):
 		return h, fault.New(fault.Conflict, "wrong_cluster", "At the addresses of %s answers %s; correct the partner's addresses.", id, h.ClusterID)
 	case h.Role == mdc.RoleMaster:
-		return h, fault.New(fault.Conflict, "second_master", "%s is a master itself, and a topology has one. Declare role = \"standalone\" on %s, then role = \"clone\".", id, id)
+		return h, at("/target", "is a master", fault.New(fault.Conflict, "second_master", "%s is a master itself, and a topology has one. Declare role = \"standalone\" on %s, then role = \"clone\".", id, id))
 	case h.Role != mdc.RoleClone:
 		return h, fault.New(fault.Conflict, "not_a_clone", "%s is %s; declare role = \"clone\" on %s first.", id, h.Role, id)
+	case h.Follows != "" && !mdc.SameName(h.Follows, s.c.ClusterID):
+		return h, at("/target", "follows "+h.Follows, fault.New(fault.Conflict, "already_following", "%s is the clone of %s, and a clone has one master. Delete that agreement at %s first.", id, h.Follows, h.Follows))
 	case h.AgentID != target.AgentID:
 		return h, fault.New(fault.Conflict, "wrong_agent_id", "The partner profile of %s has the agent_id %q, the partner is registered here with %q.", id, h.AgentID, target.AgentID)
 	case !h.AllowManagement:
 		return h, fault.New(fault.Forbidden, "management_not_allowed", "The partner profile of %s does not allow management; set allow_management = true on %s.", id, id)
 	case h.Objects > 0 && !overwrite && half == nil:
-		return h, notEmpty(id, h.Objects)
+		return h, at("/overwrite", fmt.Sprintf("is needed: %s holds %d objects", id, h.Objects), notEmpty(id, h.Objects))
 	case len(h.PublicKey) != 32 || len(h.MastershipKey) != 32 && len(h.MastershipKey) != 0:
 		return h, fmt.Errorf("meet %s: its public keys have %d and %d bytes", id, len(h.PublicKey), len(h.MastershipKey))
 	}
@@ -93,7 +92,13 @@ func (s *Agreements) sameMode(ctx context.Context, target *mdc.Partner, h Hello)
 
 const codeModeMismatch = "mode_mismatch"
 
-func notEmpty(clone string, objects uint64) error {
+// at names the field of the agreement that a refusal is about.
+func at(pointer, detail string, f *fault.Error) *fault.Error {
+	f.Fields = []fault.Field{{Pointer: pointer, Detail: detail}}
+	return f
+}
+
+func notEmpty(clone string, objects uint64) *fault.Error {
 	return fault.New(fault.Conflict, "clone_not_empty",
 		"%s holds %d configuration objects of its own, which the copy would replace. Set overwrite = true to accept that, or remove them.", clone, objects)
 }

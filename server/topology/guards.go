@@ -48,9 +48,11 @@ func dataCenterGuard(clusterID string) func(tx *journal.Tx, was, will mdc.Object
 		if from == mdc.RoleMaster {
 			verb = "demote"
 		}
-		return fault.New(fault.Conflict, "role_change",
+		f := fault.New(fault.Conflict, "role_change",
 			"%s is a %s and does not become a %s by declaration: two masters, or none, would be the risk. Use concord %s (POST /v1/data-center/%s) there; or delete its replication agreements, declare role = \"standalone\", then role = %q.",
 			clusterID, from, d.Role, verb, verb, d.Role)
+		f.Fields = []fault.Field{{Pointer: "/role", Detail: fmt.Sprintf("is %s now", from)}}
+		return f
 	}
 }
 

@@ -38,6 +38,7 @@ type Hello struct {
 	SecurityMode    string // mdc.Mode…; "" from an older version
 	WriteRequires   string // mdc.Write…; "" from an older version
 	Availability    string // mdc.Availability…; "" from an older version
+	Follows         string // cluster id of the master that it has an agreement with; "" also from an older version
 
 	CertificateExpiresAt time.Time     // of the certificate it showed; the link knows it, not the partner's word
 	CertificateLife      time.Duration // of that certificate, as a whole

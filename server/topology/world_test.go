@@ -443,7 +443,11 @@ func (s *site) sayHello(ctx context.Context, asker string) (h topology.Hello, er
 		return h, err
 	}
 	profile := p.Object.(*mdc.PartnerProfile)
-	return topology.Hello{ClusterID: s.id, Time: time.Now(), Role: d.Object.(*mdc.DataCenter).Role, AgentID: profile.AgentID,
+	follows, err := s.agreements.Follows(ctx)
+	if err != nil {
+		return h, err
+	}
+	return topology.Hello{Follows: follows, ClusterID: s.id, Time: time.Now(), Role: d.Object.(*mdc.DataCenter).Role, AgentID: profile.AgentID,
 		AllowManagement: profile.AllowManagement, AdminURL: "https://admin." + s.id, Objects: objects, PublicKey: s.keys.Public(),
 		Epoch: s.position().Epoch, Sequence: s.position().Sequence, MastershipKey: s.signer.Public(), WriteRequires: d.Object.(*mdc.DataCenter).WriteRequires,
 		CertificateExpiresAt: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
