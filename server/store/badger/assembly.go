@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -16,6 +17,7 @@ type assembly struct {
 	s        *Store
 	overlay  *overlay
 	base     *snapshot        // what its functions read below the overlay
+	known    map[string]found // what they read there
 	requests []*group.Request // whose functions ran and who wait for the commit
 	ops      int              // also of functions that failed: it bounds the overlay
 	bytes    int
@@ -27,12 +29,44 @@ type assembly struct {
 	err     error       // why it cannot be written
 }
 
-func newAssembly(s *Store) *assembly { return &assembly{s: s, overlay: newOverlay()} }
+// found is what the base has for a key, as it is stored; nil = nothing.
+type found struct{ raw []byte }
+
+// mostKnown bounds what is remembered of the base, in keys; longer values are not.
+const (
+	mostKnown  = 1024
+	longestRaw = 16 << 10
+)
+
+func newAssembly(s *Store) *assembly {
+	return &assembly{s: s, overlay: newOverlay(), known: map[string]found{}}
+}
 
 func (g *assembly) reset() {
 	g.overlay.reset()
 	clear(g.requests)
-	*g = assembly{s: g.s, overlay: g.overlay, requests: g.requests[:0]}
+	clear(g.known)
+	*g = assembly{s: g.s, overlay: g.overlay, known: g.known, requests: g.requests[:0]}
+}
+
+// below reads what the base has for a key. It stays the same for the whole group, whose functions mostly ask for the same few things and
+// each for its own twice, so that is remembered.
+func (g *assembly) below(key []byte) ([]byte, error) {
+	f, again := g.known[string(key)]
+	if !again {
+		raw, err := g.s.raw(g.base, key)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		f.raw = raw
+		if len(g.known) < mostKnown && len(raw) <= longestRaw {
+			g.known[string(key)] = f
+		}
+	}
+	if f.raw == nil {
+		return nil, store.ErrNotFound
+	}
+	return g.s.decode(f.raw)
 }
 
 // run runs one function and keeps or drops its writes. False = others of the group left it too little room.

@@ -91,6 +91,15 @@ func (v view) interrupted() error {
 
 // get reads key from the database alone.
 func (s *Store) get(snap *snapshot, key []byte) (value []byte, err error) {
+	raw, err := s.raw(snap, key)
+	if err != nil {
+		return nil, err
+	}
+	return s.decode(raw)
+}
+
+// raw is get of the stored form, which may have expired. It is never nil without an error.
+func (s *Store) raw(snap *snapshot, key []byte) (raw []byte, err error) {
 	defer s.damaged(snap, &err)
 	item, err := snap.txn.Get(key)
 	if err != nil {
@@ -99,11 +108,13 @@ func (s *Store) get(snap *snapshot, key []byte) (value []byte, err error) {
 		}
 		return nil, fmt.Errorf("get key: %w", err)
 	}
-	raw, err := item.ValueCopy(nil)
-	if err != nil {
+	if raw, err = item.ValueCopy(nil); err != nil {
 		return nil, fmt.Errorf("get value: %w", err)
 	}
-	return s.decode(raw)
+	if raw == nil { // an empty one is damaged, and is found to be when it is decoded
+		raw = []byte{}
+	}
+	return raw, nil
 }
 
 // decode gives the value in raw, or ErrNotFound when it has expired.

@@ -39,7 +39,7 @@ func (w *writer) Get(key []byte) ([]byte, error) {
 	case deleted:
 		return nil, store.ErrNotFound
 	}
-	return w.g.s.get(w.g.base, key)
+	return w.g.below(key)
 }
 
 // Range merges the overlay with the database.
