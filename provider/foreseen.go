@@ -127,6 +127,17 @@ func (f *foreseen) try(ctx context.Context, c *client.Client, req client.Request
 	return err
 }
 
+// judge is try of a dry run. For its answer the data center may have to ask another one, so its silence says nothing about itself.
+func (f *foreseen) judge(ctx context.Context, c *client.Client, req client.Request) error {
+	if f.silent() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, planWait)
+	defer cancel()
+	_, err := c.Do(ctx, req)
+	return err
+}
+
 // silent says whether the data center did not answer a question of this plan.
 func (f *foreseen) silent() bool {
 	f.mu.Lock()

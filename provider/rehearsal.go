@@ -43,13 +43,14 @@ func (b *base[M, V, P]) rehearse(ctx context.Context, id string, req resource.Mo
 	}
 	m := P(&plan)
 	ask := client.Request{Method: http.MethodPut, Path: b.at(m.key()), Query: url.Values{"dry_run": {"true"}}, In: m.body(&config, false)}
+	try := b.planned.try
 	switch {
 	case b.numbered:
-		ask.Method, ask.Path, ask.Retry = http.MethodPost, client.Path(b.path...), true
+		ask.Method, ask.Path, try = http.MethodPost, client.Path(b.path...), b.planned.judge
 	case !b.around(ctx, m):
 		ask.Query.Set("alone", "true")
 	}
-	err := b.planned.try(ctx, b.client, ask)
+	err := try(ctx, b.client, ask)
 	if fault.Is(err, fault.Forbidden) {
 		b.planned.bars(b.name)
 		return

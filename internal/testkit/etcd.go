@@ -18,15 +18,23 @@ import (
 
 // BuildEtcd makes the program etcd of the release in tools/etcd/go.mod, and leaves it in dir.
 func BuildEtcd(dir string) (program string, err error) {
+	return buildTool(filepath.Join(dir, "etcd"), "go.etcd.io/etcd/server/v3")
+}
+
+// BuildEtcdutl likewise makes etcdutl, which works on the files of members that do not run.
+func BuildEtcdutl(dir string) (program string, err error) {
+	return buildTool(filepath.Join(dir, "etcdutl"), "go.etcd.io/etcd/etcdutl/v3")
+}
+
+func buildTool(program, source string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	program = filepath.Join(dir, "etcd")
-	cmd := exec.Command("go", "build", "-modfile="+filepath.Join(root, "tools", "etcd", "go.mod"), "-o", program, "go.etcd.io/etcd/server/v3") //nolint:gosec // words of our own
+	cmd := exec.Command("go", "build", "-modfile="+filepath.Join(root, "tools", "etcd", "go.mod"), "-o", program, source) //nolint:gosec // words of our own
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build etcd: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}
 	return program, nil
 }

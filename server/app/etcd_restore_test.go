@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -21,9 +20,9 @@ import (
 // those that were saved before it. Its clone, which is ahead of it by then, keeps what it has and says why it follows no more; when
 // it is promoted the restored data center becomes its clone and has all that was acknowledged (FLT-07, FLT-08, TAM-01).
 func TestRestoreOnEtcd(t *testing.T) {
-	etcdutl, err := exec.LookPath("etcdutl") // of the members' release; it takes longer to build than the test
+	etcdutl, err := testkit.BuildEtcdutl(t.TempDir())
 	if err != nil {
-		t.Skip("etcdutl is missing: go install go.etcd.io/etcd/etcdutl/v3@v3.7.3")
+		t.Fatal(err)
 	}
 	p, c := program(t), members(t)
 	one, clone := testkit.NewProcess(t, p, "NYDC"), testkit.NewProcess(t, p, "LDC")

@@ -130,6 +130,9 @@ func (p *pursuit) round(ctx context.Context) (idle bool, err error) {
 	}
 	p.askAhead(ctx, page)
 	applied, err := p.apply(ctx, at, page)
+	if err != nil {
+		p.dropAhead() // what follows does not continue what was reached
+	}
 	if errors.Is(err, journal.ErrDiverged) && !p.copied {
 		return false, p.copy(ctx, at, err.Error())
 	}

@@ -3,6 +3,7 @@ package badger
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	engine "github.com/dgraph-io/badger/v4"
 
@@ -54,11 +55,15 @@ func stageOne(txn *engine.Txn, key string, e entry) error {
 
 // finish makes the group durable, lets views and watches see it, answers its callers, in this order, and gives the turn away.
 func (c *committer) finish(g *assembly) {
-	done := c.gathering.end(len(g.requests))
-	err := c.commit(g)
-	done()
-	g.answer(err)
-	c.point("commit.answered")
+	if len(g.requests) > 0 { // else all had left
+		done := c.gathering.end(len(g.requests))
+		c.since.Store(int64(time.Since(epoch)))
+		err := c.commit(g)
+		c.since.Store(0)
+		done()
+		g.answer(err)
+		c.point("commit.answered")
+	}
 	c.turn <- struct{}{}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/store/group"
@@ -30,6 +31,9 @@ type committer struct {
 	mu    sync.Mutex // guards ahead, and keeps it in step with the published snapshot
 	ahead *overlay   // of the group that is being made durable; nil = all that was written is published
 
+	mostAhead time.Duration // maxAhead
+	since     atomic.Int64  // when the commit began that is under way, in nanoseconds since epoch; 0 = none is
+
 	gathering               // of the worker that has the turn, as is the next
 	sync      func() error  // makes what was committed durable
 	stopped   chan struct{} // closed when both workers have ended
@@ -40,7 +44,7 @@ type committer struct {
 const commitsKey = "\x00commits"
 
 func newCommitter(s *Store) *committer {
-	c := &committer{s: s, turn: make(chan struct{}, 1), making: newAssembly(s), spare: newAssembly(s), stopped: make(chan struct{})}
+	c := &committer{s: s, turn: make(chan struct{}, 1), making: newAssembly(s), spare: newAssembly(s), stopped: make(chan struct{}), mostAhead: maxAhead}
 	c.turn <- struct{}{}
 	if s.cfg.Mirror == nil {
 		c.gathering.share = 2
@@ -143,6 +147,7 @@ func (c *committer) fill(g *assembly) {
 			}
 			break
 		}
+		c.hold(g)
 		r := c.batch[c.next]
 		c.next++
 		if !r.Claim() {
@@ -164,6 +169,21 @@ func (c *committer) begin(g *assembly) {
 	defer c.mu.Unlock()
 	g.overlay.below, g.base = c.ahead, c.s.current.Load()
 	g.base.retain() // it is the store's until another is published, under mu
+}
+
+// maxAhead is how long functions are run while a commit is under way. Who is claimed can no longer leave, so on a disk that hangs the
+// others stay unclaimed.
+const maxAhead = 50 * time.Millisecond
+
+// epoch is what the committer counts its time from.
+var epoch = time.Now()
+
+// hold waits for the turn where the group before takes long.
+func (c *committer) hold(g *assembly) {
+	if since := c.since.Load(); !g.turn && since != 0 && time.Since(epoch)-time.Duration(since) > c.mostAhead {
+		<-c.turn
+		g.turn = true
+	}
 }
 
 // more waits for another caller, and says whether one came. Until the group before is durable that costs nobody anything.

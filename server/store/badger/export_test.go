@@ -39,3 +39,6 @@ func OnFirstSync(s *Store, fn func() error) {
 		return fn()
 	}
 }
+
+// RunAheadFor sets how long functions are run while a commit is under way. Nothing may be under way.
+func RunAheadFor(s *Store, d time.Duration) { s.committer.mostAhead = d }

@@ -30,8 +30,8 @@ type change struct {
 	before entry
 }
 
-// overlay holds the writes of the group in the making. Only the worker that makes the group touches it; once it is to be committed it
-// stays as it is, and the next group's functions read it too.
+// overlay holds the writes of the group in the making. Only the worker that makes the group touches it; once it is to be committed its
+// entries stay as they are, and the next group's worker reads them and orders their keys; who commits reads entries alone.
 type overlay struct {
 	below   *overlay // of the group before while that is not published; of it the entries alone count, not what is below it
 	entries map[string]entry

@@ -52,8 +52,9 @@ func (s *Store) View(ctx context.Context, fn func(store.Reader) error) error {
 }
 
 // Update queues fn for the committer and waits for its answer. When ctx ends before fn has run, fn is skipped and the
-// answer is ctx.Err(); once fn runs, the answer is that of its group. fn runs on the committer's goroutine: it must not
-// call Update or Close. A panic in fn becomes its error. After a failed commit every answer is a fault of kind Unavailable
+// answer is ctx.Err(); once fn runs, the answer is that of its group. fn runs on one of the committer's goroutines, one fn at
+// a time, and must not call Update or Close. It may see writes that are not durable yet: then they are before it is answered. A View within it sees
+// neither its group nor the one before. A panic in fn becomes its error. After a failed commit every answer is a fault of kind Unavailable
 // with code "storage_failed"; while the disk is nearly full it is one with code "storage_full".
 func (s *Store) Update(ctx context.Context, fn func(store.Writer) error) error {
 	return s.queue.Do(ctx, fn)

@@ -1,8 +1,11 @@
 package badger_test
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/store"
@@ -14,6 +17,7 @@ import (
 func during(t *testing.T, s *badger.Store, fails error, functions ...func(store.Writer) error) (answers []error) {
 	t.Helper()
 	entered, opened := make(chan struct{}), make(chan struct{})
+	badger.RunAheadFor(s, time.Hour)
 	badger.OnFirstSync(s, func() error {
 		close(entered)
 		<-opened
@@ -65,6 +69,38 @@ func seeing(want string) func(store.Writer) error {
 			}
 		}
 		return nil
+	}
+}
+
+// TestHungDisk: who comes while a commit takes long can leave, since nobody has begun with its function (FLT-05).
+func TestHungDisk(t *testing.T) {
+	s := open(t, badger.Config{})
+	entered, opened := make(chan struct{}), make(chan struct{})
+	badger.RunAheadFor(s, 0)
+	badger.OnFirstSync(s, func() error {
+		close(entered)
+		<-opened
+		return nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- s.Update(t.Context(), putting("a", "1")) }()
+	<-entered
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- s.Update(ctx, putting("a", "2")) }()
+		runtime.Gosched()
+		cancel()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("update whose caller left while the disk hangs = %v; want context.Canceled", err)
+		}
+	}
+	close(opened)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got, err := get(t, s, "a"); got != "1" {
+		t.Errorf("a = %q, %v; want 1", got, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package group is how updates wait for the one goroutine of a store that runs and commits them, its committer: those that came
+// Package group is how updates wait for the part of a store that runs and commits them, one group after another, its committer: those that came
 // while a group was being committed make the next one.
 //
 // The stores call it (store/badger, store/etcd); it knows no transaction and no technology. Each request is answered once, by the
