@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -33,13 +34,15 @@ func LeaveRoom() (end func()) {
 	}
 }
 
-// availableMemory is what this process may use at most, in bytes: its control group's limit on Linux, or what the machine has. Where neither can be read
-// it is taken to be plenty.
+// availableMemory is what this process may use at most, in bytes: the least limit of its control groups on Linux, or what the machine has. Where neither can be
+// read it is taken to be plenty.
 func availableMemory() int64 {
 	least := int64(1) << 40
-	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is no limit
-			least = min(least, n)
+	for _, file := range limitFiles() {
+		if text, err := os.ReadFile(file); err == nil { //nolint:gosec // what the system calls this process's group
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil { // "max" is no limit
+				least = min(least, n)
+			}
 		}
 	}
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
@@ -51,4 +54,23 @@ func availableMemory() int64 {
 		}
 	}
 	return max(least, 0)
+}
+
+// limitFiles are those of the control group of this process and of the groups around it (cgroups(7), version 2). A service of systemd has one
+// deep in the tree; a container sees its own at the root.
+func limitFiles() []string {
+	const root, file = "/sys/fs/cgroup", "memory.max"
+	files := []string{filepath.Join(root, file)}
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return files
+	}
+	for line := range strings.Lines(string(text)) {
+		if group, ok := strings.CutPrefix(strings.TrimSpace(line), "0::/"); ok {
+			for at := filepath.Clean("/" + group); at != "/"; at = filepath.Dir(at) {
+				files = append(files, filepath.Join(root, at, file))
+			}
+		}
+	}
+	return files
 }
