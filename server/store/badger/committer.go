@@ -20,7 +20,7 @@ type committer struct {
 	s    *Store
 	turn chan struct{} // capacity 1: holds one thing, which the worker takes out that commits
 
-	preparing sync.Mutex       // guards the fields that follow; the next group's worker holds it until it has the turn
+	preparing chan struct{}    // capacity 1: who has put something in has the fields that follow; the next group's worker, until it has the turn
 	batch     []*group.Request // taken from the queue; batch[:next] have had their turn
 	next      int
 	making    *assembly
@@ -44,7 +44,7 @@ type committer struct {
 const commitsKey = "\x00commits"
 
 func newCommitter(s *Store) *committer {
-	c := &committer{s: s, turn: make(chan struct{}, 1), making: newAssembly(s), spare: newAssembly(s), stopped: make(chan struct{}), mostAhead: maxAhead}
+	c := &committer{s: s, turn: make(chan struct{}, 1), preparing: make(chan struct{}, 1), making: newAssembly(s), spare: newAssembly(s), stopped: make(chan struct{}), mostAhead: maxAhead}
 	c.turn <- struct{}{}
 	if s.cfg.Mirror == nil {
 		c.gathering.share = 2
@@ -70,8 +70,8 @@ func (c *committer) run() {
 
 // prepare gives the next group when it is its turn to be committed; nil when the queue is closed and empty.
 func (c *committer) prepare() (g *assembly) {
-	c.preparing.Lock()
-	defer c.preparing.Unlock()
+	c.preparing <- struct{}{} // no mutex: under testing/synctest a worker that waits for one would hold the time
+	defer func() { <-c.preparing }()
 	ended := true
 	defer func() {
 		if ended {
