@@ -47,6 +47,7 @@ func TestPlacesUnderCrowd(t *testing.T) {
 	t.Parallel()
 	p := admission.NewPlaces(4, 0)
 	var inside, most atomic.Int64
+	var served atomic.Uint64
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
@@ -56,12 +57,13 @@ func TestPlacesUnderCrowd(t *testing.T) {
 				}
 				most.Store(max(most.Load(), inside.Add(1)))
 				inside.Add(-1)
+				served.Add(1)
 				p.Leave("")
 			}
 		})
 	}
 	all.Wait()
-	if most.Load() > 4 || p.UnderWay() != 0 || p.Begun() != 8000 {
+	if most.Load() > 4 || p.UnderWay() != 0 || p.Begun() != served.Load() {
 		t.Errorf("%d at once, %d left, %d begun", most.Load(), p.UnderWay(), p.Begun())
 	}
 }
@@ -77,7 +79,7 @@ func TestPressure(t *testing.T) {
 	t.Parallel()
 	p := admission.NewPressure(func() uint64 { return 0 })
 	hash := 10 * time.Millisecond
-	if p.Rest(hash) != 0 || p.Pause(t.Context()) != nil {
+	if p.Rest(hash) != 0 || p.Pause(t.Context(), "ann") != nil {
 		t.Error("held back without pressure")
 	}
 	before := time.Duration(0)
@@ -91,7 +93,7 @@ func TestPressure(t *testing.T) {
 	}
 	began := time.Now()
 	for range 1000 { // not yet
-		if err := p.Pause(t.Context()); err != nil {
+		if err := p.Pause(t.Context(), "ann"); err != nil {
 			t.Fatalf("administration at level %d: %v", p.Level(), err)
 		}
 	}
@@ -135,7 +137,7 @@ func TestAdministrationWaitsInOrder(t *testing.T) {
 		began := time.Now()
 		for range 150 {
 			all.Go(func() {
-				switch err := p.Pause(t.Context()); {
+				switch err := p.Pause(t.Context(), "ann"); {
 				case err == nil:
 					served.Add(1)
 				case fault.CodeOf(err) == admission.CodeOverloaded:
@@ -144,18 +146,92 @@ func TestAdministrationWaitsInOrder(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if took := time.Since(began); took != admission.MaxWait || served.Load() != 101 || refused.Load() != 49 {
+		if took := time.Since(began); took != admission.MaxWait-20*time.Millisecond || served.Load() != 100 || refused.Load() != 50 {
 			t.Errorf("%d served and %d refused in %s", served.Load(), refused.Load(), took)
 		}
-		if err := p.Pause(t.Context()); err != nil {
+		time.Sleep(20 * time.Millisecond) // of the bubble's clock
+		if err := p.Pause(t.Context(), "ann"); err != nil {
 			t.Errorf("two seconds later: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := p.Pause(ctx); err == nil || fault.CodeOf(err) != "" {
+		if err := p.Pause(ctx, "ann"); err == nil || fault.CodeOf(err) != "" {
 			t.Errorf("after the caller left: %v", err)
 		}
 	})
+}
+
+// TestWhoFloodsTheLineDelaysItself: callers take turns, and who leaves uses none up: neither a thousand requests of one nor a thousand that it takes
+// back hold another up (FLT-29, SEC-33).
+func TestWhoFloodsTheLineDelaysItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := admission.NewPressure(func() uint64 { return 0 })
+		for range 20 {
+			admission.Step(p, long)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		flood := func(n int) {
+			for range n {
+				all.Go(func() { _ = p.Pause(ctx, "mallory") })
+			}
+			synctest.Wait()
+		}
+		other := func(when string, most time.Duration) {
+			t.Helper()
+			began := time.Now()
+			if err := p.Pause(t.Context(), "ann"); err != nil || time.Since(began) > most {
+				t.Errorf("%s: %v after %s", when, err, time.Since(began))
+			}
+		}
+		flood(1000)
+		for range 10 {
+			other("beside a thousand", 40*time.Millisecond)
+		}
+		cancel()
+		all.Wait()
+		other("after they left", 20*time.Millisecond)
+		ctx, cancel = context.WithCancel(t.Context())
+		for range 1000 {
+			flood(1)
+			cancel()
+			all.Wait()
+			ctx, cancel = context.WithCancel(t.Context())
+		}
+		other("after a thousand that left", 20*time.Millisecond)
+		cancel()
+	})
+}
+
+// TestShares: an agent takes its part and no more, what it is refused did not begin, and all is given back (FLT-29).
+func TestShares(t *testing.T) {
+	t.Parallel()
+	p := admission.NewPlaces(3, 2)
+	var a, b admission.Share
+	for i, want := range []string{"", "", admission.CodeTooMany} {
+		if err := p.EnterBy(&a); fault.CodeOf(err) != want {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	for i, want := range []string{"", admission.CodeOverloaded, admission.CodeOverloaded} {
+		if err := p.EnterBy(&b); fault.CodeOf(err) != want {
+			t.Errorf("the other, %d: %v", i, err)
+		}
+	}
+	if p.UnderWay() != 3 || p.Begun() != 3 {
+		t.Errorf("%d under way, %d begun", p.UnderWay(), p.Begun())
+	}
+	p.LeaveBy(&a)
+	if err := p.EnterBy(&b); err != nil {
+		t.Error(err)
+	}
+	p.LeaveBy(&a)
+	p.LeaveBy(&b)
+	p.LeaveBy(&b)
+	if p.UnderWay() != 0 {
+		t.Errorf("%d under way in the end", p.UnderWay())
+	}
 }
 
 // TestWatchEnds: the watch looks again and again, holds nobody back while no decision is asked for, and ends with its context.

@@ -3,11 +3,8 @@ package admission
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
 )
 
 const (
@@ -31,12 +28,15 @@ type Pressure struct {
 	level atomic.Int32 // 0 = nothing is
 	calm  int          // intervals without a wait since the last step; of Run's own
 
-	mu   sync.Mutex // guards next
-	next time.Time  // when the next request of an administrator may begin
+	line line // of administrators
 }
 
 // NewPressure watches decisions, of which begun tells how many ever began.
-func NewPressure(begun func() uint64) *Pressure { return &Pressure{begun: begun} }
+func NewPressure(begun func() uint64) *Pressure {
+	p := &Pressure{begun: begun}
+	p.line.gap = p.gap
+	return p
+}
 
 // Level is how far what can wait is held back: 0 not at all, 8 as far as it goes.
 func (p *Pressure) Level() int { return int(p.level.Load()) }
@@ -103,43 +103,36 @@ func (p *Pressure) Rest(took time.Duration) time.Duration {
 	return min(took*(1<<share-1), MaxWait)
 }
 
-// Pause holds a request of an administrator back until it is its turn: not at all while holding sign-ins back is enough, under the highest
-// pressure so that fifty a second begin. Fault: Unavailable CodeOverloaded when that would take longer than MaxWait.
-func (p *Pressure) Pause(ctx context.Context) error {
-	wait, ok := p.turn(time.Now())
-	if !ok {
-		e := fault.New(fault.Unavailable, CodeOverloaded, "This node has more decisions to make for applications than it can, and those go first. Try again in a few seconds.")
-		e.RetryAfter = MaxWait
-		return e
-	}
-	if wait <= 0 {
-		return nil
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for a turn: %w", ctx.Err())
-	}
-}
-
-// turn gives the next turn away.
-func (p *Pressure) turn(now time.Time) (wait time.Duration, ok bool) {
+// gap is the time between two requests of administrators; 0 = none has to wait.
+func (p *Pressure) gap() time.Duration {
 	above := p.Level() - signInLevels
 	if above <= 0 {
-		return 0, true
+		return 0
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := p.next
-	if at.Before(now) {
-		at = now
+	return firstGap << (above - 1)
+}
+
+// Pause holds a request of an administrator back until it is its turn: not at all while holding sign-ins back is enough, under the highest
+// pressure so that fifty a second begin. Callers take turns, each with its own requests in order. Who leaves uses no turn up.
+// Fault: Unavailable CodeOverloaded when it would take MaxWait or longer.
+func (p *Pressure) Pause(ctx context.Context, caller string) error {
+	w, ok := p.line.join(caller, time.Now())
+	if !ok {
+		return errNoTurn()
 	}
-	if wait = at.Sub(now); wait > MaxWait {
-		return wait, false
+	if w == nil {
+		return nil
 	}
-	p.next = at.Add(firstGap << (above - 1))
-	return wait, true
+	t := time.NewTimer(MaxWait)
+	defer t.Stop()
+	select {
+	case <-w.turn:
+		return nil
+	case <-t.C: // callers came meanwhile that have fewer requests here
+		p.line.leave(w)
+		return errNoTurn()
+	case <-ctx.Done():
+		p.line.leave(w)
+		return fmt.Errorf("wait for a turn: %w", ctx.Err())
+	}
 }

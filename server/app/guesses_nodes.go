@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -19,7 +20,8 @@ import (
 
 // tally counts wrong passwords for this data center (SEC-30): for each account one of its nodes counts in its memory, which all of them find by the
 // same hash among those that are alive. So nothing is written, and the limit is one number however many nodes there are. One that does
-// not answer is passed over for a while, and the next one in the same order counts from nothing.
+// not answer is passed over for a while, and the next one in the same order counts from nothing. One that answers that it has no room is not passed over:
+// the check is refused.
 type tally struct {
 	own  *identity.Counter
 	near *neighbours          // nil = this node is all there is
@@ -27,7 +29,8 @@ type tally struct {
 
 	mu     sync.Mutex // guards all below
 	names  []string   // of the other nodes
-	read   time.Time  // when they were
+	read   time.Time  // when they were, or began to be
+	known  bool       // they were read once
 	silent map[string]time.Time
 	open   map[string]*client.Client // by node; one whose question failed is made anew
 }
@@ -77,8 +80,12 @@ func (t *tally) ask(ctx context.Context, in wire.SignInAttempt) (out wire.SignIn
 		if t.isSilent(node) {
 			continue
 		}
-		if err := t.askNode(ctx, node, client.Request{Path: "/peer/v1/neighbours/sign-in-attempts", In: in, Out: &out}); err == nil {
+		err := t.askNode(ctx, node, client.Request{Path: "/peer/v1/neighbours/sign-in-attempts", In: in, Out: &out})
+		if err == nil {
 			return out, true
+		}
+		if tooBusy(err) { // it counts, and would go on counting: whoever fills one node after the other gets no new count at the next
+			return wire.SignInGrant{}, true
 		}
 	}
 	return out, false
@@ -92,11 +99,20 @@ func (t *tally) askNode(ctx context.Context, node string, r client.Request) erro
 		r.Method, r.Header = http.MethodPost, t.near.label.on(nil)
 		_, err = c.Do(ctx, r)
 	}
+	if tooBusy(err) {
+		return err
+	}
 	if err != nil {
 		t.near.logger.Warn("another node cannot be asked, or told, how often a password was guessed; it is passed over for a while", "node", node, "error", err)
 		t.pass(node)
 	}
 	return err
+}
+
+// tooBusy says that a node answered that it has no room: it is there, and has what it counted.
+func tooBusy(err error) bool {
+	answer, ok := errors.AsType[*client.APIError](err)
+	return ok && (answer.Status == http.StatusServiceUnavailable || answer.Status == http.StatusTooManyRequests)
 }
 
 // client keeps connections: a sign-in asks twice.
@@ -146,6 +162,9 @@ func (t *tally) isSilent(node string) bool {
 func (t *tally) others(ctx context.Context) []string {
 	t.mu.Lock()
 	names, fresh := t.names, time.Since(t.read) < nodesAnew
+	if !fresh && t.known {
+		t.read = time.Now() // one asks, and the others go by what it found last
+	}
 	t.mu.Unlock()
 	if fresh {
 		return slices.Clone(names)
@@ -155,9 +174,8 @@ func (t *tally) others(ctx context.Context) []string {
 	now, err := t.near.names(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.read = time.Now()
-	if err == nil {
-		t.names = now
+	if t.read = time.Now(); err == nil {
+		t.names, t.known = now, true
 		for _, gone := range names {
 			if !slices.Contains(now, gone) {
 				delete(t.silent, gone)

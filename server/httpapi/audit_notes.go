@@ -71,8 +71,8 @@ func (s *Server) noteRefusal(c *call) {
 		return
 	}
 	e := audit.Event{Action: "refuse", Target: "route/" + c.Request.Method + " " + c.FullPath(), Outcome: audit.Refused, Reason: code}.From(s.traced(c, ""))
-	if a, ok := c.Value(agentKey).(*mdc.Agent); ok {
-		e.Agent, e.Actor = a.Name, "agent:"+a.Name
+	if k, ok := c.Value(agentKey).(*shown); ok {
+		e.Agent, e.Actor = k.agent.Name, "agent:"+k.agent.Name
 	}
 	if e.Actor == "" {
 		e.Actor = "stranger"

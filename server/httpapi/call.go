@@ -24,6 +24,9 @@ import (
 type call struct {
 	*gin.Context
 	route *route
+
+	early  []byte // the body, when it was read before a place was taken
+	isRead bool
 }
 
 const (

@@ -91,6 +91,6 @@ func (s *Server) certifiedAgent(g *gin.Context) {
 			"The certificate is not registered here: an agent %q that lists %q in certificate_identities is needed.", caller.Name, caller.Identity))
 		return
 	}
-	g.Set(agentKey, a)
+	g.Set(agentKey, &shown{agent: a, share: s.shareOf(a)})
 	g.Set(callerKey, caller)
 }

@@ -55,8 +55,11 @@ func (c *call) formBody() ([]byte, error) {
 	return c.read(maxForm)
 }
 
-// read takes a body of bounded size in bounded time.
+// read takes a body of bounded size in bounded time, if it was not read before.
 func (c *call) read(limit int64) ([]byte, error) {
+	if c.isRead {
+		return c.early, nil
+	}
 	body := c.Request.Body
 	if n := c.Request.ContentLength; n < 1 || n > limit { // net/http lets no more through than was announced
 		body = http.MaxBytesReader(c.Writer, body, limit)

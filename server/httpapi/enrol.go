@@ -16,8 +16,8 @@ import (
 // peerEnrolRoutes are open to everybody, and bounded as everything there that is: who has no certificate yet has only a token.
 func (s *Server) peerEnrolRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "/peer/v1/enroll", public: true, summary: "The certificate that a one-time join token is for; no certificate is needed", in: wire.PeerEnroll{}, out: wire.CertificateMade{}, handle: s.enroll},
-		{method: http.MethodPost, path: "/peer/v1/join", public: true, summary: "Exchange roots with the data center that holds a one-time join token; no certificate is needed", in: wire.PeerJoin{}, out: wire.PeerJoined{}, handle: s.peerJoin},
+		{method: http.MethodPost, path: "/peer/v1/enroll", public: true, summary: "The certificate that a one-time join token is for; no certificate is needed", in: wire.PeerEnroll{}, out: wire.CertificateMade{}, ahead: maxStranger, handle: s.enroll},
+		{method: http.MethodPost, path: "/peer/v1/join", public: true, summary: "Exchange roots with the data center that holds a one-time join token; no certificate is needed", in: wire.PeerJoin{}, out: wire.PeerJoined{}, ahead: maxStranger, handle: s.peerJoin},
 	}
 }
 

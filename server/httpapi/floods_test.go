@@ -27,7 +27,11 @@ type line struct {
 
 func newLine(t *testing.T, d *testkit.DataCenter, url string) *line {
 	t.Helper()
-	cfg := d.TLS().Clone()
+	return newLineBy(t, d.TLS().Clone(), url)
+}
+
+func newLineBy(t *testing.T, cfg *tls.Config, url string) *line {
+	t.Helper()
 	cfg.NextProtos = []string{"h2"}
 	dialer := tls.Dialer{Config: cfg}
 	c, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "https://"))
@@ -53,10 +57,10 @@ func newLine(t *testing.T, d *testkit.DataCenter, url string) *line {
 }
 
 // headers of a request whose body never comes, so that somebody waits for it.
-func headers(host, path string) []byte {
+func headers(host, path string, more ...[2]string) []byte {
 	var b bytes.Buffer
 	e := hpack.NewEncoder(&b)
-	for _, f := range [][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", host}, {":path", path}, {"content-type", "application/json"}} {
+	for _, f := range append([][2]string{{":method", "POST"}, {":scheme", "https"}, {":authority", host}, {":path", path}, {"content-type", "application/json"}}, more...) {
 		_ = e.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
 	}
 	return b.Bytes()

@@ -23,13 +23,13 @@ func (s *Server) forwardRoutes() []route {
 	const envoy = extAuthzPath + "/{target...}"
 	out := []route{
 		{method: http.MethodGet, path: forwardPath, summary: "Decide on a request that a web server describes in headers", public: true, status: http.StatusOK, query: []string{"status"},
-			also: map[int]any{http.StatusFound: nil, http.StatusSeeOther: nil}, handle: s.forwardAuth},
-		{method: http.MethodGet, path: forwardPath + "/callback", summary: "The paths below /.concord of an agent's host", public: true, status: http.StatusSeeOther, handle: s.forwardReserved},
+			also: map[int]any{http.StatusFound: nil, http.StatusSeeOther: nil}, among: inside, handle: s.forwardAuth},
+		{method: http.MethodGet, path: forwardPath + "/callback", summary: "The paths below /.concord of an agent's host", public: true, status: http.StatusSeeOther, among: inside, handle: s.forwardReserved},
 	}
 	for _, method := range mdc.Methods() {
 		if method != http.MethodHead { // comes with GET
 			out = append(out, route{method: method, path: envoy, summary: "Decide on a request that Envoy's ext_authz repeats", public: true,
-				also: map[int]any{http.StatusFound: nil, http.StatusSeeOther: nil}, handle: s.forwardExtAuthz})
+				also: map[int]any{http.StatusFound: nil, http.StatusSeeOther: nil}, among: inside, handle: s.forwardExtAuthz})
 		}
 	}
 	return out
@@ -44,7 +44,7 @@ func (s *Server) forwardAuth(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.forward(c, f, in401)
+	return s.asAgent(f.agent, func() error { return s.forward(c, f, in401) })
 }
 
 func (s *Server) forwardExtAuthz(c *call) error {
@@ -52,7 +52,7 @@ func (s *Server) forwardExtAuthz(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.forward(c, f, false)
+	return s.asAgent(f.agent, func() error { return s.forward(c, f, false) })
 }
 
 // forward decides and answers. Paths of Concord's own never get a 2xx, which would send them on to the application.

@@ -24,7 +24,7 @@ func (s *Server) forwardReserved(c *call) error {
 	if !f.reserved() {
 		return fault.New(fault.Forbidden, "not_reserved", "Only paths below /.concord are answered here; ask %s about others.", forwardPath)
 	}
-	return s.answerReserved(c, f)
+	return s.asAgent(f.agent, func() error { return s.answerReserved(c, f) })
 }
 
 func (s *Server) answerReserved(c *call, f *forwarded) error {

@@ -20,7 +20,7 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodPatch, path: "/peer/v1/replication/agreements/{id}", summary: "Change the clone's half", in: wire.PeerAgreement{}, out: wire.PeerAgreementState{}, among: follows, handle: s.peerChange},
 		route{method: http.MethodDelete, path: "/peer/v1/replication/agreements/{id}", summary: "Remove the clone's half", status: http.StatusNoContent, among: follows, handle: s.peerRemove},
 		route{method: http.MethodGet, path: "/peer/v1/replication/journal", summary: "What follows a position (long poll)", query: []string{"agreement", "after", "epoch", "epoch_holder", "digest", "wait", "ahead"}, out: wire.JournalPage{}, among: follows, handle: s.peerJournal},
-		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object: a binary form for who asks for it, else lines of JSON", query: []string{"agreement"}, among: transfers, handle: s.peerSnapshot},
+		route{method: http.MethodGet, path: "/peer/v1/replication/snapshot", summary: "Every replicated object: a binary form for who asks for it, else lines of JSON", query: []string{"agreement"}, among: copies, handle: s.peerSnapshot},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/retrieve", summary: "Ask for a session", in: wire.RetrieveRequest{}, out: wire.RetrieveAnswer{}, handle: s.peerRetrieve},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/events", summary: "Tell what happened to sign-ons", in: wire.SessionEvents{}, status: http.StatusNoContent, handle: s.peerEvents},
 		route{method: http.MethodPost, path: "/peer/v1/sessions/last-access", summary: "Ask when sign-ons were used last", in: wire.LastAccessRequest{}, out: wire.LastAccessAnswer{}, handle: s.peerLastAccess},
@@ -30,9 +30,9 @@ func (s *Server) declarePeer() {
 		route{method: http.MethodPost, path: "/peer/v1/revocations/pull", summary: "Ask for the ended sign-ons that are missing", in: wire.RevocationsPull{}, out: wire.Revocations{}, handle: s.peerRevocationsPull},
 	)
 	o.add(route{method: http.MethodGet, path: "/peer/v1/blobs/{sha256}", summary: "The content of a package, or a range of it; for whom this data center replicates with", out: octets{},
-		also: map[int]any{http.StatusPartialContent: octets{}}, among: transfers, handle: s.peerBlob})
+		also: map[int]any{http.StatusPartialContent: octets{}}, among: copies, handle: s.peerBlob})
 	o.add(route{method: http.MethodGet, path: "/peer/v1/bundle", public: true, summary: "This data center's roots as a SPIFFE bundle; no certificate is needed", out: json.RawMessage{}, handle: s.peerBundle})
-	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, handle: s.peerPair})
+	o.add(route{method: http.MethodPost, path: "/peer/v1/pair", public: true, summary: "Exchange roots under the passphrase, in mode simple; no certificate is needed", in: wire.PairRequest{}, out: wire.PairAnswer{}, ahead: maxStranger, handle: s.peerPair})
 	o.add(s.peerNeighbourRoutes()...)
 	o.add(s.peerEnrolRoutes()...)
 	o.add(s.peerTrustRoutes()...)

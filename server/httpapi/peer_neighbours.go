@@ -15,28 +15,23 @@ import (
 func (s *Server) peerNeighbourRoutes() []route {
 	conflicts := "/peer/v1/neighbours/conflicts"
 	return []route{
-		{method: http.MethodGet, path: "/peer/v1/neighbours/blobs/{sha256}", public: true, out: octets{}, also: map[int]any{http.StatusPartialContent: octets{}},
+		{method: http.MethodGet, path: "/peer/v1/neighbours/blobs/{sha256}", public: true, among: inside, out: octets{}, also: map[int]any{http.StatusPartialContent: octets{}},
 			summary: "The content of a package, or a range of it; for the other nodes of this data center, by their certificates", handle: s.neighbourBlob},
-		{method: http.MethodGet, path: conflicts, public: true, out: wire.PeerConflicts{}, summary: "Conflict files that this node keeps; for the other nodes", handle: s.neighbourly(s.neighbourConflicts)},
-		{method: http.MethodGet, path: conflicts + "/{id}", public: true, query: []string{"after", "limit"}, out: wire.PeerConflict{},
-			summary: "Records of a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.neighbourConflict)},
-		{method: http.MethodDelete, path: conflicts + "/{id}", public: true, status: http.StatusNoContent,
-			summary: "Remove a conflict file that this node keeps; for the other nodes", handle: s.neighbourly(s.dropNeighbourConflict)},
-		{method: http.MethodPost, path: "/peer/v1/neighbours/sign-in-attempts", public: true, in: wire.SignInAttempt{}, out: wire.SignInGrant{},
-			summary: "Count one check of a password, or take one back; for the other nodes", handle: s.neighbourly(s.neighbourAttempts)},
-		{method: http.MethodPost, path: "/peer/v1/neighbours/password-turns", public: true, in: wire.PasswordTurns{}, status: http.StatusNoContent,
-			summary: "Tell what passwords came to; for the other nodes", handle: s.neighbourly(s.neighbourTurns)},
+		{method: http.MethodGet, path: conflicts, public: true, among: nodes, out: wire.PeerConflicts{}, summary: "Conflict files that this node keeps; for the other nodes", handle: s.neighbourConflicts},
+		{method: http.MethodGet, path: conflicts + "/{id}", public: true, among: nodes, query: []string{"after", "limit"}, out: wire.PeerConflict{},
+			summary: "Records of a conflict file that this node keeps; for the other nodes", handle: s.neighbourConflict},
+		{method: http.MethodDelete, path: conflicts + "/{id}", public: true, among: nodes, status: http.StatusNoContent,
+			summary: "Remove a conflict file that this node keeps; for the other nodes", handle: s.dropNeighbourConflict},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/sign-in-attempts", public: true, among: nodes, in: wire.SignInAttempt{}, out: wire.SignInGrant{},
+			summary: "Count one check of a password, or take one back; for the other nodes", handle: s.neighbourAttempts},
+		{method: http.MethodPost, path: "/peer/v1/neighbours/password-turns", public: true, among: nodes, in: wire.PasswordTurns{}, status: http.StatusNoContent,
+			summary: "Tell what passwords came to; for the other nodes", handle: s.neighbourTurns},
 	}
 }
 
-// neighbourly lets the other nodes in.
-func (s *Server) neighbourly(handle func(*call) error) func(*call) error {
-	return func(c *call) error {
-		if _, err := s.c.Trust.VerifyNeighbour(c.Request.TLS, x509.ExtKeyUsageClientAuth); err != nil {
-			return err
-		}
-		return handle(c)
-	}
+// neighbour lets the other nodes in, before they take a place.
+func (s *Server) neighbour(c *call) (string, error) {
+	return s.c.Trust.VerifyNeighbour(c.Request.TLS, x509.ExtKeyUsageClientAuth)
 }
 
 func (s *Server) neighbourConflicts(c *call) error {
@@ -75,12 +70,17 @@ func (s *Server) dropNeighbourConflict(c *call) error {
 // neighbourBlob gives a content to another node, also while no package refers to it: one that shall is perhaps declared there.
 func (s *Server) neighbourBlob(c *call) error {
 	still := func() error {
-		_, err := s.c.Trust.VerifyNeighbour(c.Request.TLS, x509.ExtKeyUsageClientAuth)
+		_, err := s.neighbour(c)
 		return err
 	}
-	if err := still(); err != nil {
+	node, err := s.neighbour(c)
+	if err != nil {
 		return err
 	}
+	return s.within(classCopies, "node/"+node, func() error { return s.sendNeighbour(c, still) })
+}
+
+func (s *Server) sendNeighbour(c *call, still func() error) error {
 	digest := c.Param("sha256")
 	if !mdc.ValidDigest(digest) {
 		return fault.New(fault.Invalid, "invalid_input", "A content is named by the 64 lower-case hexadecimal digits of its SHA-256.")

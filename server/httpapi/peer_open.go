@@ -20,6 +20,8 @@ const (
 	allRate       = 50
 	allBurst      = 200
 	maxStrangers  = 4096 // addresses that are kept apart
+
+	maxStranger = 128 << 10 // bytes of a body: roots, or a request for a certificate
 )
 
 // strangers bounds what callers without a certificate, or a proof in mode open, ask, whatever they ask, before anything is done for them.
@@ -34,8 +36,8 @@ func (s *Server) strangers(g *gin.Context) {
 	if s.crowd.allow(host, s.c.Clock.Now()) {
 		return
 	}
-	(&call{Context: g}).fail(&fault.Error{Kind: fault.Unavailable, Code: "too_many_requests", RetryAfter: time.Second,
-		Message: "Too many requests without a certificate; try again in a second."})
+	(&call{Context: g}).fail(s.refused(classStrangers, &fault.Error{Kind: fault.Unavailable, Code: "too_many_requests", RetryAfter: time.Second,
+		Message: "Too many requests without a certificate; try again in a second."}))
 }
 
 // crowd counts the requests of strangers.

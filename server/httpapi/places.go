@@ -1,118 +1,119 @@
 package httpapi
 
 import (
-	"context"
-	"errors"
-
-	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/admission"
+	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
 // among says whose places the requests of a route take.
 type among uint8
 
 const (
-	usual     among = iota // the listener's own: decisions, administration, or what partners ask
-	free                   // none: cheap, and asked for when there is trouble
-	signIns                // people's pages, and whatever looks at a password
-	transfers              // what sends or takes a lot, which a slow line makes last
-	follows                // how a clone follows its master
+	usual   among = iota // the listener's own: decisions, administration, or what partners ask
+	free                 // none: cheap, and asked for when there is trouble
+	inside               // the handler takes one, when it knows whose
+	pages                // people's pages that look at no password
+	signIns              // people's pages, and whatever looks at a password
+	copies               // what sends a lot to partners and nodes, which a slow line makes last
+	follows              // how a clone follows its master
+	nodes                // what the other nodes of this data center ask
 )
 
 // words of the metrics' label class.
 const (
-	classDecisions, classSignIns, classTransfers = "decisions", "sign_ins", "transfers"
-	classAdministration                          = "administration"
-	classPeers, classReplication                 = "peers", "replication"
+	classDecisions, classPages, classSignIns    = "decisions", "pages", "sign_ins"
+	classBodies, classTransfers                 = "bodies", "transfers"
+	classAdministration                         = "administration"
+	classPeers, classNeighbours, classStrangers = "peers", "neighbours", "strangers"
+	classReplication, classCopies               = "replication", "copies"
 )
 
-// runtimePlace stands first: credentials are looked at in the place that a request has. Callers are not told apart: all may come from the one
-// address of a load balancer.
-func (s *Server) runtimePlace(r *route) gin.HandlerFunc {
-	switch r.among {
-	case free:
-		return nil
-	case signIns:
-		return s.place(r, classSignIns, nil, nil)
-	case transfers:
-		return s.place(r, classTransfers, nil, nil)
-	}
-	return s.place(r, classDecisions, nil, nil)
+func classes() []string {
+	return []string{classDecisions, classPages, classSignIns, classBodies, classTransfers, classAdministration, classPeers, classNeighbours, classStrangers, classReplication, classCopies}
 }
 
-// adminPlace stands behind the look at credentials, so that strangers take no administrator's place. Each request also waits for its turn
-// while decisions wait.
-func (s *Server) adminPlace(r *route) gin.HandlerFunc {
+// runtimeDoor: decisions are for agents that are known. People are not told apart: all may come from the one address of a load balancer.
+func (s *Server) runtimeDoor(r *route) *door {
+	switch {
+	case r.among == free || r.among == inside:
+		return nil
+	case r.among == signIns:
+		return s.door(r, door{class: classSignIns, held: true})
+	case r.among == pages || r.public:
+		return s.door(r, door{class: classPages, held: true})
+	}
+	return s.door(r, door{class: classDecisions})
+}
+
+// adminDoor stands behind the look at credentials and at permissions, so that nobody takes a place or a turn who may not do what it is for. Each
+// request also waits for its turn while decisions wait.
+func (s *Server) adminDoor(r *route) *door {
 	if r.among == free || r.public {
 		return nil
 	}
-	return s.place(r, classAdministration, func(g *gin.Context) string { return g.GetString(actorKey) },
-		func(ctx context.Context) error { return s.c.Admission.Pressure.Pause(ctx) })
+	who := func(c *call) string { return c.GetString(actorKey) }
+	return s.door(r, door{class: classAdministration, who: sure(who), pause: func(c *call) error {
+		return s.c.Admission.Pressure.Pause(c.Request.Context(), who(c))
+	}})
 }
 
-func (s *Server) peerPlace(r *route) gin.HandlerFunc {
-	who := func(g *gin.Context) string {
-		c := &call{Context: g}
-		if id := c.partner(); id != "" {
-			return id
-		}
-		return connectionAddress(c)
-	}
+func (s *Server) peerDoor(r *route) *door {
+	partner := sure(func(c *call) string { return c.partner() })
 	switch r.among {
-	case free:
+	case free, inside:
 		return nil
-	case transfers:
-		return s.place(r, classTransfers, who, nil)
+	case copies:
+		return s.door(r, door{class: classCopies, who: partner})
 	case follows:
-		return s.place(r, classReplication, who, nil)
+		return s.door(r, door{class: classReplication, who: partner})
+	case nodes:
+		return s.door(r, door{class: classNeighbours, who: s.neighbour})
 	}
-	return s.place(r, classPeers, who, nil)
+	if r.public {
+		return s.door(r, door{class: classStrangers, who: sure(connectionAddress), held: true})
+	}
+	return s.door(r, door{class: classPeers, who: partner})
+}
+
+// sure is for callers that are known already.
+func sure(who func(*call) string) func(*call) (string, error) {
+	return func(c *call) (string, error) { return who(c), nil }
+}
+
+func (s *Server) door(r *route, d door) *door {
+	if s.c.Admission == nil { // only described
+		return nil
+	}
+	d.s, d.route, d.places = s, r, placesOf(s.c.Admission, d.class)
+	return &d
 }
 
 // placesOf gives the places of a class.
 func placesOf(n *admission.Node, class string) *admission.Places {
-	return map[string]*admission.Places{classDecisions: n.Decisions, classSignIns: n.SignIns, classTransfers: n.Transfers,
-		classAdministration: n.Administration, classPeers: n.Peers, classReplication: n.Replication}[class]
+	return map[string]*admission.Places{classDecisions: n.Decisions, classPages: n.Pages, classSignIns: n.SignIns, classBodies: n.Bodies, classTransfers: n.Transfers,
+		classAdministration: n.Administration, classPeers: n.Peers, classNeighbours: n.Neighbours, classStrangers: n.Strangers,
+		classReplication: n.Replication, classCopies: n.Copies}[class]
 }
 
-// place lets a request go on while there is a place for it, and after pause, if there is one. who = nil: callers are not told apart.
-func (s *Server) place(r *route, class string, who func(*gin.Context) string, pause func(context.Context) error) gin.HandlerFunc {
-	if s.c.Admission == nil { // only described
-		return nil
+// asAgent does a decision for an agent that the handler knows.
+func (s *Server) asAgent(a *mdc.Agent, do func() error) error {
+	share := s.shareOf(a)
+	if err := s.c.Admission.Decisions.EnterBy(share); err != nil {
+		return s.refused(classDecisions, err)
 	}
-	places := placesOf(s.c.Admission, class)
-	return func(g *gin.Context) {
-		caller := ""
-		if who != nil {
-			caller = who(g)
-		}
-		if err := places.Enter(caller); err != nil {
-			s.shed(&call{Context: g, route: r}, class, err)
-			return
-		}
-		defer places.Leave(caller)
-		if pause != nil {
-			if err := pause(g.Request.Context()); err != nil {
-				s.shed(&call{Context: g, route: r}, class, err)
-				return
-			}
-		}
-		g.Next()
-	}
+	defer s.c.Admission.Decisions.LeaveBy(share)
+	return do()
 }
 
-// shed refuses a request that there is no room for: 429 where its caller alone is the cause, else 503 (FLT-29).
-func (s *Server) shed(c *call, class string, err error) {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok { // the caller left
-		c.fail(err)
-		return
+// shareOf gives what an agent has of the places for decisions. It outlives the agent's object, which each change makes anew.
+func (s *Server) shareOf(a *mdc.Agent) *admission.Share {
+	if known, ok := s.shares.Load(a.Name); ok {
+		return known.(*admission.Share) //nolint:forcetypeassert // nothing else is kept there
 	}
-	s.figures.shed.WithLabelValues(class, f.Code).Inc()
-	c.fail(f)
+	known, _ := s.shares.LoadOrStore(a.Name, new(admission.Share))
+	return known.(*admission.Share) //nolint:forcetypeassert // likewise
 }
 
 func newShed() *prometheus.CounterVec {
@@ -140,7 +141,7 @@ func (a *admissionFigures) Describe(out chan<- *prometheus.Desc) {
 
 // Collect reads them.
 func (a *admissionFigures) Collect(out chan<- prometheus.Metric) {
-	for _, class := range []string{classDecisions, classSignIns, classTransfers, classAdministration, classPeers, classReplication} {
+	for _, class := range classes() {
 		out <- prometheus.MustNewConstMetric(a.under, prometheus.GaugeValue, float64(placesOf(a.s.c.Admission, class).UnderWay()), class)
 	}
 	out <- prometheus.MustNewConstMetric(a.pressure, prometheus.GaugeValue, float64(a.s.c.Admission.Pressure.Level()))

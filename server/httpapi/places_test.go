@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -13,12 +12,12 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/wire"
 )
 
-// begin sends the beginning of n requests whose bodies do not come, and waits until they are worked on; the second result lets them go.
-func begin(t *testing.T, d *testkit.DataCenter, class string, n int, url, head string) (letGo func()) {
+// begin sends the beginning of so many requests whose bodies do not come, and waits until n of the class are under way; letGo ends them.
+func begin(t *testing.T, d *testkit.DataCenter, class string, n int, url, head string, many int) (letGo func()) {
 	t.Helper()
 	_, address, _ := strings.Cut(url, "://")
 	var conns []*tls.Conn
-	for range n {
+	for range many {
 		c, err := tls.Dial("tcp", address, d.TLS())
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +51,7 @@ func TestOneAdministratorTakesAPart(t *testing.T) {
 	d := start(t)
 	d.Role("reader", wire.AdminRole{Permissions: []wire.Permission{{Actions: []string{"read"}, Kinds: []string{"group"}}}})
 	other := d.AdminWith(d.AdminToken("other", "reader"))
-	letGo := begin(t, d, "administration", 64, d.Endpoint, "PUT /v1/groups/g HTTP/1.1\r\nAuthorization: Bearer "+d.Token)
+	letGo := begin(t, d, "administration", 64, d.Endpoint, "PUT /v1/groups/g HTTP/1.1\r\nAuthorization: Bearer "+d.Token, 64)
 	admin(t, d, http.MethodGet, "/v1/groups", "").again(t, http.StatusTooManyRequests, "too_many_requests")
 	if _, err := other.Do(t.Context(), client.Request{Method: http.MethodGet, Path: "/v1/groups"}); err != nil {
 		t.Errorf("another administrator: %v", err)
@@ -69,25 +68,4 @@ func TestOneAdministratorTakesAPart(t *testing.T) {
 	if got := admin(t, d, http.MethodGet, "/v1/groups", ""); got.status != http.StatusOK {
 		t.Errorf("afterwards: %d %s", got.status, got.body)
 	}
-}
-
-// TestSignInsTakeNoOthersPlaces: with every place for sign-ins taken, programs and people are told to come again, and decisions and administration
-// go on (FLT-29, SEC-33, SEC-64).
-func TestSignInsTakeNoOthersPlaces(t *testing.T) {
-	d := start(t)
-	d.User("ann")
-	app, b := d.Application("shop", shop), testkit.NewBrowser(t, d)
-	b.Open(app, "ann", testkit.Password)
-	letGo := begin(t, d, "sign_ins", max(256, 128*runtime.GOMAXPROCS(0)), d.RuntimeURL, "POST /session/v1/authenticate HTTP/1.1")
-	json := http.Header{"Content-Type": {"application/json"}}
-	send(t, d, ask{method: http.MethodPost, url: d.RuntimeURL + "/session/v1/authenticate", body: `{"user":"ann","password":"x"}`, header: json}).again(t, http.StatusServiceUnavailable, "overloaded")
-	if p := b.Get(d.RuntimeURL + "/login"); p.Status != http.StatusServiceUnavailable || p.Header.Get("Retry-After") == "" || !strings.Contains(p.Body, "Try again in a few seconds") {
-		t.Errorf("the page: %d, Retry-After %q: %s", p.Status, p.Header.Get("Retry-After"), p.Body)
-	}
-	if a := app.Authorize(b.AgentCookie(app)); a.Decision != wire.DecisionAllow {
-		t.Errorf("a decision: %+v", a)
-	}
-	d.Put("/v1/groups/g", wire.Group{Name: "g"})
-	letGo()
-	b.SignIn(d, "ann")
 }

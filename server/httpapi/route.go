@@ -26,6 +26,7 @@ type route struct {
 	brief   bool // answers within bodyTimeout of its beginning, or may be broken off then: the limit on the body's time is not lifted, which takes time itself
 	query   []string
 	among   among // whose places it takes; the zero value is the listener's own
+	ahead   int64 // bytes of a stranger's body that are read before a place is taken; 0 = it is read in the place
 	handle  func(*call) error
 }
 
@@ -38,9 +39,8 @@ type operations struct {
 	routes       []route
 	// guard decides about each request of a route that is not public, after its caller is known; nil = whoever is known may.
 	guard func(c *call) error
-	// admit takes a place for each request of the route, before anything else is done for it, or right after its caller is known; nil = whoever comes is served.
-	admit       func(r *route) gin.HandlerFunc
-	knownBefore bool
+	// admit gives the door of a route: its caller is known, and may, before a place is taken. nil = whoever comes is served.
+	admit func(r *route) *door
 }
 
 func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
@@ -49,7 +49,11 @@ func (o *operations) add(r ...route) { o.routes = append(o.routes, r...) }
 func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.HandlerFunc) {
 	e.HandleMethodNotAllowed = true
 	for _, r := range o.routes {
-		chain := append(append([]gin.HandlerFunc(nil), base...), o.entrance(&r, auth)...)
+		chain := append([]gin.HandlerFunc(nil), base...)
+		if !r.public && auth != nil {
+			chain = append(chain, auth)
+		}
+		d := o.door(&r)
 		chain = append(chain, func(g *gin.Context) {
 			c := &call{Context: g, route: &r}
 			err := o.guarded(c)
@@ -57,7 +61,7 @@ func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.Handl
 				err = r.checkQuery(g.Request.URL.RawQuery)
 			}
 			if err == nil {
-				err = r.handle(c)
+				err = d.serve(c)
 			}
 			if err != nil {
 				c.fail(err)
@@ -72,22 +76,12 @@ func (o *operations) mount(e *gin.Engine, base []gin.HandlerFunc, auth gin.Handl
 	e.NoMethod(append(append([]gin.HandlerFunc(nil), base...), func(g *gin.Context) { (&call{Context: g}).fail(errNoMethod(g.Request.Method)) })...)
 }
 
-// entrance is what stands before a route: who asks, and whether there is a place.
-func (o *operations) entrance(r *route, auth gin.HandlerFunc) (out []gin.HandlerFunc) {
-	if !r.public && auth != nil {
-		out = append(out, auth)
-	}
+// door is that of a route; nil = it has none.
+func (o *operations) door(r *route) *door {
 	if o.admit == nil {
-		return out
+		return nil
 	}
-	place := o.admit(r)
-	switch {
-	case place == nil:
-		return out
-	case o.knownBefore:
-		return append(out, place)
-	}
-	return append([]gin.HandlerFunc{place}, out...)
+	return o.admit(r)
 }
 
 func (o *operations) guarded(c *call) error {

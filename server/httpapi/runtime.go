@@ -31,24 +31,24 @@ func (s *Server) declareRuntime() {
 	o := &s.runtime
 	o.add(
 		route{method: http.MethodGet, path: "/v1/health", summary: "Whether this data center should get users", public: true, out: wire.Health{}, also: notReady(), among: free, handle: s.health},
-		route{method: http.MethodPost, path: "/session/v1/authenticate", summary: "Sign in with a password, for programs", public: true, in: wire.AuthenticateRequest{}, out: wire.AuthenticateAnswer{}, among: signIns, handle: s.authenticate},
+		route{method: http.MethodPost, path: "/session/v1/authenticate", summary: "Sign in with a password, for programs", public: true, in: wire.AuthenticateRequest{}, out: wire.AuthenticateAnswer{}, among: signIns, ahead: maxProgram, handle: s.authenticate},
 		route{method: http.MethodPost, path: "/session/v1/authorize", summary: "Decide on one request of a browser", brief: true, in: wire.AuthorizeRequest{}, out: wire.AuthorizeAnswer{}, handle: s.authorize},
 		route{method: http.MethodPost, path: "/session/v1/redeem", summary: "A code for the agent's cookie", in: wire.RedeemRequest{}, out: wire.RedeemAnswer{}, handle: s.redeem},
 		route{method: http.MethodPost, path: "/session/v1/logout", summary: "End a sign-on in every data center", in: wire.LogoutRequest{}, out: wire.LogoutAnswer{}, handle: s.logoutByAgent},
 		route{method: http.MethodGet, path: "/session/v1/agent", summary: "How the agent that asks is registered here", out: wire.AgentRegistration{}, handle: s.registration},
 		route{method: http.MethodPost, path: "/session/v1/certificate", summary: "The next certificate of the agent that shows one", in: wire.AgentRenewal{}, out: wire.CertificateMade{}, handle: s.renewAgent},
 		route{method: http.MethodGet, path: "/packages/{name}", summary: "A package, for a signed-in user who is entitled to it", public: true, hidden: true, out: octets{},
-			also: map[int]any{http.StatusPartialContent: octets{}, http.StatusNotModified: nil, http.StatusSeeOther: nil}, among: transfers, handle: s.fetchPackage},
+			also: map[int]any{http.StatusPartialContent: octets{}, http.StatusNotModified: nil, http.StatusSeeOther: nil}, among: inside, handle: s.fetchPackage},
 		route{method: http.MethodGet, path: "/login", summary: "The sign-in page", public: true, hidden: true, query: []string{"request", "package", "to"}, also: map[int]any{http.StatusSeeOther: nil}, among: signIns, handle: s.loginPage},
-		route{method: http.MethodPost, path: "/login", summary: "Sign in with the form", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, handle: s.loginForm},
+		route{method: http.MethodPost, path: "/login", summary: "Sign in with the form", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, ahead: maxForm, handle: s.loginForm},
 		route{method: http.MethodGet, path: "/logout", summary: "Ask whether to sign out", public: true, hidden: true, handle: s.logoutPage},
-		route{method: http.MethodPost, path: "/logout", summary: "Sign out with the form", public: true, hidden: true, handle: s.logoutForm},
-		route{method: http.MethodGet, path: "/signed-out", summary: "The page that confirms", public: true, hidden: true, among: signIns, handle: s.signedOutPage},
+		route{method: http.MethodPost, path: "/logout", summary: "Sign out with the form", public: true, hidden: true, ahead: maxForm, handle: s.logoutForm},
+		route{method: http.MethodGet, path: "/signed-out", summary: "The page that confirms", public: true, hidden: true, among: pages, handle: s.signedOutPage},
 		route{method: http.MethodGet, path: "/assets/console.css", summary: "The pages' style", public: true, hidden: true, handle: s.stylesheet},
 		route{method: http.MethodGet, path: "/assets/icon.svg", summary: "The pages' icon", public: true, hidden: true, handle: s.icon},
 		route{method: http.MethodGet, path: "/assets/logo", summary: "The organisation's logo, if there is one", public: true, hidden: true, handle: s.logo},
 		route{method: http.MethodGet, path: "/favicon.ico", summary: "The icon where browsers look for it unasked", public: true, hidden: true, handle: s.icon},
-		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, among: signIns, handle: s.home},
+		route{method: http.MethodGet, path: "/", summary: "To the sign-in page", public: true, hidden: true, status: http.StatusSeeOther, among: pages, handle: s.home},
 	)
 	o.add(s.accountRoutes()...)
 	o.add(s.passwordRoutes()...)
@@ -94,12 +94,15 @@ func (s *Server) agent(g *gin.Context) {
 		c.fail(err)
 		return
 	}
-	remember(g, a)
-	g.Set(agentKey, a)
+	k := &shown{agent: a, share: s.shareOf(a)}
+	remember(g, k)
+	g.Set(agentKey, k)
 }
 
 // agent is the authenticated agent; the route's chain has seen to it.
-func (c *call) agent() *mdc.Agent {
-	a, _ := c.MustGet(agentKey).(*mdc.Agent)
-	return a
+func (c *call) agent() *mdc.Agent { return c.known().agent }
+
+func (c *call) known() *shown {
+	k, _ := c.MustGet(agentKey).(*shown)
+	return k
 }

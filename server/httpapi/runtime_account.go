@@ -26,7 +26,7 @@ const (
 func (s *Server) accountRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: accountPath, summary: "A person's own sign-ons", public: true, hidden: true, query: []string{"done"}, also: map[int]any{http.StatusSeeOther: nil}, among: signIns, handle: s.accountPage},
-		{method: http.MethodPost, path: accountPath, summary: "End one of one's own sign-ons, or all others", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, handle: s.accountForm},
+		{method: http.MethodPost, path: accountPath, summary: "End one of one's own sign-ons, or all others", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, ahead: maxForm, handle: s.accountForm},
 	}
 }
 

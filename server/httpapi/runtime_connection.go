@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/subtle"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/concord-access/terraform-provider-concord/server/admission"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
@@ -18,12 +20,22 @@ import (
 type visitorKey struct{}
 
 // visitor is what the runtime listener knows of a connection.
-type visitor struct{ last atomic.Pointer[shown] }
+type visitor struct {
+	last   atomic.Pointer[shown]
+	bodies atomic.Int32 // of strangers' requests that are on their way
+}
 
-// shown is a pair of credentials that were right.
+// visitorOf gives what is known of a request's connection; nil at other listeners.
+func visitorOf(r *http.Request) *visitor {
+	v, _ := r.Context().Value(visitorKey{}).(*visitor)
+	return v
+}
+
+// shown is an agent by the credentials that were right.
 type shown struct {
-	header string // Authorization, as it was sent
+	header string // Authorization, as it was sent; "" when it showed a certificate
 	agent  *mdc.Agent
+	share  *admission.Share // of the places for decisions
 }
 
 // RuntimeConnection makes the context of a connection's requests at the runtime listener.
@@ -32,8 +44,8 @@ func (s *Server) RuntimeConnection(ctx context.Context, _ net.Conn) context.Cont
 }
 
 // shownBefore gives the agent whose credentials are those that were right before on this connection; nil when that is to be found out.
-func (s *Server) shownBefore(g *gin.Context) *mdc.Agent {
-	v, _ := g.Request.Context().Value(visitorKey{}).(*visitor)
+func (s *Server) shownBefore(g *gin.Context) *shown {
+	v := visitorOf(g.Request)
 	if v == nil {
 		return nil
 	}
@@ -44,14 +56,15 @@ func (s *Server) shownBefore(g *gin.Context) *mdc.Agent {
 	if now, err := s.c.Model.Agent(g.Request.Context(), before.agent.Name); err != nil || now != before.agent {
 		return nil
 	}
-	return before.agent
+	return before
 }
 
 // remember notes that the credentials of a request are an agent's.
-func remember(g *gin.Context, a *mdc.Agent) {
-	v, _ := g.Request.Context().Value(visitorKey{}).(*visitor)
+func remember(g *gin.Context, k *shown) {
+	v := visitorOf(g.Request)
 	if header := g.Request.Header["Authorization"]; v != nil && len(header) == 1 && len(header[0]) <= maxShown {
-		v.last.Store(&shown{header: strings.Clone(header[0]), agent: a}) // the header is a part of the whole request's text
+		k.header = strings.Clone(header[0]) // the header is a part of the whole request's text
+		v.last.Store(k)
 	}
 }
 

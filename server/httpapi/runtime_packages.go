@@ -9,6 +9,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
 	"github.com/concord-access/terraform-provider-concord/server/configuration"
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
+	"github.com/concord-access/terraform-provider-concord/server/session"
 )
 
 const codeNoPackage = "no_package"
@@ -16,22 +17,38 @@ const codeNoPackage = "no_package"
 // fetchPackage gives a package to a signed-in user whom it names, or one of whose groups, and breaks it off when that is not so
 // any more (MSS-11).
 func (s *Server) fetchPackage(c *call) error {
-	ctx, name := c.Request.Context(), c.Param("name")
+	var p *mdc.Package
+	var found session.Found
+	err := s.within(classPages, "", func() (err error) {
+		p, found, err = s.entitled(c)
+		return err
+	})
+	if err != nil || p == nil {
+		return err
+	}
+	return s.within(classTransfers, found.Session.Store+"/"+mdc.FoldName(found.Session.User), func() error { return s.sendPackage(c, p, found.Session) })
+}
+
+// entitled finds out who asks, and gives the package; nil when the browser is on its way to the sign-in page.
+func (s *Server) entitled(c *call) (*mdc.Package, session.Found, error) {
+	name := c.Param("name")
 	cookie, _ := s.signInCookie(c)
 	found, err := s.c.Sessions.VisitWith(s.traced(c, ""), cookie, s.inactivityCookie(c))
 	if err != nil {
-		return err
+		return nil, found, err
 	}
 	if found.Session == nil {
 		c.Header("Cache-Control", "no-store")
 		c.Redirect(http.StatusSeeOther, "/login?"+url.Values{"package": {packageName(name)}}.Encode())
-		return nil
+		return nil, found, nil
 	}
 	s.setCookies(c, found.SetCookies)
-	p, err := s.packageFor(ctx, name, found.Session)
-	if err != nil {
-		return err
-	}
+	p, err := s.packageFor(c.Request.Context(), name, found.Session)
+	return p, found, err
+}
+
+func (s *Server) sendPackage(c *call, p *mdc.Package, v *mdc.Session) error {
+	ctx := c.Request.Context()
 	f, _, err := s.c.Blobs.Open(p.SHA256, p.Size)
 	if err != nil {
 		return err
@@ -44,9 +61,9 @@ func (s *Server) fetchPackage(c *call) error {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Add("Vary", "Cookie")
 	c.serveOctets(f, p.SHA256, func() error {
-		now, err := s.c.Sessions.Recheck(ctx, found.Session.ID)
+		now, err := s.c.Sessions.Recheck(ctx, v.ID)
 		if err == nil {
-			_, err = s.packageFor(ctx, name, now)
+			_, err = s.packageFor(ctx, c.Param("name"), now)
 		}
 		return err
 	})

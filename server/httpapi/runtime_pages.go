@@ -19,6 +19,9 @@ import (
 // maxForm is the largest form, in bytes: a request, a token, a name and a password.
 const maxForm = 16 << 10
 
+// maxProgram is the same for what a program sends in JSON.
+const maxProgram = 64 << 10
+
 const serverKey = "concord.server"
 
 // pageErrors lets a failing page be shown as a page.

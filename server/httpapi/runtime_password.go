@@ -24,7 +24,7 @@ const (
 func (s *Server) passwordRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: passwordPath, summary: "Where a person changes the password", public: true, hidden: true, also: map[int]any{http.StatusSeeOther: nil}, among: signIns, handle: s.passwordPage},
-		{method: http.MethodPost, path: passwordPath, summary: "Change one's own password; ends every sign-on but this browser's", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, handle: s.passwordForm},
+		{method: http.MethodPost, path: passwordPath, summary: "Change one's own password; ends every sign-on but this browser's", public: true, hidden: true, status: http.StatusSeeOther, also: map[int]any{http.StatusOK: nil}, among: signIns, ahead: maxForm, handle: s.passwordForm},
 	}
 }
 

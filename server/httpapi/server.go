@@ -137,7 +137,8 @@ type Server struct {
 	admin, runtime, peer          operations
 	adminDoc, runtimeDoc, peerDoc object
 	figures                       *figures
-	crowd                         *crowd // strangers at the peer listener
+	crowd                         *crowd   // strangers at the peer listener
+	shares                        sync.Map // *admission.Share of decisions, by an agent's name: of agents that are known only
 	basics                        *basics
 	renewals                      *crowd     // agents that ask for their next certificate
 	fetches                       *crowd     // partners that ask for cookie keys
@@ -169,8 +170,7 @@ func (s *Server) declare() {
 	s.admin.scheme, s.runtime.scheme, s.peer.scheme = object{"type": "http", "scheme": "bearer"}, object{"type": "http", "scheme": "basic"}, object{"type": "mutualTLS"}
 	s.admin.certificates, s.runtime.certificates = true, true
 	s.admin.guard = permit
-	s.admin.admit, s.runtime.admit, s.peer.admit = s.adminPlace, s.runtimePlace, s.peerPlace
-	s.admin.knownBefore, s.peer.knownBefore = true, true
+	s.admin.admit, s.runtime.admit, s.peer.admit = s.adminDoor, s.runtimeDoor, s.peerDoor
 	s.figures = s.newFigures()
 	s.declareAdmin()
 	s.declareRuntime()

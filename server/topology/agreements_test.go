@@ -232,6 +232,33 @@ func TestCreateRefusals(t *testing.T) {
 	}
 }
 
+// TestOneRehearsalAtATime: who may only plan does not make a node knock at a partner many times at once (SEC-64).
+func TestOneRehearsalAtATime(t *testing.T) {
+	w := newWorld(t)
+	ny, ld := w.site("NYDC"), w.site("LDC")
+	w.linked(ny, ld)
+	a, within := agreement("x", "NYDC", "LDC"), 0
+	w.disguise(func(*topology.Hello) {
+		if within++; within > 1 {
+			return
+		}
+		_, err := ny.agreements.Rehearse(t.Context(), a)
+		wantCode(t, err, "contended")
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Unavailable || f.RetryAfter <= 0 {
+			t.Errorf("it does not say when to come again: %v", err)
+		}
+	})
+	if _, err := ny.agreements.Rehearse(t.Context(), a); err != nil {
+		t.Error(err)
+	}
+	if _, err := ny.agreements.Rehearse(t.Context(), agreement("x", "NYDC", "LDC")); err != nil {
+		t.Errorf("one after the other: %v", err)
+	}
+	if within != 2 {
+		t.Errorf("the partner was asked %d times", within)
+	}
+}
+
 // Proves that a pair has one agreement, and a clone one master.
 func TestCreateTwice(t *testing.T) {
 	w := newWorld(t)

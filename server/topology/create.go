@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/concord-access/terraform-provider-concord/internal/failpoint"
 	"github.com/concord-access/terraform-provider-concord/internal/fault"
@@ -58,11 +59,20 @@ func (s *Agreements) Create(ctx context.Context, actor Actor, in mdc.Agreement) 
 }
 
 // Rehearse checks what Create would check before it writes, and writes nothing: the agreement, this data center, and the target as far
-// as it answers. It gives the agreement as it would be, without identifier. Faults: those of Create but contended and bootstrap_pending.
+// as it answers. It gives the agreement as it would be, without identifier. One
+// for a target runs at a time, so that nobody makes this node knock at a partner without end. Faults: those of Create but bootstrap_pending, and
+// Unavailable contended.
 func (s *Agreements) Rehearse(ctx context.Context, in mdc.Agreement) (View, error) {
 	if err := fault.InvalidFields("The replication agreement cannot be accepted.", in.Validate()); err != nil {
 		return View{}, err
 	}
+	release, err := s.claimFor("rehearsal/", in.Target) // who may only plan is not in the way of a creation
+	if err != nil {
+		f := fault.New(fault.Unavailable, "contended", "An agreement with %s is being checked right now; try again in a second.", in.Target)
+		f.RetryAfter = time.Second
+		return View{}, f
+	}
+	defer release()
 	target, half, err := s.plan(ctx, in)
 	if err == nil {
 		_, err = s.meet(ctx, target, half, in.Overwrite)
@@ -71,8 +81,10 @@ func (s *Agreements) Rehearse(ctx context.Context, in mdc.Agreement) (View, erro
 }
 
 // claim lets one creation for a target run at a time.
-func (s *Agreements) claim(target string) (release func(), err error) {
-	key := mdc.FoldName(target)
+func (s *Agreements) claim(target string) (release func(), err error) { return s.claimFor("", target) }
+
+func (s *Agreements) claimFor(what, target string) (release func(), err error) {
+	key := what + mdc.FoldName(target)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.making[key] {
