@@ -25,7 +25,8 @@ type route struct {
 	hidden  bool // served, but a person's page rather than an operation: described without schemas
 	brief   bool // answers within bodyTimeout of its beginning, or may be broken off then: the limit on the body's time is not lifted, which takes time itself
 	query   []string
-	among   among // whose places it takes; the zero value is the listener's own
+	header  map[string]string // request headers that this route takes beside those of every one: what each is for, by name
+	among   among             // whose places it takes; the zero value is the listener's own
 	handle  func(*call) error
 }
 
