@@ -152,20 +152,26 @@ func atAgreement(s *stage, point string) {
 }
 
 // atIssue strikes a data center that is about to answer with a certificate: what was signed and never answered is not valid
-// afterwards, and the same request made again gives one that is.
+// afterwards, and the same request made again, with the same Idempotency-Key, gives one that is.
 func atIssue(s *stage, point string) {
 	p := testkit.NewProcess(s, s.fragile(), "NYDC")
 	p.Start()
 	as(p, armed(point, 1)...)
-	order := client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", Name: "a"}}
+	csr, _, err := client.SigningRequest("spiffe://nydc/agent/a")
+	if err != nil {
+		s.Fatal(err)
+	}
+	var made wire.IssuedCertificate
+	order := client.Request{Method: http.MethodPost, Path: "/v1/certificates", In: wire.CertificateOrder{Profile: "agent", CSRPEM: csr}, Out: &made,
+		Header: http.Header{wire.HeaderIdempotencyKey: {"0123456789abcdef"}}}
 	_, _ = p.Do(order) // the server ends
 	ended(s, p, point)
 	p.Start()
 	if n := validCertificates(p); n != 0 {
 		s.Errorf("%d certificates are valid that nobody was given", n)
 	}
-	if _, err := p.Do(order); err != nil || validCertificates(p) != 1 {
-		s.Errorf("made again: %v", err)
+	if _, err := p.Do(order); err != nil || validCertificates(p) != 1 || made.Status != "valid" || made.CertificatePEM == "" {
+		s.Errorf("made again: %v %+v", err, made.CertificateView)
 	}
 	endAll(p)
 }

@@ -285,6 +285,9 @@ func (a *Authority) record(ctx context.Context, intent Record, chain []*x509.Cer
 				return err
 			}
 		}
+		if err := t.once.moved(w, intent.Serial, rec.Serial); err != nil {
+			return err
+		}
 		return a.putIssued(w, rec, t)
 	})
 	if err != nil {

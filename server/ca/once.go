@@ -52,7 +52,8 @@ func onceFor(by Actor, r Request) (*once, error) {
 }
 
 // claim takes the key for a serial in the transaction that intends it. *madeBefore when a certificate was made for it; fault.Conflict for
-// another request under the same key, fault.Unavailable while the first one is being signed. A first one that failed is forgotten.
+// another request under the same key and for a certificate that was revoked since, fault.Unavailable while the first one is being signed.
+// A first one that failed, or that was given up before it was on record, is forgotten.
 func (o *once) claim(w store.Writer, serial string) error {
 	raw, err := w.Get([]byte(o.place))
 	if err == nil {
@@ -61,14 +62,26 @@ func (o *once) claim(w store.Writer, serial string) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	raw, err = json.Marshal(ordered{serial, o.digest})
+	return o.put(w, serial)
+}
+
+func (o *once) put(w store.Writer, serial string) error {
+	raw, err := json.Marshal(ordered{serial, o.digest})
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
 	return w.Put([]byte(o.place), raw, onceLife)
 }
 
-// repeated gives store.ErrNotFound where the first request left nothing.
+// moved has the key stand for the serial that the backend chose in the place of the one that was intended.
+func (o *once) moved(w store.Writer, intended, made string) error {
+	if o == nil || made == intended {
+		return nil
+	}
+	return o.put(w, made)
+}
+
+// repeated gives store.ErrNotFound where the first request left no certificate.
 func (o *once) repeated(r store.Reader, raw []byte) error {
 	var first ordered
 	if err := json.Unmarshal(raw, &first); err != nil {
@@ -78,13 +91,22 @@ func (o *once) repeated(r store.Reader, raw []byte) error {
 		return fault.New(fault.Conflict, "idempotency_key_used", "This Idempotency-Key was sent with another request within the last hour. Make a new one for each certificate.")
 	}
 	rec, err := getRecord(r, first.Serial)
-	if err == nil {
-		return &madeBefore{rec}
-	}
-	if !fault.Is(err, fault.NotFound) {
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return underWay(r, first.Serial)
+	case err != nil:
 		return err
+	case len(rec.Certificate) == 0: // an intent that was swept up: nobody was given anything
+		return store.ErrNotFound
+	case !rec.RevokedAt.IsZero():
+		return fault.New(fault.Conflict, "certificate_revoked", "Certificate %s, which was issued under this Idempotency-Key, was revoked since. Order another one with a new key.", rec.Serial)
 	}
-	if _, err := r.Get([]byte(intentPrefix + first.Serial)); err != nil {
+	return &madeBefore{rec}
+}
+
+// underWay refuses while the certificate of a serial is being signed; store.ErrNotFound where it is not.
+func underWay(r store.Reader, serial string) error {
+	if _, err := r.Get([]byte(intentPrefix + serial)); err != nil {
 		return err
 	}
 	f := fault.New(fault.Unavailable, "issuing", "The certificate of this request is being signed; ask again.")

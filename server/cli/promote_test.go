@@ -47,7 +47,7 @@ func TestFailoverVerbs(t *testing.T) {
 	ny.Put("/v1/groups/tail", wire.Group{Name: "tail"})
 	ny.Stop()
 	ld.Start()
-	check(ld, cli.ExitFailed, "with force", "promote")
+	check(ld, cli.ExitFailed, "--force", "promote")
 	check(ld, cli.ExitFine, "never sent", "promote", "--force")
 	ny.Start()
 	ny.Within(testkit.Limit, "is a clone", func() bool { return ny.View().Role == "clone" })

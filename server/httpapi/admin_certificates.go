@@ -14,13 +14,18 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/mdc"
 )
 
+// orderedOnce describes the header of an order.
+const orderedOnce = "One word of 16 to 255 bytes, made at random for each certificate; only with csr_pem. Within an hour the same request of the same caller with it gets the same certificate. " +
+	"409 idempotency_key_used for another request, 409 certificate_revoked after the certificate was revoked, 503 issuing while it is being signed."
+
 func (s *Server) certificateRoutes() []route {
 	const all, one = "/v1/certificates", "/v1/certificates/{serial}"
 	return []route{
 		{method: http.MethodGet, path: all, summary: "List the certificates that this data center issued",
 			query: []string{"profile", "identity", "name", "status", "expiring_before", "limit", "cursor"}, out: wire.Page[wire.CertificateView]{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.listCertificates},
 		{method: http.MethodPost, path: all, summary: "Issue a certificate; without a request the server makes the key and returns it this once", status: http.StatusCreated, query: []string{"dry_run"}, also: map[int]any{http.StatusNoContent: nil},
-			in: wire.CertificateOrder{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.issueCertificate},
+			header: map[string]string{wire.HeaderIdempotencyKey: orderedOnce},
+			in:     wire.CertificateOrder{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.issueCertificate},
 		{method: http.MethodGet, path: one, summary: "Read one certificate", out: wire.CertificateView{}, needs: onAll(mdc.ActionRead, mdc.AreaCertificate), handle: s.getCertificate},
 		{method: http.MethodPost, path: one + "/renew", summary: "Issue the successor of a certificate that is valid: for the key of a request, or for a fresh one", status: http.StatusCreated,
 			in: wire.CertificateRenewal{}, out: wire.IssuedCertificate{}, needs: onAll(mdc.ActionWrite, mdc.AreaCertificate), handle: s.renewCertificate},

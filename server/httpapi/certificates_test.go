@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"net/http"
 	"net/url"
@@ -127,7 +128,7 @@ func TestRevokedServerCertificateIsReplaced(t *testing.T) {
 }
 
 // TestCertificateOrderedOnce: an order with an Idempotency-Key may be repeated, whatever became of the first answer: one certificate is
-// there. The key stands for one request of one caller, and for no private key (SEC-49).
+// there. The key stands for one request of one caller, and for no private key. What was revoked meanwhile is not handed out (SEC-49).
 func TestCertificateOrderedOnce(t *testing.T) {
 	d := start(t)
 	csr, _ := signingRequest(t, "spiffe://nydc/agent/portal")
@@ -153,6 +154,17 @@ func TestCertificateOrderedOnce(t *testing.T) {
 	admin(t, d, http.MethodPost, "/v1/certificates", `{"profile":"agent","name":"portal"}`, wire.HeaderIdempotencyKey, one).refused(t, http.StatusBadRequest, "invalid_idempotency_key")
 	if got := order("1h", other, ""); got.status != http.StatusCreated || count() != 2 {
 		t.Errorf("with another key: %d %s, %d certificates", got.status, got.body, count())
+	}
+	var made wire.IssuedCertificate
+	if err := json.Unmarshal([]byte(first.body), &made); err != nil {
+		t.Fatal(err)
+	}
+	if got := admin(t, d, http.MethodPost, "/v1/certificates/"+made.Serial+"/revoke", `{}`); got.status != http.StatusOK {
+		t.Fatalf("revoke: %d %s", got.status, got.body)
+	}
+	order("1h", one, "").refused(t, http.StatusConflict, "certificate_revoked")
+	if got := order("1h", other, ""); got.status != http.StatusCreated || count() != 2 {
+		t.Errorf("the other one: %d %s, %d certificates", got.status, got.body, count())
 	}
 	admin(t, d, http.MethodPost, "/v1/certificates?dry_run=true", `{"profile":"node","csr_pem":`+strconv.Quote(csr)+`}`).refused(t, http.StatusBadRequest, "invalid_input")
 }

@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,6 +103,9 @@ func parameters(r route) []any {
 	}
 	for _, q := range r.query {
 		out = append(out, object{"name": q, "in": "query", "schema": object{"type": "string"}})
+	}
+	for _, h := range slices.Sorted(maps.Keys(r.header)) {
+		out = append(out, object{"name": h, "in": "header", "description": r.header[h], "schema": object{"type": "string"}})
 	}
 	return out
 }

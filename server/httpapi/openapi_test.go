@@ -536,15 +536,20 @@ func basic(user, password string) string {
 	return r.Header.Get("Authorization")
 }
 
-// TestDescriptionsNameEveryParameter: a path's segments are all declared, so that a generated client can fill them in.
+// TestDescriptionsNameEveryParameter: a path's segments are all declared, so that a generated client can fill them in, and the header by
+// which an order may be repeated.
 func TestDescriptionsNameEveryParameter(t *testing.T) {
 	d := start(t)
+	var headers []string
 	for path, operations := range describe(t, admin(t, d, http.MethodGet, "/openapi.json", "")).Paths {
 		for method, o := range operations {
 			var names []string
 			for _, p := range o.Parameters {
 				if p.In == "path" {
 					names = append(names, "{"+p.Name+"}")
+				}
+				if p.In == "header" {
+					headers = append(headers, method+" "+path+" "+p.Name)
 				}
 			}
 			for _, segment := range strings.Split(path, "/") {
@@ -553,6 +558,9 @@ func TestDescriptionsNameEveryParameter(t *testing.T) {
 				}
 			}
 		}
+	}
+	if !slices.Equal(headers, []string{"post /v1/certificates " + wire.HeaderIdempotencyKey}) {
+		t.Errorf("headers %v", headers)
 	}
 	_, err := d.Do(client.Request{Method: http.MethodGet, Path: "/openapi.json"})
 	if err != nil {

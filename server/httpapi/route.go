@@ -25,8 +25,9 @@ type route struct {
 	hidden  bool // served, but a person's page rather than an operation: described without schemas
 	brief   bool // answers within bodyTimeout of its beginning, or may be broken off then: the limit on the body's time is not lifted, which takes time itself
 	query   []string
-	among   among // whose places it takes; the zero value is the listener's own
-	ahead   int64 // bytes of a stranger's body that are read before a place is taken; 0 = it is read in the place
+	header  map[string]string // request headers that this route takes beside those of every one: what each is for, by name
+	among   among             // whose places it takes; the zero value is the listener's own
+	ahead   int64             // bytes of a stranger's body that are read before a place is taken; 0 = it is read in the place
 	handle  func(*call) error
 }
 

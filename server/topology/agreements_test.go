@@ -197,7 +197,7 @@ func TestCreateRefusals(t *testing.T) {
 			must(t, ld.group("own"))
 			must(t, ld.role(mdc.RoleClone))
 			w.disguise(func(h *topology.Hello) { h.Objects = 0 })
-		}, code: "clone_not_empty"},
+		}, code: "clone_not_empty", says: "holds 1 configuration object of its own"},
 		"clone forbids, found out late": {prepare: func(t *testing.T, w *world, _, ld *site) {
 			must(t, ld.profile("agent-LDC", false))
 			w.disguise(func(h *topology.Hello) { h.AllowManagement = true })

@@ -100,7 +100,8 @@ func at(pointer, detail string, f *fault.Error) *fault.Error {
 
 func notEmpty(clone string, objects uint64) *fault.Error {
 	return fault.New(fault.Conflict, "clone_not_empty",
-		"%s holds %d configuration objects of its own, which the copy would replace. Set overwrite = true to accept that, or remove them.", clone, objects)
+		"%s holds %d %s of its own, which the copy would replace. Set overwrite = true to accept that, or remove %s.",
+		clone, objects, plural(objects, "configuration object", "configuration objects"), plural(objects, "it", "them"))
 }
 
 // unmet words why a partner gave no hello.

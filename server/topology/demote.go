@@ -51,7 +51,7 @@ func (m *Mastership) Demote(ctx context.Context, actor Actor, c Change) (Outcome
 			f.Message += " " + safe(err)
 			f.Err = err
 		}
-		f.Message += " With force it steps down all the same; then nobody takes changes until a data center is promoted."
+		f.Message += " With force (concord demote --force) it steps down all the same; then nobody takes changes until a data center is promoted."
 		return Outcome{}, f
 	}
 	return m.stepDown(ctx, actor, heirs[0])

@@ -11,7 +11,8 @@ import (
 // diverged refuses what a clone may not do while it holds changes of its own; then says how to go on besides.
 func diverged(clusterID string, edits int, then string) error {
 	return fault.New(fault.Conflict, "diverged",
-		"%s holds %d objects that were changed there and differ from its master's. Make those changes on the master or discard them (concord replication divergences). %s.", clusterID, edits, then)
+		"%s holds %d %s from its master's. Make those changes on the master or discard them (concord replication divergences). %s.",
+		clusterID, edits, plural(edits, "object that was changed there and differs", "objects that were changed there and differ"), then)
 }
 
 // withoutEdits runs change in one transaction that also ends every edit of this clone, which is kept as a conflict file before.

@@ -146,7 +146,7 @@ func (m *Mastership) refusal(ctx context.Context, a mdc.Agreement, err error) (r
 		if behind.master.Sequence > behind.own.Sequence {
 			r.lost = &Range{behind.own.Sequence + 1, behind.master.Sequence}
 		}
-		r.err = fault.New(fault.Conflict, "not_in_step", "%s does not stand where its master %s stands. %s Call again when it has caught up, or with force to accept that.", m.c.ClusterID, a.Source, r.words(a.Source))
+		r.err = fault.New(fault.Conflict, "not_in_step", "%s does not stand where its master %s stands. %s Call again when it has caught up, or with force (concord promote --force) to accept that.", m.c.ClusterID, a.Source, r.words(a.Source))
 		return r, true
 	}
 	if !errors.Is(err, errUnreachable) && !errors.Is(err, errNotMaster) {
@@ -160,9 +160,9 @@ func (m *Mastership) refusal(ctx context.Context, a mdc.Agreement, err error) (r
 	if lag > 0 {
 		r.lost = &Range{own.Sequence + 1, own.Sequence + lag}
 	}
-	f := fault.New(fault.Conflict, "master_unreachable", "%s, the master, cannot be asked to hand over. %s Call again when it answers, or with force to accept that.", a.Source, r.words(a.Source))
+	f := fault.New(fault.Conflict, "master_unreachable", "%s, the master, cannot be asked to hand over. %s Call again when it answers, or with force (concord promote --force) to accept that.", a.Source, r.words(a.Source))
 	if errors.Is(err, errNotMaster) {
-		f = fault.New(fault.Conflict, "not_the_master", "%s, which %s follows, is no master now; see who is before you go on. %s Force promotes %s all the same.", a.Source, m.c.ClusterID, r.words(a.Source), m.c.ClusterID)
+		f = fault.New(fault.Conflict, "not_the_master", "%s, which %s follows, is no master now; see who is before you go on. %s Force (concord promote --force) promotes %s all the same.", a.Source, m.c.ClusterID, r.words(a.Source), m.c.ClusterID)
 	}
 	f.Err = err
 	r.err = f

@@ -169,7 +169,7 @@ func (q *majority) late(at mdc.Position, behind []string) error {
 // CodeNotConfirmed is the code of a change that is written and not acknowledged; it must not be repeated blindly.
 const CodeNotConfirmed = "not_confirmed_by_majority"
 
-func plural(n int, one, many string) string {
+func plural[N int | uint64](n N, one, many string) string {
 	if n == 1 {
 		return one
 	}

@@ -79,7 +79,7 @@ func (m *Mastership) Promote(ctx context.Context, actor Actor, c Change) (Outcom
 	case now.role == mdc.RoleClone && now.ours.at.Sequence == 0:
 		return Outcome{}, noCopy(m.c.ClusterID)
 	case now.role == mdc.RoleClone && now.edits > 0 && !c.Force:
-		return Outcome{}, diverged(m.c.ClusterID, now.edits, "Call again then, or with force to keep them as a conflict file, from which they can be applied anew")
+		return Outcome{}, diverged(m.c.ClusterID, now.edits, "Call again then, or with force (concord promote --force) to keep them as a conflict file, from which they can be applied anew")
 	case now.role == mdc.RoleMaster && !c.Force:
 		return m.unchanged(now), nil
 	case now.role == mdc.RoleStandalone:
@@ -113,7 +113,7 @@ func (m *Mastership) unchanged(now situation) Outcome {
 // orphan promotes a clone that follows nobody.
 func (m *Mastership) orphan(ctx context.Context, actor Actor, force bool) (Outcome, error) {
 	if !force {
-		return Outcome{}, fault.New(fault.Conflict, "master_unreachable", "%s follows no master that could hand over. What a master may have acknowledged after its last copy would be lost; call again with force to accept that.", m.c.ClusterID)
+		return Outcome{}, fault.New(fault.Conflict, "master_unreachable", "%s follows no master that could hand over. What a master may have acknowledged after its last copy would be lost; call again with force (concord promote --force) to accept that.", m.c.ClusterID)
 	}
 	return m.promote(ctx, actor, Outcome{Forced: true, MayBeLost: true}, nil)
 }

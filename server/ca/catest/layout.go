@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/smallstep/certificates/authority/config"
@@ -43,6 +44,7 @@ type Options struct {
 	IssuerLife      time.Duration // of the issuing certificate; 0 = as long as the root
 	WithoutCRL      bool
 	WithoutTemplate bool
+	OwnSerials      bool // the template takes no serial from the token
 	KeyApart        bool // the provisioner's encrypted key is a file of its own, and not in ca.json
 }
 
@@ -119,7 +121,11 @@ func (l *Layout) provisioner(o Options) (*provisioner.JWK, error) {
 	public := key.Public()
 	p := &provisioner.JWK{Type: "JWK", Name: Provisioner, Key: &public, Claims: claims(o)}
 	if !o.WithoutTemplate {
-		p.Options = &provisioner.Options{X509: &provisioner.X509Options{Template: Template}}
+		template := Template
+		if o.OwnSerials {
+			template = strings.Replace(Template, "  \"serialNumber\": {{ toJson .Token.serial }},\n", "", 1)
+		}
+		p.Options = &provisioner.Options{X509: &provisioner.X509Options{Template: template}}
 	}
 	if !o.KeyApart {
 		p.EncryptedKey = compact
