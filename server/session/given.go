@@ -112,7 +112,7 @@ func (e *Engine) noting(ctx context.Context) {
 			}
 			ctx, cancel := context.WithTimeout(n.ctx, callTimeout)
 			defer cancel()
-			_, _, err := e.noteGiven(ctx, n.s, n.to, "")
+			_, _, err := e.noteGiven(ctx, n.s, n.to, "", true)
 			if e.given.wrote(err); err != nil {
 				e.cfg.Logger.Warn("it could not be noted that a partner has a session; it says so itself", "partner", n.to, "sso_id", n.s.SSOID, "error", err)
 			}
@@ -125,7 +125,7 @@ func (e *Engine) noting(ctx context.Context) {
 // over in the same moment, and of the two the later counts.
 func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (used, there bool, err error) {
 	if jti != "" {
-		return e.noteGiven(ctx, s, to, jti)
+		return e.noteGiven(ctx, s, to, jti, false)
 	}
 	if containsCluster(s.Members, to) {
 		return false, true, nil
@@ -133,26 +133,33 @@ func (e *Engine) handOver(ctx context.Context, s *mdc.Session, to, jti string) (
 	if !e.cfg.Policies.SessionPolicy().Anchored && e.given.add(note{context.WithoutCancel(ctx), s, to}) {
 		return false, true, nil
 	}
-	used, there, err = e.noteGiven(ctx, s, to, "")
+	used, there, err = e.noteGiven(ctx, s, to, "", false)
 	e.given.wrote(err)
 	return used, there, err
 }
 
-// noteGiven writes who was given a session, and marks the code.
-func (e *Engine) noteGiven(ctx context.Context, s *mdc.Session, to, jti string) (used, there bool, err error) {
+// noteGiven writes who was given a session, and marks the code. told says that the partner was answered a moment ago: meanwhile
+// it may have said itself that it joined, or the session may have ended, and the audit is to tell of the handing over all the same (CAMS-L1).
+func (e *Engine) noteGiven(ctx context.Context, s *mdc.Session, to, jti string, told bool) (used, there bool, err error) {
 	r, err := e.held(ctx, s)
 	if err != nil {
 		return false, false, err
 	}
 	joins := false
-	err = e.change(ctx, r, func(s *mdc.Session) bool { joins = join(s, to); return joins }, func(w store.Writer) error {
-		there = true
-		if used, err = markCode(w, jti); err != nil || !joins {
-			return err
-		}
+	tell := func(s *mdc.Session, w store.Writer) error {
 		given := about(s, actHandOver, ResultFound)
 		given.Actor, given.Detail = "partner:"+to, "to "+to
 		return e.append(ctx, w, given)
+	}
+	err = e.change(ctx, r, func(s *mdc.Session) bool { joins = join(s, to); return joins }, func(w store.Writer) error {
+		there = true
+		if used, err = markCode(w, jti); err != nil || !joins && !told {
+			return err
+		}
+		return tell(s, w)
 	})
+	if told && !there && err == nil { // it has ended since
+		err = e.cfg.Sessions.Update(ctx, func(w store.Writer) error { return tell(s, w) })
+	}
 	return used, there, err
 }
