@@ -25,7 +25,7 @@ const (
 	memoryFull   = 81_920 // more than there is room for in those forms: from here on each takes another's place
 	memoryMore   = 65_536 // sessions that are measured: as many as there is room for, so that as many of the others are decoded before and after
 
-	memoryAgain = 4
+	memoryAgain = 1
 	memoryStill = 1.01 // growth by less is none
 
 	memoryTime = 28 * time.Second // a round that takes longer has last accesses written before its end, and is made again
