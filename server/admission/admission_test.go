@@ -45,26 +45,34 @@ func TestPlaces(t *testing.T) {
 // TestPlacesUnderCrowd: never more than there are, and all of them are free in the end.
 func TestPlacesUnderCrowd(t *testing.T) {
 	t.Parallel()
-	p := admission.NewPlaces(4, 0)
-	var inside, most atomic.Int64
-	var served atomic.Uint64
-	var all sync.WaitGroup
-	for range 16 {
-		all.Go(func() {
-			for range 500 {
-				if p.Enter("") != nil {
-					continue
+	const places, callers, rounds = 4, 16, 50
+	p := admission.NewPlaces(places, 0)
+	for range rounds {
+		var tried, all sync.WaitGroup
+		var won atomic.Int64
+		open := make(chan struct{})
+		tried.Add(callers)
+		for range callers {
+			all.Go(func() {
+				refused := p.Enter("") != nil
+				tried.Done()
+				if refused {
+					return
 				}
-				most.Store(max(most.Load(), inside.Add(1)))
-				inside.Add(-1)
-				served.Add(1)
+				won.Add(1)
+				<-open // until all have tried
 				p.Leave("")
-			}
-		})
+			})
+		}
+		tried.Wait()
+		close(open)
+		all.Wait()
+		if won.Load() != places {
+			t.Fatalf("%d of %d places were taken at once", won.Load(), places)
+		}
 	}
-	all.Wait()
-	if most.Load() > 4 || p.UnderWay() != 0 || p.Begun() != served.Load() {
-		t.Errorf("%d at once, %d left, %d begun", most.Load(), p.UnderWay(), p.Begun())
+	if p.UnderWay() != 0 || p.Begun() != places*rounds {
+		t.Errorf("%d left, %d begun", p.UnderWay(), p.Begun())
 	}
 }
 
@@ -253,5 +261,44 @@ func TestWatchEnds(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil || p.Level() != 0 {
 		t.Errorf("level %d, %v", p.Level(), err)
+	}
+}
+
+// TestWatchSeesWhoWaits: what can wait is held back as long as decisions are asked for and wait for their turn, and no longer (FLT-29).
+func TestWatchSeesWhoWaits(t *testing.T) {
+	t.Parallel()
+	var p *admission.Pressure
+	var asked uint64
+	raised, calm := make(chan struct{}), make(chan struct{})
+	held, free := false, false // of Run's goroutine
+	p = admission.NewPressure(func() uint64 {
+		if held {
+			if p.Level() == 0 && !free {
+				free = true
+				close(calm)
+			}
+			return asked
+		}
+		asked += 10
+		return asked
+	})
+	admission.Look(p, func(context.Context) (time.Duration, error) {
+		if p.Level() > 0 && !held {
+			held = true
+			close(raised)
+		}
+		return long, nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	<-raised
+	<-calm
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if d, err := admission.Probe(t.Context()); err != nil || d < 0 || d > time.Minute {
+		t.Errorf("a probe waited %v, %v", d, err)
 	}
 }

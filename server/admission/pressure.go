@@ -25,8 +25,9 @@ const (
 // Pressure says how far what can wait is held back. Safe for concurrent use.
 type Pressure struct {
 	begun func() uint64
-	level atomic.Int32 // 0 = nothing is
-	calm  int          // intervals without a wait since the last step; of Run's own
+	level atomic.Int32                                 // 0 = nothing is
+	look  func(context.Context) (time.Duration, error) // how long a decision waits for its turn; nil = a probe of Run's own
+	calm  int                                          // intervals without a wait since the last step; of Run's own
 
 	line line // of administrators
 }
@@ -43,26 +44,30 @@ func (p *Pressure) Level() int { return int(p.level.Load()) }
 
 // Run watches until ctx ends. A wait counts only while decisions are asked for all the time: nobody else is worth holding anybody back.
 func (p *Pressure) Run(ctx context.Context) error {
-	probe, err := newProbe()
-	if err != nil {
-		return fmt.Errorf("watch how long decisions wait: %w", err)
+	look := p.look
+	if look == nil {
+		probe, err := newProbe()
+		if err != nil {
+			return fmt.Errorf("watch how long decisions wait: %w", err)
+		}
+		defer probe.close()
+		look = probe.wait
 	}
-	defer probe.close()
 	tick := time.NewTicker(interval / looks)
 	defer tick.Stop()
 	for seen, asked := p.begun(), false; ; {
-		least, err := p.least(ctx, tick.C, probe, asked)
+		shortest, err := least(ctx, tick.C, look, asked)
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		now := p.begun()
-		p.step(least, asked)
+		p.step(shortest, asked)
 		asked, seen = now-seen >= looks, now
 	}
 }
 
 // least is the shortest wait in an interval; 0 while nothing is asked, when it is not looked at.
-func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, look *probe, asked bool) (least time.Duration, err error) {
+func least(ctx context.Context, tick <-chan time.Time, look func(context.Context) (time.Duration, error), asked bool) (least time.Duration, err error) {
 	least = time.Hour
 	for range looks {
 		select {
@@ -72,7 +77,7 @@ func (p *Pressure) least(ctx context.Context, tick <-chan time.Time, look *probe
 		}
 		wait := time.Duration(0)
 		if asked {
-			if wait, err = look.wait(ctx); err != nil {
+			if wait, err = look(ctx); err != nil {
 				return 0, err
 			}
 		}
