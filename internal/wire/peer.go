@@ -226,7 +226,10 @@ type SignInGrant struct {
 	At      *time.Time `json:"at,omitempty"`
 }
 
-// PasswordTurns is POST /peer/v1/neighbours/password-turns: what passwords came to at another node, up to 1,000.
+// MaxPasswordTurns bounds one message of them.
+const MaxPasswordTurns = 1000
+
+// PasswordTurns is POST /peer/v1/neighbours/password-turns: what passwords came to at another node, up to MaxPasswordTurns.
 type PasswordTurns struct {
 	Turns []PasswordTurn `json:"turns"`
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"net/http"
 	"sync"
@@ -37,15 +36,8 @@ const notAskedFor = 5 * time.Second
 var errSilent = errors.New("the data center that counts for this account did not answer a moment ago")
 
 // owner is the data center that counts for an account.
-func (g *guesses) owner(account string) (owner string) {
-	var best uint64
-	for _, id := range append([]string{g.self}, g.partners.List()...) {
-		sum := sha256.Sum256(append(append([]byte(account), 0), mdc.FoldName(id)...)) // names have no zero byte
-		if weight := binary.BigEndian.Uint64(sum[:]); owner == "" || weight > best {
-			owner, best = id, weight
-		}
-	}
-	return owner
+func (g *guesses) owner(account string) string {
+	return inOrderOf(account, append([]string{g.self}, g.partners.List()...))[0]
 }
 
 // Share is a part for each data center.

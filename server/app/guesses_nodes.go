@@ -169,7 +169,7 @@ func (t *tally) others(ctx context.Context) []string {
 	if fresh {
 		return slices.Clone(names)
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.wait())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.wait()) // it is read for all
 	defer cancel()
 	now, err := t.near.names(ctx)
 	t.mu.Lock()
@@ -195,12 +195,12 @@ func (t *tally) close() {
 	}
 }
 
-// inOrderOf sorts nodes by how much they weigh for an account (rendezvous hashing).
-func inOrderOf(account string, nodes []string) []string {
-	weight := func(node string) uint64 {
-		sum := sha256.Sum256([]byte(mdc.FoldName(account) + "\x00" + mdc.FoldName(node))) // names have no zero byte
+// inOrderOf sorts data centers, or the nodes of one, by how much they weigh for an account (rendezvous hashing).
+func inOrderOf(account string, names []string) []string {
+	weight := func(name string) uint64 {
+		sum := sha256.Sum256([]byte(mdc.FoldName(account) + "\x00" + mdc.FoldName(name))) // names have no zero byte
 		return binary.BigEndian.Uint64(sum[:])
 	}
-	slices.SortFunc(nodes, func(a, b string) int { return cmp.Compare(weight(b), weight(a)) })
-	return nodes
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(weight(b), weight(a)) })
+	return names
 }

@@ -10,10 +10,7 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/identity"
 )
 
-const (
-	turnsEvery = 200 * time.Millisecond // how late other nodes hear of a wrong password
-	maxTurns   = 1000                   // told at once; what does not fit is not told
-)
+const turnsEvery = 200 * time.Millisecond // how late other nodes hear of a wrong password; of more than one message takes they do not
 
 // series tells the other nodes of this data center of wrong passwords in a row, so that the pauses of who guesses on grow with all of them
 // (SEC-32). Each node counts all; nothing is written.
@@ -22,7 +19,7 @@ type series struct {
 	turns chan identity.Turn
 }
 
-func newSeries(t *tally) *series { return &series{t, make(chan identity.Turn, maxTurns)} }
+func newSeries(t *tally) *series { return &series{t, make(chan identity.Turn, wire.MaxPasswordTurns)} }
 
 // note takes one. It never waits.
 func (s *series) note(t identity.Turn) {

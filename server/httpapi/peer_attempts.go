@@ -66,20 +66,17 @@ func countAttempt(c *call, in wire.SignInAttempt, at Guesses) error {
 	return c.answer(wire.SignInGrant{Granted: true, At: &when})
 }
 
-// maxPasswordTurns bounds one message.
-const maxPasswordTurns = 1000
-
 // neighbourTurns hears what passwords came to at another node.
 func (s *Server) neighbourTurns(c *call) error {
 	var in wire.PasswordTurns
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	turns := make([]identity.Turn, 0, min(len(in.Turns), maxPasswordTurns))
+	turns := make([]identity.Turn, 0, min(len(in.Turns), wire.MaxPasswordTurns))
 	for _, t := range in.Turns {
 		turn := identity.Turn{Series: t.Series, Source: t.Source, Wrong: t.Wrong}
-		if !turn.Valid() || len(turns) == maxPasswordTurns {
-			return fault.New(fault.Invalid, "invalid_input", "Give up to %d turns, each with a series and a source.", maxPasswordTurns)
+		if !turn.Valid() || len(turns) == wire.MaxPasswordTurns {
+			return fault.New(fault.Invalid, "invalid_input", "Give up to %d turns, each with a series and a source.", wire.MaxPasswordTurns)
 		}
 		turns = append(turns, turn)
 	}
