@@ -117,24 +117,22 @@ func (f *foreseen) ask(ctx context.Context, c *client.Client, at string, out any
 
 // try makes a request that changes nothing within the time that a plan has for it; nil also from a data center that did not answer before.
 func (f *foreseen) try(ctx context.Context, c *client.Client, req client.Request) error {
-	if f.silent() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, planWait)
-	defer cancel()
-	_, err := c.Do(ctx, req)
-	f.listened(ctx, err)
-	return err
+	return f.within(ctx, c, req, f.listened)
 }
 
 // judge is try of a dry run. For its answer the data center may have to ask another one, so its silence says nothing about itself.
 func (f *foreseen) judge(ctx context.Context, c *client.Client, req client.Request) error {
+	return f.within(ctx, c, req, func(context.Context, error) {})
+}
+
+func (f *foreseen) within(ctx context.Context, c *client.Client, req client.Request, heard func(context.Context, error)) error {
 	if f.silent() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, planWait)
 	defer cancel()
 	_, err := c.Do(ctx, req)
+	heard(ctx, err)
 	return err
 }
 

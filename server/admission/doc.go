@@ -6,5 +6,5 @@
 //
 // httpapi asks it before a request is worked on, identity before a password is checked; app makes it. It knows no HTTP and no
 // routes. It guarantees that what is held back is never held back altogether, that nobody waits longer than MaxWait, and that
-// a decision pays two atomic additions.
+// a decision pays four atomic additions.
 package admission

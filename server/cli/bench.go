@@ -24,8 +24,8 @@ func (p *program) bench() *cobra.Command {
 			"machine at work the figures are of what is left.",
 		Example: "  concord bench --config /etc/concord/concord.hcl\n  concord bench --dir /var/lib/concord --for 10s",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usage("%q is no form of output; -o takes table or json", output)
+			if err := knownForm(output); err != nil {
+				return err
 			}
 			if each < machine.Shortest || each > machine.Longest {
 				return usage("--for %s is not within %s and %s", each, machine.Shortest, machine.Longest)

@@ -10,6 +10,14 @@ import (
 	"unicode"
 )
 
+// knownForm refuses a form of output that there is not.
+func knownForm(output string) error {
+	if output != "table" && output != "json" {
+		return usage("%q is no form of output; -o takes table or json", output)
+	}
+	return nil
+}
+
 // json writes v for programs.
 func (p *program) json(v any) error {
 	e := json.NewEncoder(p.stdout)

@@ -34,8 +34,8 @@ func (p *program) storeMigrate() *cobra.Command {
 			if from == "" || to == "" {
 				return usage("from where to where? give --from FILE or badger:DIR, and --to likewise")
 			}
-			if output != "table" && output != "json" {
-				return usage("%q is no form of output; -o takes table or json", output)
+			if err := knownForm(output); err != nil {
+				return err
 			}
 			source, err := storeAt(from)
 			if err != nil {

@@ -92,9 +92,29 @@ func (s *Server) door(r *route, d door) *door {
 
 // placesOf gives the places of a class.
 func placesOf(n *admission.Node, class string) *admission.Places {
-	return map[string]*admission.Places{classDecisions: n.Decisions, classPages: n.Pages, classSignIns: n.SignIns, classBodies: n.Bodies, classTransfers: n.Transfers,
-		classAdministration: n.Administration, classPeers: n.Peers, classNeighbours: n.Neighbours, classStrangers: n.Strangers,
-		classReplication: n.Replication, classCopies: n.Copies}[class]
+	switch class {
+	case classDecisions:
+		return n.Decisions
+	case classPages:
+		return n.Pages
+	case classSignIns:
+		return n.SignIns
+	case classBodies:
+		return n.Bodies
+	case classTransfers:
+		return n.Transfers
+	case classAdministration:
+		return n.Administration
+	case classPeers:
+		return n.Peers
+	case classNeighbours:
+		return n.Neighbours
+	case classStrangers:
+		return n.Strangers
+	case classReplication:
+		return n.Replication
+	}
+	return n.Copies
 }
 
 // asAgent does a decision for an agent that the handler knows.

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/concord-access/terraform-provider-concord/server/identity"
@@ -60,14 +61,13 @@ func handshakes(ctx context.Context, _ string, d time.Duration) (out []Reading, 
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	served := make(chan struct{})
-	go func() { // joined below
-		defer close(served)
-		serve(ctx, inner, conf)
-	}()
+	var serving sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		serving.Go(func() { serve(ctx, inner, conf) })
+	}
 	defer func() {
 		_ = inner.Close()
-		<-served
+		serving.Wait()
 	}()
 	n, err := repeat(ctx, runtime.GOMAXPROCS(0), d, func() error { return shake(ctx, inner.Addr().String(), conf) })
 	if err != nil {

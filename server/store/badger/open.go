@@ -79,7 +79,7 @@ func newStore(cfg Config, db *engine.DB) *Store {
 	s := &Store{cfg: cfg, db: db, limits: limitsOf(db), queue: group.NewQueue()}
 	s.changes = newChanges(store.Revision(time.Now().UnixMicro()))
 	s.space = &spaceGuard{dir: cfg.Dir, least: cfg.MinFree, free: cfg.FreeBytes, reserve: func() int64 { return compactionReserve(db) }}
-	s.live.drop, s.live.ended = db.SetDiscardTs, map[uint64]bool{}
+	s.live.drop = db.SetDiscardTs
 	s.committer = newCommitter(s)
 	return s
 }

@@ -1,6 +1,9 @@
 package badger
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // versions are those that snapshots read which are not yet discarded. What no snapshot reads any more, nor any to come, Badger may drop.
 type versions struct {
@@ -8,8 +11,7 @@ type versions struct {
 	drop func(upTo uint64) // tells Badger: of each key, the newest record up to there is enough
 
 	mu    sync.Mutex // guards the rest
-	order []uint64   // ascending, from the oldest that is read; ended ones among them stay until they are the first
-	ended map[uint64]bool
+	order []uint64   // ascending
 }
 
 func (v *versions) begin(version uint64) {
@@ -26,17 +28,12 @@ func (v *versions) end(version uint64) {
 	defer v.all.Done()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ended[version] = true
-	oldest := 0
-	for oldest < len(v.order) && v.ended[v.order[oldest]] {
-		delete(v.ended, v.order[oldest])
-		oldest++
-	}
-	if oldest == 0 {
+	at, found := slices.BinarySearch(v.order, version)
+	if !found {
 		return
 	}
-	v.order = append(v.order[:0], v.order[oldest:]...)
-	if len(v.order) > 0 {
+	v.order = slices.Delete(v.order, at, at+1)
+	if at == 0 && len(v.order) > 0 {
 		v.drop(v.order[0])
 	}
 }
