@@ -106,11 +106,7 @@ func conflictView(k journal.Conflict) wire.Conflict {
 }
 
 func (s *Server) getConflict(c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	after, err := c.after()
+	after, limit, err := c.window()
 	if err != nil {
 		return err
 	}
@@ -155,6 +151,15 @@ func (c *call) after() (uint64, error) {
 		return 0, fault.InvalidFields("The query cannot be accepted.", []fault.Field{{Pointer: "/after", Detail: "must be a sequence"}})
 	}
 	return n, nil
+}
+
+// window reads which changes of a conflict file are asked for: those after a sequence, and how many.
+func (c *call) window() (after uint64, limit int, err error) {
+	if limit, err = c.limit(); err != nil {
+		return 0, 0, err
+	}
+	after, err = c.after()
+	return after, limit, err
 }
 
 // changeView shows a lost change without its secrets. What cannot be read by this version is shown without its object.

@@ -162,11 +162,7 @@ func (s *Server) peerConflict(c *call) error {
 	if err := s.c.Mastership.ForMaster(c.Request.Context(), c.partner()); err != nil {
 		return err
 	}
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	after, err := c.after()
+	after, limit, err := c.window()
 	if err != nil {
 		return err
 	}

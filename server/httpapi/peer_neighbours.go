@@ -43,11 +43,7 @@ func (s *Server) neighbourConflicts(c *call) error {
 }
 
 func (s *Server) neighbourConflict(c *call) error {
-	limit, err := c.limit()
-	if err != nil {
-		return err
-	}
-	after, err := c.after()
+	after, limit, err := c.window()
 	if err != nil {
 		return err
 	}
