@@ -19,6 +19,17 @@ import (
 	"github.com/concord-access/terraform-provider-concord/server/replication"
 )
 
+// onePage lets a clone come back that was away during four changes, and alters one page on its way to it: that for which alter says true.
+func onePage(alter func(*replication.Page) bool) func(l *link, master, clone *site) {
+	return func(l *link, master, clone *site) {
+		clone.stop()
+		master.groups(80, 84)
+		done := false
+		l.alter(func(p *replication.Page) { done = done || alter(p) }, nil)
+		clone.run()
+	}
+}
+
 // Proves FLT-14 and FLT-16 (clone side): whatever the moment of a restart, everything is applied once, in order.
 func TestRestartsMidApply(t *testing.T) {
 	l, master, clone := pair(t)
@@ -111,42 +122,27 @@ func TestDoubts(t *testing.T) {
 			}, nil)
 			master.groups(80, 83)
 		}, 1},
-		"a gap": {func(l *link, master, clone *site) {
-			clone.stop()
-			master.groups(80, 84)
-			done := false
-			l.alter(func(p *replication.Page) {
-				if len(p.Records) > 2 && !done {
-					done = true
-					p.Records = append(p.Records[:1:1], p.Records[2:]...)
-				}
-			}, nil)
-			clone.run()
-		}, 0},
-		"an altered payload": {func(l *link, master, clone *site) {
-			clone.stop()
-			master.groups(80, 84)
-			done := false
-			l.alter(func(p *replication.Page) {
-				if len(p.Records) > 0 && !done {
-					done = true
-					p.Records[0].Body = bytes.Replace(p.Records[0].Body, []byte(`"name":"g80"`), []byte(`"name":"g80","description":"forged"`), 1)
-				}
-			}, nil)
-			clone.run()
-		}, 1},
-		"a record from the end of all sequences": {func(l *link, master, clone *site) {
-			clone.stop()
-			master.groups(80, 84)
-			done := false
-			l.alter(func(p *replication.Page) {
-				if n := len(p.Records); n > 1 && !done {
-					done = true
-					p.Records[n-1].Sequence, p.Latest = math.MaxInt64, math.MaxInt64
-				}
-			}, nil)
-			clone.run()
-		}, 0},
+		"a gap": {onePage(func(p *replication.Page) bool {
+			if len(p.Records) > 2 {
+				p.Records = append(p.Records[:1:1], p.Records[2:]...)
+				return true
+			}
+			return false
+		}), 0},
+		"an altered payload": {onePage(func(p *replication.Page) bool {
+			if len(p.Records) > 0 {
+				p.Records[0].Body = bytes.Replace(p.Records[0].Body, []byte(`"name":"g80"`), []byte(`"name":"g80","description":"forged"`), 1)
+				return true
+			}
+			return false
+		}), 1},
+		"a record from the end of all sequences": {onePage(func(p *replication.Page) bool {
+			if n := len(p.Records); n > 1 {
+				p.Records[n-1].Sequence, p.Latest = math.MaxInt64, math.MaxInt64
+				return true
+			}
+			return false
+		}), 0},
 		"a record of another master's epoch": {func(l *link, master, clone *site) {
 			done := false
 			l.alter(func(p *replication.Page) {
@@ -166,18 +162,13 @@ func TestDoubts(t *testing.T) {
 			}, nil)
 			master.groups(80, 90)
 		}, 0},
-		"reordered records": {func(l *link, master, clone *site) {
-			clone.stop()
-			master.groups(80, 84)
-			done := false
-			l.alter(func(p *replication.Page) {
-				if n := len(p.Records); n > 1 && !done {
-					done = true
-					p.Records[0], p.Records[n-1] = p.Records[n-1], p.Records[0]
-				}
-			}, nil)
-			clone.run()
-		}, 0},
+		"reordered records": {onePage(func(p *replication.Page) bool {
+			if n := len(p.Records); n > 1 {
+				p.Records[0], p.Records[n-1] = p.Records[n-1], p.Records[0]
+				return true
+			}
+			return false
+		}), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, master, clone := pair(t)
